@@ -1,0 +1,9 @@
+"""`elute build`: not written yet."""
+
+from api.errors import EluteError
+from api.settings import Settings
+
+
+def run(settings: Settings, arguments: list[str]) -> int:
+    """Say that there is nothing here yet."""
+    raise EluteError("'elute build' does not exist yet.")

@@ -1,0 +1,91 @@
+"""Making a data folder."""
+
+import os
+import secrets
+import shutil
+import subprocess
+from pathlib import Path
+
+from api.embedded import files, programs
+from api.embedded.account import Account
+from api.embedded.files import Folder
+from api.errors import ServerError
+
+USER = "postgres"
+
+
+def create(folder: Folder, account: Account, bin_folder: Path) -> None:
+    """Make the data folder and the password file.
+
+    Everything is made in a scratch folder first and moved into place last, so a start that was
+    killed leaves nothing that looks whole.
+
+    Raises:
+        ServerError: initdb failed; the message says why.
+    """
+    scratch = folder.path / "new"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(mode=0o700)
+    password = secrets.token_urlsafe(24)
+    files.write(scratch / "password", password, 0o600)
+    account.own(scratch / "password")
+    account.own(scratch)
+    _initdb(folder, scratch, account, bin_folder)
+    _include_settings(scratch / "data" / "postgresql.conf")
+    files.write(folder.password, password, 0o600)
+    (scratch / "data").rename(folder.data)
+    shutil.rmtree(scratch)
+
+
+def check_version(folder: Folder, bin_folder: Path) -> None:
+    """Refuse a data folder that another major version made.
+
+    Raises:
+        ServerError: the versions differ; the message says what to do.
+    """
+    made_by = (folder.data / "PG_VERSION").read_text().strip()
+    ours = programs.major_version(bin_folder)
+    if made_by != ours:
+        raise ServerError(
+            f"The data in {folder.data} was made by PostgreSQL {made_by}, and this is "
+            f"PostgreSQL {ours}, which cannot read it. Everything in it can be built again from "
+            f"the CSV files: move {folder.path} away, or set ELUTE_HOME to another folder."
+        )
+
+
+def _initdb(folder: Folder, scratch: Path, account: Account, bin_folder: Path) -> None:
+    command = [
+        bin_folder / "initdb",
+        f"--pgdata={scratch / 'data'}",
+        f"--username={USER}",
+        f"--pwfile={scratch / 'password'}",
+        "--auth=scram-sha-256",
+        "--encoding=UTF8",
+        "--locale-provider=builtin",
+        "--builtin-locale=C.UTF-8",
+        "--locale=C",
+        "--no-instructions",
+        "--no-sync",  # There is nothing in it yet to lose.
+    ]
+    try:
+        with folder.start_log.open("wb") as log:
+            programs.run(command, account, log)
+    except subprocess.CalledProcessError as error:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise ServerError(_failure(folder)) from error
+
+
+def _failure(folder: Folder) -> str:
+    said = folder.start_log.read_text(errors="replace").splitlines()
+    reason = next((line for line in said if "error" in line or "FATAL" in line), "no reason given")
+    return (
+        f"PostgreSQL could not make its data folder in {folder.path}: {reason}. "
+        f"All it said is in {folder.start_log}."
+    )
+
+
+def _include_settings(configuration: Path) -> None:
+    # The server's account owns this folder, so follow no link that it may have put there.
+    descriptor = os.open(configuration, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
+    with open(descriptor, "a", encoding="utf-8") as file:  # noqa: PTH123
+        file.write("\n# Elute's settings.\ninclude '../settings.conf'\n")

