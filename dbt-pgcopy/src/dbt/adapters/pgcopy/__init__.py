@@ -1,0 +1,19 @@
+"""dbt-postgres, with seeds loaded by COPY, sessions kept between nodes, and a lock for each run."""
+
+from dbt.adapters.base import AdapterPlugin
+from dbt.adapters.pgcopy.connections import PgcopyConnectionManager, PgcopyCredentials
+from dbt.adapters.pgcopy.impl import PgcopyAdapter
+from dbt.adapters.pgcopy.parsing import leave_unreadable_seeds_to_their_node
+from dbt.include import pgcopy
+
+# dbt imports its adapter before it reads the project, which is in time.
+leave_unreadable_seeds_to_their_node()
+
+Plugin = AdapterPlugin(
+    adapter=PgcopyAdapter,
+    credentials=PgcopyCredentials,
+    include_path=pgcopy.PACKAGE_PATH,
+    dependencies=["postgres"],
+)
+
+__all__ = ["PgcopyAdapter", "PgcopyConnectionManager", "PgcopyCredentials", "Plugin"]

@@ -1,0 +1,131 @@
+"""Credentials, and sessions that outlive a node."""
+
+from dataclasses import dataclass
+from multiprocessing.context import SpawnContext
+from select import select
+from typing import Any, Optional
+
+import psycopg2
+from dbt.adapters.contracts.connection import (
+    AdapterRequiredConfig,
+    Connection,
+    ConnectionState,
+    LazyHandle,
+)
+from dbt.adapters.postgres import PostgresConnectionManager, PostgresCredentials
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE
+from psycopg2.extensions import connection as PostgresSession  # noqa: N812
+
+
+@dataclass
+class PgcopyCredentials(PostgresCredentials):
+    """What dbt-postgres takes in a profile, and `run_lock`.
+
+    Attributes:
+        run_lock: name of a lock that only one writing dbt command holds at a time; none if None.
+    """
+
+    # dbt makes a JSON schema of this, for which the annotation has to be of the old kind.
+    run_lock: Optional[str] = None  # noqa: UP045
+
+    @property
+    def type(self) -> str:
+        return "pgcopy"
+
+    def _connection_keys(self) -> tuple[str, ...]:
+        return (*super()._connection_keys(), "run_lock")
+
+
+class PgcopyConnectionManager(PostgresConnectionManager):
+    """Opens as many sessions as there are threads at work, where dbt-postgres opens one per node.
+
+    A session let go by one node is reset, as if it were new, and given to the next.
+    """
+
+    TYPE = "pgcopy"
+
+    def __init__(self, profile: AdapterRequiredConfig, mp_context: SpawnContext) -> None:
+        super().__init__(profile, mp_context)
+        self._idle: list[PostgresSession] = []
+
+    def set_connection_name(self, name: str | None = None) -> Connection:
+        """Overridden so that a connection that is to be opened looks for an idle session first."""
+        connection = super().set_connection_name(name)
+        if connection.state != ConnectionState.OPEN:
+            connection.handle = LazyHandle(self._reuse_or_open)
+        return connection
+
+    def release(self) -> None:
+        """Overridden to keep the session where dbt-postgres closes it."""
+        connection = self.get_if_exists()
+        if connection and connection.state == ConnectionState.OPEN and self._keep(connection):
+            connection.transaction_open = False
+            connection.handle = None
+            connection.state = ConnectionState.CLOSED
+        else:
+            super().release()
+
+    def cleanup_all(self) -> None:
+        """Overridden to close the idle sessions too."""
+        super().cleanup_all()
+        while self._idle:
+            self._idle.pop().close()
+
+    def begin_in_earnest(self) -> None:
+        """Make sure that the session really is in a transaction.
+
+        A hook outside the transaction sends `commit` as plain text, after which psycopg2 still
+        believes in a transaction and every statement stands alone; with `autocommit` none begins.
+        """
+        connection = self.get_thread_connection()
+        session = connection.handle
+        if session.info.transaction_status == TRANSACTION_STATUS_IDLE:
+            session.rollback()
+            if session.autocommit:
+                session.cursor().execute("begin")
+        if not connection.transaction_open:
+            self.begin()
+
+    def commit_in_earnest(self) -> None:
+        """End what `begin_in_earnest` began; dbt-postgres sends no commit with `autocommit`."""
+        session = self.get_thread_connection().handle
+        if session.autocommit:
+            session.cursor().execute("commit")
+        self.commit()
+
+    def _keep(self, connection: Connection) -> bool:
+        session = connection.handle
+        if not isinstance(session, PostgresSession):
+            return False  # dbt's own recorder of sessions
+        try:
+            session.rollback()
+            session.reset()
+            session.autocommit = bool(connection.credentials.autocommit)
+            if connection.credentials.role:
+                _set_role(session, connection.credentials.role)
+        except psycopg2.Error:
+            return False
+        self._idle.append(session)
+        return True
+
+    def _reuse_or_open(self, connection: Connection) -> Connection:
+        while self._idle:
+            session = self._idle.pop()
+            if _is_quiet(session):
+                connection.handle = session
+                connection.state = ConnectionState.OPEN
+                return connection
+            session.close()
+        return self.open(connection)
+
+
+def _set_role(session: Any, role: str) -> None:
+    # As dbt-postgres puts it, so that whatever works there works here.
+    with session.cursor() as cursor:
+        cursor.execute(f"set role {role}")
+    session.commit()
+
+
+def _is_quiet(session: PostgresSession) -> bool:
+    """Whether the server has said nothing since: to an idle session it says only goodbye."""
+    return not session.closed and not select([session], [], [], 0)[0]

@@ -1,0 +1,112 @@
+"""What a seed node says about its file and its table."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dbt.adapters.contracts.connection import AdapterRequiredConfig
+from dbt_common.exceptions import DbtRuntimeError
+from seed_csv import SeedFile, SeedFileError, refuse_unreadable
+
+_GENERATED = re.compile(r"\bgenerated\s+(always|by\s+default)\s+as\b", re.IGNORECASE)
+
+
+class Seed:
+    """A seed that is to be loaded with COPY.
+
+    Attributes:
+        path: the file to load.
+        delimiter: the character between its fields.
+        columns: name in the table and declared type of every column, in the table's order.
+        extra_columns: columns of the file that are not loaded.
+        wanted: name in the file and name in the table of the columns to load.
+    """
+
+    def __init__(self, path: Path, model: Mapping[str, Any], file: SeedFile) -> None:
+        config = model["config"]
+        declared = _declared(model)
+        names = {name.casefold(): name for name in declared}
+        # A seed written for this adapter says itself what its table has; any other has the
+        # columns of its file, as with dbt-postgres.
+        order = list(declared) if _is_strict(model) else [names[c.casefold()] for c in file.columns]
+        self.path, self.delimiter = path, config["delimiter"]
+        self.extra_columns = file.extra_columns
+        self.columns = {_stored(name, config): declared[name] for name in order}
+        loaded = {column.casefold() for column in file.columns}
+        self.wanted = {n: _stored(n, config) for n in order if n.casefold() in loaded}
+
+
+def seed_for_copy(config: AdapterRequiredConfig, model: Mapping[str, Any]) -> Seed | None:
+    """The seed, if every column of it has a declared type; None if dbt-postgres has to load it.
+
+    Args:
+        config: the project's configuration.
+        model: the seed node, as Jinja has it.
+
+    Raises:
+        DbtRuntimeError: the file cannot be read, or lacks a declared column.
+    """
+    path = _path(config, model)
+    try:
+        if not _declared(model) or not _is_one_byte(model["config"]["delimiter"]):
+            refuse_unreadable(path)
+            return None
+        with SeedFile(path, _wanted(model), delimiter=model["config"]["delimiter"]) as file:
+            declared = {name.casefold() for name in _declared(model)}
+            if all(name.casefold() in declared for name in file.columns):
+                return Seed(path, model, file)
+        refuse_unreadable(path)
+    except SeedFileError as error:
+        raise DbtRuntimeError(str(error)) from error
+    return None
+
+
+def _path(config: Any, model: Mapping[str, Any]) -> Path:
+    folder = model["config"].get("meta", {}).get("csv_folder")
+    if folder:
+        return _in_folder(Path(config.project_root, Path(folder).expanduser()), model)
+    # Where dbt itself looks for it; see load_agate_table in dbt's context.
+    package = Path()
+    if model["package_name"] != config.project_name:
+        package = Path(config.packages_install_path, model["package_name"])
+    path = Path(config.project_root, package, model["original_file_path"])
+    return path if path.exists() else Path(model["root_path"], model["original_file_path"])
+
+
+def _in_folder(folder: Path, model: Mapping[str, Any]) -> Path:
+    path = folder / f"{model['name']}.csv"
+    if not path.exists():
+        raise DbtRuntimeError(
+            f"{path.name} is missing from the folder {folder}, which csv_folder of the seed "
+            f"{model['name']} names"
+        )
+    return path
+
+
+def _declared(model: Mapping[str, Any]) -> dict[str, str]:
+    return dict(model["config"].get("column_types") or {})
+
+
+def _is_strict(model: Mapping[str, Any]) -> bool:
+    """Whether the seed was written for this adapter, so that column_types names all columns."""
+    types = _declared(model).values()
+    has_folder = "csv_folder" in model["config"].get("meta", {})
+    return has_folder or any(_GENERATED.search(type_) for type_ in types)
+
+
+def _wanted(model: Mapping[str, Any]) -> list[str] | None:
+    if not _is_strict(model):
+        return None
+    return [name for name, type_ in _declared(model).items() if not _GENERATED.search(type_)]
+
+
+def _stored(name: str, config: Mapping[str, Any]) -> str:
+    """The name as PostgreSQL stores it: it folds what is not quoted to small ASCII letters."""
+    if config.get("quote_columns"):
+        return name
+    return "".join(letter.lower() if letter.isascii() else letter for letter in name)
+
+
+def _is_one_byte(delimiter: str) -> bool:
+    return len(delimiter) == 1 and delimiter.isascii() and delimiter not in '"\r\n\0'

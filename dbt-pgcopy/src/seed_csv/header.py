@@ -1,0 +1,92 @@
+"""The header: which columns a file has, and how they answer to the ones that are wanted."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from seed_csv.errors import SeedFileError
+from seed_csv.records import Record
+
+_OTHER_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+
+
+class Layout(NamedTuple):
+    """Where the wanted columns stand in a file.
+
+    Attributes:
+        found: every name of the header, in the file's order.
+        columns: the wanted names as they were asked for, in the file's order.
+        positions: the place of each of `columns` in a record, from 0.
+        extra: names of the columns nobody asked for.
+    """
+
+    found: tuple[str, ...]
+    columns: tuple[str, ...]
+    positions: tuple[int, ...]
+    extra: tuple[str, ...]
+
+
+def lay_out(file: str, header: Record, wanted: Sequence[str] | None, delimiter: str) -> Layout:
+    """Match a header with the wanted columns, without regard to case or order.
+
+    Args:
+        file: name of the file, for messages.
+        header: the first record.
+        wanted: names of the columns to read; None for every column that has a name.
+        delimiter: the character between fields, for messages.
+
+    Raises:
+        SeedFileError: a wanted column is missing or a named one repeats.
+    """
+    found = tuple(header.fields)
+    names = [name for name in found if name] if wanted is None else list(wanted)
+    _refuse_repeated(file, header, names)
+    asked = {name.casefold(): name for name in names}
+    places = [(asked[n.casefold()], i) for i, n in enumerate(found) if n.casefold() in asked]
+    missing = [name for name in names if name not in dict(places)]
+    if missing or not places:
+        raise _missing(file, header, names, missing, delimiter)
+    taken = dict(places).values()
+    extra = (name or f"column {i + 1} (no name)" for i, name in enumerate(found) if i not in taken)
+    columns, positions = zip(*places, strict=True)
+    return Layout(found, columns, positions, tuple(extra))
+
+
+def _refuse_repeated(file: str, header: Record, wanted: list[str]) -> None:
+    counts = Counter(name.casefold() for name in header.fields if name)
+    repeated = [name for name in header.fields if counts[name.casefold()] > 1]
+    if repeated:
+        message = f"the column {repeated[0]} is there {counts[repeated[0].casefold()]} times"
+        raise SeedFileError(file, f"{message}; {_compared(header, wanted)}", header.line)
+
+
+def _missing(
+    file: str, header: Record, wanted: list[str], missing: list[str], delimiter: str
+) -> SeedFileError:
+    used = _delimiter_used(header, wanted, delimiter)
+    if used:
+        message = (
+            f"the columns are separated by {_OTHER_DELIMITERS[used]} where "
+            f"{_OTHER_DELIMITERS.get(delimiter, repr(delimiter))} are expected; "
+            'save it as "CSV UTF-8 (comma delimited)" and try again'
+        )
+        return SeedFileError(file, message, header.line)
+    noun = "the column" if len(missing) == 1 else "the columns"
+    verb = "is" if len(missing) == 1 else "are"
+    message = f"{noun} {', '.join(missing)} {verb} missing; {_compared(header, wanted)}"
+    return SeedFileError(file, message, header.line)
+
+
+def _delimiter_used(header: Record, wanted: list[str], delimiter: str) -> str | None:
+    """The delimiter that would make the header hold every wanted column, if another does."""
+    line = delimiter.join(header.fields).casefold()
+    for other in _OTHER_DELIMITERS:
+        names = {name.strip(' \t"') for name in line.split(other)}
+        if other != delimiter and names.issuperset(name.casefold() for name in wanted):
+            return other
+    return None
+
+
+def _compared(header: Record, wanted: list[str]) -> str:
+    found = ", ".join(name or "(no name)" for name in header.fields)
+    return f"found: {found}; wanted: {', '.join(wanted)}"

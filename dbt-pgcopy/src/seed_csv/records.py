@@ -1,0 +1,118 @@
+"""The careful parser: RFC 4180 with padding, one line at a time, one record after the other."""
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+# Exactly what spreadsheets and lab software pad with. Others, such as a thin space, are data.
+WHITE_SPACE = " \t\u00a0\r"
+MAX_QUOTED = 1 << 20
+
+# A quoted part up to its closing quote, if that stands on this line. A doubled quote is one quote.
+_CLOSING = re.compile(r'([^"]*(?:""[^"]*)*)("?)')
+
+
+class Record(NamedTuple):
+    """One record: its first line, and its fields, trimmed and without their quotes."""
+
+    line: int
+    fields: list[str]
+
+
+class RecordParser:
+    """Turns lines into records; lines are given in order, without their line feed.
+
+    Args:
+        delimiter: the character between fields.
+        report: told of each problem, by line and message. If it returns, the record is left out.
+
+    Attributes:
+        lost: a quote was never closed, so that nothing after it can be told apart.
+    """
+
+    def __init__(self, delimiter: str, report: Callable[[int, str], None]) -> None:
+        self.white_space = WHITE_SPACE.replace(delimiter, "")
+        self._delimiter = delimiter
+        self._report = report
+        self._opening = re.compile(f'[{self.white_space}]*"')
+        self._padding = re.compile(f"[{self.white_space}]*")
+        self._line = 0
+        self._fields: list[str] = []
+        self._quoted: list[str] | None = None
+        self._quote_line = 0
+        self._quoted_size = 0
+        self._broken = False
+        self.lost = False
+
+    @property
+    def inside_quotes(self) -> bool:
+        """Whether the lines given so far end inside a quoted field."""
+        return self._quoted is not None
+
+    def feed(self, line: int, text: str) -> Record | None:
+        """Take one line and return the record that ends with it, if one does."""
+        if self._quoted is None:
+            self._line, self._fields, self._broken = line, [], False
+            if '"' not in text:
+                return self._plain(text)
+            position = self._field(line, text, 0)
+        else:
+            position = self._rest_of_quoted(text, 0)
+        while position <= len(text):
+            position = self._field(line, text, position)
+        if self._quoted is not None or self._broken:
+            return None
+        return Record(self._line, self._fields)
+
+    def finish(self) -> None:
+        """Say that the file has ended."""
+        if self._quoted is not None:
+            self.lost = True
+            self._report(self._quote_line, 'a quote (") is opened here and never closed')
+
+    def _plain(self, text: str) -> Record | None:
+        if not text.strip(self.white_space):
+            # With a delimiter that is white space elsewhere, only an empty line is blank.
+            return None
+        fields = [field.strip(self.white_space) for field in text.split(self._delimiter)]
+        return Record(self._line, fields)
+
+    def _field(self, line: int, text: str, position: int) -> int:
+        """Take the field at the position; return where the next begins, past the end if none."""
+        opening = self._opening.match(text, position)
+        if opening:
+            self._quoted, self._quoted_size, self._quote_line = [], 0, line
+            return self._rest_of_quoted(text, opening.end())
+        end = text.find(self._delimiter, position)
+        end = len(text) if end < 0 else end
+        self._fields.append(text[position:end].strip(self.white_space))
+        return end + 1
+
+    def _rest_of_quoted(self, text: str, position: int) -> int:
+        closing = _CLOSING.match(text, position)
+        assert closing is not None  # it matches nothing at all, too
+        assert self._quoted is not None
+        self._quoted.append(closing[1])
+        if not closing[2]:
+            self._quoted.append("\n")
+            self._refuse_endless_quote(len(closing[1]))
+            return len(text) + 1
+        field = "".join(self._quoted).replace('""', '"').strip(self.white_space)
+        self._fields.append(field)
+        self._quoted = None
+        return self._after_quoted(text, closing.end())
+
+    def _after_quoted(self, text: str, position: int) -> int:
+        padding = self._padding.match(text, position)
+        position = padding.end() if padding else position
+        if position < len(text) and text[position] != self._delimiter:
+            self._broken = True
+            found = text[position : position + 20].rstrip(self.white_space)
+            self._report(self._line, f"text after a closing quote (\"): “{found}”")
+            return len(text) + 1
+        return position + 1
+
+    def _refuse_endless_quote(self, size: int) -> None:
+        self._quoted_size += size
+        if self._quoted_size > MAX_QUOTED:
+            self.finish()

@@ -1,0 +1,246 @@
+"""A CSV file, read for COPY or checked: the two uses of one engine."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+
+from seed_csv.errors import SeedFileError
+from seed_csv.header import Layout, lay_out
+from seed_csv.records import Record, RecordParser
+from seed_csv.shortcut import Shortcut
+from seed_csv.source import (
+    CHUNK_SIZE,
+    Chunk,
+    Source,
+    describe_bad_byte,
+    lone_carriage_returns,
+)
+
+_NUL = "a NUL byte (0x00), which no text has; the file may be damaged or no CSV at all"
+
+
+class Piece(NamedTuple):
+    """A part of the file as COPY takes it, and the number of records in it."""
+
+    data: bytes
+    records: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `check` found.
+
+    Attributes:
+        file: name of the file.
+        records: records read, problems left out.
+        columns: the header as it stands in the file; empty if it could not be read.
+        extra_columns: those of them that nobody asked for.
+        problems: the first problems, in the order of the file; none if the file will load.
+    """
+
+    file: str
+    records: int
+    columns: tuple[str, ...]
+    extra_columns: tuple[str, ...]
+    problems: tuple[SeedFileError, ...]
+
+
+class SeedFile:
+    """An open CSV file whose header has been read and matched with the wanted columns.
+
+    Args:
+        path: the file.
+        columns: names of the wanted columns; None for every column that has a name.
+        delimiter: the character between fields, one of ASCII.
+        name: what to call the file in messages; its base name if None.
+        chunk_size: bytes to read at once.
+
+    Attributes:
+        columns: the wanted columns in the order in which `copy_chunks` gives their fields.
+        extra_columns: columns of the file that nobody asked for.
+        header: every name of the header, as it stands in the file.
+
+    Raises:
+        SeedFileError: the file or its header cannot be read.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        columns: Sequence[str] | None = None,
+        *,
+        delimiter: str = ",",
+        name: str | None = None,
+        chunk_size: int = CHUNK_SIZE,
+    ) -> None:
+        self.name = name or Path(path).name
+        self._delimiter, self._chunk_size = delimiter, chunk_size
+        self._source = Source(Path(path), self.name)
+        try:
+            self._layout = self._read_header(columns)
+        except BaseException:
+            self.close()
+            raise
+        self.header, self.columns = self._layout.found, self._layout.columns
+        self.extra_columns = self._layout.extra
+
+    def __enter__(self) -> "SeedFile":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._source.close()
+
+    def copy_chunks(self) -> Iterator[bytes]:
+        """The records as COPY … (format csv) takes them: no header, empty and unquoted is null.
+
+        Raises:
+            SeedFileError: at the first problem.
+        """
+        return (piece.data for piece in self._pieces(self._refuse))
+
+    def count(self, report: Callable[[int, str], None]) -> Iterator[int]:
+        """The number of records in one part of the file after the other.
+
+        Args:
+            report: told of each problem, by line and message.
+        """
+        return (piece.records for piece in self._pieces(report))
+
+    def _refuse(self, line: int, message: str) -> None:
+        raise SeedFileError(self.name, message, line)
+
+    def _read_header(self, wanted: Sequence[str] | None) -> Layout:
+        parser = RecordParser(self._delimiter, self._refuse)
+        for chunk in self._source.header_lines():
+            header = next(self._records(chunk, parser, self._refuse), None)
+            if header:
+                if any("\r" in name for name in header.fields):
+                    raise lone_carriage_returns(self.name)
+                self._body = self._source.tell()
+                self._body_line = chunk.line + 1
+                return lay_out(self.name, header, wanted, self._delimiter)
+        parser.finish()
+        raise SeedFileError(self.name, "the file is empty; its first line must name the columns")
+
+    def _pieces(self, report: Callable[[int, str], None]) -> Iterator[Piece]:
+        parser = RecordParser(self._delimiter, report)
+        shortcut = self._shortcut(parser.white_space)
+        self._source.seek(self._body)
+        for chunk in self._source.chunks(self._body_line, self._chunk_size):
+            fast = not parser.inside_quotes and shortcut and shortcut.prove(chunk.data)
+            yield Piece(*fast) if fast else self._careful(chunk, parser, report)
+            if parser.lost:
+                return
+        parser.finish()
+
+    def _shortcut(self, white_space: str) -> Shortcut | None:
+        """None for files the shortcut cannot serve: one column, or columns to leave out."""
+        if len(self.header) == 1 or self.extra_columns:
+            return None
+        return Shortcut(len(self.header), self._delimiter, white_space)
+
+    def _careful(
+        self, chunk: Chunk, parser: RecordParser, report: Callable[[int, str], None]
+    ) -> Piece:
+        expected = len(self.header)
+        rows = []
+        for line, fields in self._records(chunk, parser, report):
+            if len(fields) == expected:
+                rows.append(self._row(fields))
+            else:
+                report(line, self._ragged(len(fields)))
+        return Piece("".join(rows).encode(), len(rows))
+
+    def _row(self, fields: list[str]) -> str:
+        wanted = (fields[position] for position in self._layout.positions)
+        quoted = (field and '"' + field.replace('"', '""') + '"' for field in wanted)
+        return self._delimiter.join(quoted) + "\n"
+
+    def _ragged(self, count: int) -> str:
+        names = ", ".join(name or "(no name)" for name in self.header)
+        noun = "field" if count == 1 else "fields"
+        return f"{count} {noun} where {len(self.header)} are expected ({names})"
+
+    def _records(
+        self, chunk: Chunk, parser: RecordParser, report: Callable[[int, str], None]
+    ) -> Iterator[Record]:
+        for line, text in enumerate(_lines(chunk, report), chunk.line):
+            record = parser.feed(line, text)
+            if record:
+                yield record
+            if parser.lost:
+                return
+
+
+def check(
+    path: str | Path,
+    columns: Sequence[str] | None = None,
+    *,
+    delimiter: str = ",",
+    name: str | None = None,
+    limit: int = 10,
+) -> Report:
+    """Read a file to its end and say what is in it and what is wrong with it.
+
+    Takes the arguments of `SeedFile`, and `limit`, the number of problems to name.
+    """
+    problems: list[SeedFileError] = []
+    file = name or Path(path).name
+
+    def report(line: int, message: str) -> None:
+        problems.append(SeedFileError(file, message, line))
+
+    records, header, extra = 0, (), ()
+    try:
+        with SeedFile(path, columns, delimiter=delimiter, name=name) as seed:
+            header, extra = seed.header, seed.extra_columns
+            for count in seed.count(report):
+                records += count
+                del problems[limit:]
+    except SeedFileError as error:
+        problems.append(error)
+    return Report(file, records, header, extra, tuple(problems[:limit]))
+
+
+def _lines(chunk: Chunk, report: Callable[[int, str], None]) -> Iterator[str]:
+    """The lines of a chunk as text; a line that is none is reported and mended."""
+    data = chunk.data.removesuffix(b"\n")
+    for number, line in enumerate(data.split(b"\n"), chunk.line):
+        try:
+            text = line.decode()
+        except UnicodeDecodeError as error:
+            report(number, describe_bad_byte(error))
+            text = line.decode(errors="replace")
+        if "\0" in text:
+            report(number, _NUL)
+        yield text
+
+
+def refuse_unreadable(path: str | Path, name: str | None = None) -> None:
+    """Raise if a file is there but is no text in UTF-8, whatever its shape.
+
+    For files that another program is going to read whole.
+
+    Raises:
+        SeedFileError: with the line at fault.
+    """
+    if not Path(path).is_file():
+        return
+    file = name or Path(path).name
+    Source(Path(path), file).close()
+
+    def refuse(line: int, message: str) -> None:
+        raise SeedFileError(file, message, line)
+
+    for _ in _lines(Chunk(Path(path).read_bytes(), 1), refuse):
+        pass

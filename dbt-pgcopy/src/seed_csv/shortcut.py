@@ -1,0 +1,125 @@
+"""The fast way through a chunk: prove, in passes that run in C, that COPY reads it by our rules.
+
+Most chunks need nothing but a look. Padding, blank lines and CRLF are taken out by replacing
+bytes. Whatever is left that COPY would read differently makes the whole chunk fall to the careful
+parser, which is the reference: both must always come to the same records.
+
+A chunk is looked at as two texts. What stands outside quotes, where each quoted field has shrunk
+to a mark, has the delimiters and line ends that count; what stands inside has only ends to trim.
+"""
+
+from typing import NamedTuple
+
+from seed_csv.records import MAX_QUOTED
+
+_EMPTY = b"\0"  # stands for "" while a chunk is taken apart; a chunk that holds one is not ours
+_QUOTE = b'"'
+_ROUNDS = 4  # of replacing; deeper padding is for the careful parser
+
+
+class Proven(NamedTuple):
+    """Bytes that COPY reads by our rules, and the number of records in them."""
+
+    data: bytes
+    records: int
+
+
+class Shortcut:
+    """Knows the shape that every record of a file must have.
+
+    Args:
+        columns: number of columns in the file, two or more.
+        delimiter: the one byte between fields.
+        white_space: the characters that are trimmed.
+    """
+
+    def __init__(self, columns: int, delimiter: str, white_space: str) -> None:
+        self._delimiter = delimiter.encode()
+        self._record = self._delimiter * (columns - 1) + b"\n"
+        self._text = bytes(set(range(256)) - set(self._record))
+        self._padding = [character.encode() for character in white_space]
+
+    def prove(self, chunk: bytes) -> Proven | None:
+        """Whole lines, from the start of a record, made ready for COPY; None if that is in doubt.
+
+        COPY before PostgreSQL 18 takes a line with nothing but a backslash and a full stop as the
+        end of all data, so that a chunk with these two goes the careful way.
+        """
+        if len(chunk) > MAX_QUOTED or not _is_text(chunk) or b"\\." in chunk:
+            return None
+        if not chunk.endswith(b"\n"):
+            chunk += b"\n"
+        return self._quoted(chunk) if _QUOTE in chunk else self._plain(chunk)
+
+    def _plain(self, chunk: bytes) -> Proven | None:
+        outside = self._tidy(chunk)
+        return None if outside is None else self._shaped(outside, outside)
+
+    def _quoted(self, chunk: bytes) -> Proven | None:
+        parts = chunk.replace(b'""', _EMPTY).split(_QUOTE)
+        if len(parts) % 2 == 0:
+            return None  # the last quoted field goes on in the next chunk
+        outside = self._tidy(_QUOTE.join(parts[::2]))
+        if outside is None or not (self._whole(outside, _QUOTE) and self._whole(outside, _EMPTY)):
+            return None
+        inside = self._trim(parts[1::2])
+        if inside is None:
+            return None
+        outside = outside.replace(_EMPTY, b"")
+        return self._shaped(outside, _interleave(outside, inside))
+
+    def _shaped(self, outside: bytes, data: bytes) -> Proven | None:
+        """Prove that every line has as many delimiters as it should, by taking all else away."""
+        skeleton = outside.translate(None, self._text)
+        records = len(skeleton) // len(self._record)
+        return Proven(data, records) if skeleton == self._record * records else None
+
+    def _tidy(self, outside: bytes) -> bytes | None:
+        """Take out padding and blank lines; None if a carriage return is left or rounds are up."""
+        padding = [character for character in self._padding if character in outside]
+        text = b"\n" + outside
+        for _ in range(_ROUNDS):
+            before = len(text)
+            for character in padding:
+                for edge in (self._delimiter, b"\n"):
+                    text = text.replace(character + edge, edge).replace(edge + character, edge)
+            text = text.replace(b"\n\n", b"\n")
+            if len(text) == before:
+                return None if b"\r" in text else text[1:]
+        return None
+
+    def _whole(self, outside: bytes, mark: bytes) -> bool:
+        """Whether the mark of a quoted field is always a field of its own."""
+        count = outside.count(mark)
+        if not count:
+            return True
+        before = outside.count(self._delimiter + mark) + outside.count(b"\n" + mark)
+        after = outside.count(mark + self._delimiter) + outside.count(mark + b"\n")
+        return before + outside.startswith(mark) == count == after
+
+    def _trim(self, inside: list[bytes]) -> list[bytes] | None:
+        """Trim what stands in quotes; None if that leaves nothing, which only COPY calls a text."""
+        text = _QUOTE.join(inside)
+        if any(character in text for character in self._padding if len(character) > 1):
+            return None  # bytes.strip knows no characters of two bytes
+        blanks = b"".join(character for character in self._padding if len(character) == 1)
+        inside = [part.strip(blanks) for part in inside]
+        return inside if all(inside) else None
+
+
+def _is_text(chunk: bytes) -> bool:
+    if b"\0" in chunk:
+        return False
+    try:
+        return chunk.isascii() or bool(chunk.decode())
+    except UnicodeDecodeError:
+        return False
+
+
+def _interleave(outside: bytes, inside: list[bytes]) -> bytes:
+    """Put the quoted fields back where their marks are."""
+    parts = outside.split(_QUOTE)
+    merged = [b""] * (len(parts) + len(inside))
+    # A mark is one byte where the field has two quotes, so that each mark gives ","…",".
+    merged[::2], merged[1::2] = parts, inside
+    return _QUOTE.join(merged).replace(_EMPTY, b'""')
