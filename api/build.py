@@ -4,6 +4,6 @@ from api.errors import EluteError
 from api.settings import Settings
 
 
-def run(settings: Settings, arguments: list[str]) -> int:
+def run(settings: Settings, arguments: list[str]) -> int:  # noqa: ARG001
     """Say that there is nothing here yet."""
     raise EluteError("'elute build' does not exist yet.")

@@ -33,7 +33,7 @@ VARIABLES = (
     Variable(
         "ELUTE_HOME",
         ".elute",
-        "Folder for everything Elute writes: its virtual environment, database, logs, dbt's output.",
+        "Folder for all that Elute writes: virtual environment, database, logs, dbt's output.",
     ),
     Variable("ELUTE_SEEDS_DIR", "seeds", "Folder with the three CSV files."),
     Variable(

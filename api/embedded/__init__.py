@@ -4,7 +4,6 @@ It is reachable on this machine only, and keeps running between commands.
 """
 
 from api.embedded.cluster import Cluster
-from api.embedded.create import USER
-from api.embedded.launch import HOST, Server
+from api.embedded.server import HOST, USER, Server
 
 __all__ = ["HOST", "USER", "Cluster", "Server"]

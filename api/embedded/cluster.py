@@ -3,11 +3,9 @@
 import os
 import signal
 
-from api.embedded import files, processes, programs
-from api.embedded.account import place, server_account
-from api.embedded.create import check_version, create
+from api.embedded import files, processes
 from api.embedded.files import Folder
-from api.embedded.launch import Server, launch, read_pid_file
+from api.embedded.server import Server, read_pid_file
 from api.errors import ServerError
 from api.settings import Settings
 
@@ -94,19 +92,22 @@ class Cluster:
         return server, status
 
     def _start(self) -> Server:
-        account = server_account(self._settings.postgres_user, self.folder.data)
-        folder = Folder(place(self._settings.home, account))
+        # Imported here: finding a server that runs needs none of it, and has to be quick.
+        from api.embedded import account, create, launch, programs  # noqa: PLC0415
+
+        runs_as = account.server_account(self._settings.postgres_user, self.folder.data)
+        folder = Folder(account.place(self._settings.home, runs_as))
         with files.locked(folder.starting_lock):
             # Whoever held the lock may have started it.
             processes.wait(lambda: self._look()[1] != "stopping", STOP_SECONDS)
             server = self.running()
             if server:
                 return server
-            bin_folder = programs.reachable(account)
+            bin_folder = programs.reachable(runs_as)
             if not folder.data.exists():
-                create(folder, account, bin_folder)
-            check_version(folder, bin_folder)
-            return launch(folder, account, bin_folder)
+                create.create(folder, runs_as, bin_folder)
+            create.check_version(folder, bin_folder)
+            return launch.launch(folder, runs_as, bin_folder)
 
     def _not_ours(self) -> ServerError:
         return ServerError(

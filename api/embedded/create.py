@@ -9,9 +9,8 @@ from pathlib import Path
 from api.embedded import files, programs
 from api.embedded.account import Account
 from api.embedded.files import Folder
+from api.embedded.server import USER
 from api.errors import ServerError
-
-USER = "postgres"
 
 
 def create(folder: Folder, account: Account, bin_folder: Path) -> None:
@@ -54,7 +53,7 @@ def check_version(folder: Folder, bin_folder: Path) -> None:
 
 
 def _initdb(folder: Folder, scratch: Path, account: Account, bin_folder: Path) -> None:
-    command = [
+    command: list[str | Path] = [
         bin_folder / "initdb",
         f"--pgdata={scratch / 'data'}",
         f"--username={USER}",

@@ -6,32 +6,15 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 from api.embedded import files, processes, programs, tuning
 from api.embedded.account import Account
 from api.embedded.files import Folder
+from api.embedded.server import HOST, Server, read_pid_file
 from api.errors import ServerError
 
-HOST = "127.0.0.1"
 # Recovery after a crash may take minutes: as long as the server lives, it gets this long.
 START_SECONDS = 600
-
-
-class Server(NamedTuple):
-    """A server: its process id and its TCP port on 127.0.0.1."""
-
-    pid: int
-    port: int
-
-
-def read_pid_file(folder: Folder) -> tuple[Server | None, str]:
-    """What the server wrote about itself, and its status: "ready", "starting", "stopping" or ""."""
-    try:
-        lines = folder.pid_file.read_text().splitlines()
-        return Server(int(lines[0]), int(lines[3])), lines[7].strip()
-    except (FileNotFoundError, IndexError, ValueError):
-        return None, ""
 
 
 def launch(folder: Folder, account: Account, bin_folder: Path) -> Server:
@@ -84,7 +67,7 @@ def _spawn(folder: Folder, account: Account, bin_folder: Path, alive: int) -> in
     """Start the server as nobody's child, in a session of its own; return its process id."""
     folder.start_log.unlink(missing_ok=True)
     command = ["sh", "-c", '"$@" </dev/null >&2 & echo $!', "sh"]
-    server = [bin_folder / "postgres", "-D", folder.data]
+    server: list[str | Path] = [bin_folder / "postgres", "-D", folder.data]
     with folder.start_log.open("wb") as log:
         return int(programs.run([*command, *server], account, log, (alive,)))
 

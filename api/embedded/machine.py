@@ -1,4 +1,4 @@
-"""How much memory and how many CPUs we may use: a container's limits count, not only the machine."""
+"""Memory and CPUs we may use: a container's limits count, not only the machine."""
 
 import os
 from collections.abc import Iterator

