@@ -1,0 +1,299 @@
+"""The rules of the data, example by example."""
+
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from tests.rules.model import COLUMNS, Result, Row, build, files_that_stop_the_build
+
+EXPORTS = Path(__file__).parents[3] / "shared" / "data"
+
+USERS = "user_id,name,email,signup_date\n1,Alice,alice@example.com,2023-01-01\n2,Bob,,\n"
+COMPOUNDS = "compound_id,compound_name,compound_structure\n1,A,C1\n2,B,C2\n3,C,\n"
+EXPERIMENTS = ",".join(COLUMNS["user_experiments.csv"]) + "\n"
+
+
+def build_of(
+    users: str = USERS, experiments: str = EXPERIMENTS, compounds: str = COMPOUNDS
+) -> Result:
+    texts = (users, experiments, compounds)
+    return build({file: text.encode() for file, text in zip(COLUMNS, texts, strict=True)})
+
+
+def build_users(*records: str) -> Result:
+    return build_of(users="\n".join((",".join(COLUMNS["users.csv"]), *records)))
+
+
+def build_experiments(*records: str) -> Result:
+    return build_of(experiments=EXPERIMENTS + "\n".join(records))
+
+
+def issues_of(result: Result) -> list[tuple[int, str, str | None, str, str]]:
+    return [
+        (row["record_number"], row["column_name"], row["value"], row["problem"], row["action"])
+        for row in result.data_issues
+    ]
+
+
+def alice(result: Result) -> Row:
+    return result.user_summary[0]
+
+
+def test_user_summary() -> None:
+    result = build_experiments("1,1,1;2,10", "2,1,2;3,15")
+    assert result.user_summary == [
+        {
+            "user_id": 1,
+            "name": "Alice",
+            "email": "alice@example.com",
+            "signup_date": date(2023, 1, 1),
+            "experiment_count": 2,
+            "avg_experiment_run_time": Decimal("12.5"),
+            "compound_id": 2,
+            "compound_name": "B",
+            "compound_structure": "C2",
+        },
+        {
+            "user_id": 2,
+            "name": "Bob",
+            "email": None,
+            "signup_date": None,
+            "experiment_count": 0,
+            "avg_experiment_run_time": None,
+            "compound_id": None,
+            "compound_name": None,
+            "compound_structure": None,
+        },
+    ]
+    assert result.data_issues == []
+
+
+def test_a_tie_goes_to_the_lowest_id() -> None:
+    result = build_experiments("1,1,3;2,", "2,1,2;3,", "3,1,1,", "4,2,3,")
+    assert alice(result)["compound_id"] == 2
+    assert result.user_top_compounds == [
+        {"user_id": 1, "compound_id": 2, "compound_name": "B", "experiment_count": 2},
+        {"user_id": 1, "compound_id": 3, "compound_name": "C", "experiment_count": 2},
+        {"user_id": 2, "compound_id": 3, "compound_name": "C", "experiment_count": 1},
+    ]
+
+
+def test_compound_usage() -> None:
+    usage = build_experiments("1,1,3;2,", "2,1,2;3,", "4,2,3,").compound_usage
+    assert usage[0] == {
+        "compound_id": 1,
+        "compound_name": "A",
+        "compound_structure": "C1",
+        "experiment_count": 0,
+        "user_count": 0,
+    }
+    counts = [(row["compound_id"], row["experiment_count"], row["user_count"]) for row in usage]
+    assert counts == [(1, 0, 0), (2, 2, 1), (3, 3, 2)]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "missing key"),
+        ("x", "key is not an integer"),
+        ("1.0", "key is not an integer"),
+        ("1_000", "key is not an integer"),
+        ("\uff11", "key is not an integer"),
+        ('"1\n"', "key is not an integer"),
+        ("9223372036854775808", "key is out of range"),
+        ("-9223372036854775809", "key is out of range"),
+        ("9" * 5000, "key is out of range"),
+        ("+05", "duplicate key"),
+    ],
+)
+def test_a_key_that_cannot_be_trusted(text: str, problem: str) -> None:
+    result = build_users("5,Eve,,", f"{text},Mallory,,never")
+    value = text.strip('"') or None
+    assert issues_of(result) == [(2, "user_id", value, problem, "record dropped")]
+    assert result.data_issues[0]["record"] == {
+        "user_id": value,
+        "name": "Mallory",
+        "email": None,
+        "signup_date": "never",
+    }
+    assert [row["name"] for row in result.user_summary] == ["Eve"]
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("007", 7),
+        ("+7", 7),
+        ("-0", 0),
+        ("-7", -7),
+        ("9223372036854775807", 2**63 - 1),
+        ("-9223372036854775808", -(2**63)),
+        ("0" * 5000 + "7", 7),
+    ],
+)
+def test_a_key(text: str, key: int) -> None:
+    assert alice(build_users(f"{text},,,"))["user_id"] == key
+
+
+@pytest.mark.parametrize(
+    ("record", "column", "value", "problem"),
+    [
+        ("5,,1,2", "user_id", None, "user is missing"),
+        ("5,one,1,2", "user_id", "one", "user is not an integer"),
+        ("5,9223372036854775808,1,2", "user_id", "9223372036854775808", "user is out of range"),
+        ("5,3,1,2", "user_id", "3", "unknown user"),
+        ("1,3,1,2", "experiment_id", "1", "duplicate key"),
+        ("x,3,1,2", "experiment_id", "x", "key is not an integer"),
+        (",3,x;9,-1", "experiment_id", None, "missing key"),
+    ],
+)
+def test_an_experiment_is_dropped_for_its_first_reason(
+    record: str, column: str, value: str | None, problem: str
+) -> None:
+    result = build_experiments("1,1,1,2", record)
+    assert issues_of(result) == [(2, column, value, problem, "record dropped")]
+    assert alice(result)["experiment_count"] == 1
+
+
+def test_a_dropped_record_still_holds_its_key() -> None:
+    result = build_experiments("1,9,1,2", "01,1,1,2")
+    assert [row["problem"] for row in result.data_issues] == ["unknown user", "duplicate key"]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("2024-02-29", date(2024, 2, 29)),
+        ("0001-01-01", date(1, 1, 1)),
+        ("9999-12-31", date(9999, 12, 31)),
+        ("2023-02-29", None),
+        ("0000-01-01", None),
+        ("2023-1-1", None),
+        ("2023-01-01T00:00:00", None),
+        ("\uff12023-01-01", None),
+        ("infinity", None),
+    ],
+)
+def test_signup_date(text: str, value: date | None) -> None:
+    result = build_users(f"1,,,{text}")
+    assert alice(result)["signup_date"] == value
+    issue = (1, "signup_date", text, "not a calendar date", "value set to null")
+    assert issues_of(result) == ([issue] if value is None else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("10", "10"),
+        ("+.5", "0.5"),
+        ("5.", "5"),
+        ("1.5E+2", "150"),
+        ("-0", "0"),
+        ("0e999", "0"),
+        ("1e-999", "0"),
+        ("0.00005", "0.0001"),
+        ("0.000049999999999999999999999999999999", "0"),
+        ("2.67495", "2.675"),
+        ("123456789012345678901234567890.00005", "123456789012345678901234567890.0001"),
+        ("1.7976931348623157e308", "17976931348623157" + "0" * 292),
+        ("0" * 999 + "4", "4"),
+    ],
+)
+def test_run_time(text: str, value: str) -> None:
+    result = build_experiments(f"1,1,,{text}")
+    assert str(alice(result)["avg_experiment_run_time"]) == value
+    assert result.data_issues == []
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("-1", "negative"),
+        ("-1e-999", "negative"),
+        ("-1e400", "negative"),
+        ("NaN", "not a finite number"),
+        ("-Infinity", "not a finite number"),
+        ("1e309", "not a finite number"),
+        ("1.7976931348623158e308", "not a finite number"),
+        ("1e0005", "not a finite number"),
+        ("0" * 1000 + "4", "not a finite number"),
+        ('"1,5"', "not a finite number"),
+        ("1_000", "not a finite number"),
+        ("0x1F", "not a finite number"),
+        (".", "not a finite number"),
+        ("\uff11", "not a finite number"),
+        ("12 min", "not a finite number"),
+    ],
+)
+def test_a_bad_run_time_is_null(text: str, problem: str) -> None:
+    result = build_experiments(f"1,1,2,{text}", "2,1,2,3")
+    issue = (1, "experiment_run_time", text.strip('"'), problem, "value set to null")
+    assert issues_of(result) == [issue]
+    assert alice(result)["experiment_count"] == 2
+    assert alice(result)["avg_experiment_run_time"] == 3
+
+
+@pytest.mark.parametrize(
+    ("texts", "mean"),
+    [
+        (["1", "2", "2"], "1.6667"),
+        (["1", "1", "2"], "1.3333"),
+        (["0.0001", "0"], "0.0001"),
+        (["0.1", "0.2"], "0.15"),
+        (["10", ""], "10"),
+        (["1e30", "0", "0"], "3" * 30 + ".3333"),
+    ],
+)
+def test_the_mean_is_exact_and_half_is_rounded_up(texts: list[str], mean: str) -> None:
+    result = build_experiments(*(f"{number},1,,{text}" for number, text in enumerate(texts)))
+    assert str(alice(result)["avg_experiment_run_time"]) == mean
+
+
+def test_compound_entries() -> None:
+    result = build_experiments("1,1, 3 ;;\t02;3;x; 9;1 0;9;" + str(2**63) + ";,5")
+    column, ignored = "experiment_compound_ids", "entry ignored"
+    assert issues_of(result) == [
+        (1, column, "x", "entry is not an integer", ignored),
+        (1, column, "9", "unknown compound", ignored),
+        (1, column, "1 0", "entry is not an integer", ignored),
+        (1, column, "9", "unknown compound", ignored),
+        (1, column, str(2**63), "entry is out of range", ignored),
+    ]
+    assert [row["experiment_count"] for row in result.compound_usage] == [0, 1, 1]
+    assert alice(result)["compound_id"] == 2
+
+
+def test_input_summary() -> None:
+    result = build_experiments("1,1,1;9,-1", "", "2,3,9,x", "3,2,,NaN", "3,,,")
+    names = ("source_file", "read", "kept", "dropped", "nulled", "ignored")
+    assert [tuple(row[name] for name in names) for row in result.input_summary] == [
+        ("users.csv", 2, 2, 0, 0, 0),
+        ("user_experiments.csv", 4, 2, 2, 2, 1),
+        ("compounds.csv", 3, 3, 0, 0, 0),
+    ]
+    assert [row["record_number"] for row in result.data_issues] == [1, 1, 2, 3, 4]
+
+
+def test_a_build_stops() -> None:
+    no_experiment = build_of()
+    assert files_that_stop_the_build(no_experiment) == ["user_experiments.csv"]
+    one_of_five = build_experiments("1,1,,", "2,1,,", "3,1,,", "4,1,,", "4,1,,")
+    assert files_that_stop_the_build(one_of_five) == []
+    one_of_four = build_experiments("1,1,,", "2,1,,", "3,1,,", "3,1,,")
+    assert files_that_stop_the_build(one_of_four) == ["user_experiments.csv"]
+    assert files_that_stop_the_build(one_of_four, Fraction(1, 4)) == []
+
+
+@pytest.mark.skipif(not EXPORTS.is_dir(), reason="the real exports are not beside the checkout")
+@pytest.mark.parametrize(("export", "users"), [("take_home", 10), ("second_export", 20)])
+def test_real_exports(export: str, users: int) -> None:
+    result = build({file: (EXPORTS / export / file).read_bytes() for file in COLUMNS})
+    assert result.data_issues == []
+    assert len(result.user_summary) == users
+    first = alice(result)
+    assert (first["user_id"], first["name"]) == (1, "Alice")
+    assert (first["experiment_count"], first["compound_id"]) == (2, 2)
+    assert first["avg_experiment_run_time"] == Decimal("12.5")
