@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Set up what the tests need and run them all, or those that the pytest arguments given select.
+#
+# Without PGHOST they run on a server of their own, which is gone afterwards; your data is not
+# touched. PYTHON chooses the interpreter.
+set -euo pipefail
+
+checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+# shellcheck source=scripts/setup.sh
+. "$checkout/scripts/setup.sh"
+
+find_home
+find_python
+version=$(python_version "$python")
+venv=$ELUTE_HOME/venv-tests-$version
+set_up "$venv" requirements.txt requirements-dev.txt
+cache=$ELUTE_HOME/pytest-$version
+
+# After `eval "$(elute env)"`, PGHOST names the server with your data. `db status` refuses
+# (status 1) for any other.
+status=0
+"$venv/bin/elute" db status >/dev/null 2>&1 || status=$?
+if [ "$status" -ne 1 ]; then
+  unset PGHOST PGPORT PGUSER PGPASSWORD PGDATABASE
+fi
+unset ELUTE_SEEDS_DIR ELUTE_MAX_DROPPED_RATIO
+
+ELUTE_HOME=$(mktemp -d)
+chmod 711 "$ELUTE_HOME" # root's server runs as another account
+
+clean_up() {
+  if [ -e "$ELUTE_HOME/postgres" ]; then
+    "$venv/bin/elute" db stop >/dev/null
+    rm -rf "$(cd "$ELUTE_HOME/postgres" && pwd -P)" # it may be a link
+  fi
+  rm -rf "$ELUTE_HOME"
+}
+trap clean_up EXIT
+
+exports=$("$venv/bin/elute" env)
+eval "$exports"
+cd "$checkout"
+"$venv/bin/pytest" -o cache_dir="$cache" "$@"
