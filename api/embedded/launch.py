@@ -37,8 +37,8 @@ def launch(folder: Folder, account: Account, bin_folder: Path) -> Server:
     finally:
         os.close(alive)
     raise ServerError(
-        f"PostgreSQL did not start: {_last_words(folder)} "
-        f"Its logs are {folder.start_log} and {folder.log}."
+        f"PostgreSQL did not start. Its last words were:\n{_last_words(folder)}\n"
+        f"All it said is in {folder.start_log} and {folder.log}."
     )
 
 
@@ -140,10 +140,7 @@ def _is_free(port: int) -> bool:
 
 
 def _last_words(folder: Folder) -> str:
-    """The reason the server gave, from whichever of its logs is the latest."""
-    logs = sorted(
-        [folder.start_log, *folder.log.glob("*.log")], key=lambda log: log.stat().st_mtime
-    )
-    lines = [line for log in logs for line in log.read_text(errors="replace").splitlines()]
-    reasons = [line for line in lines if "FATAL:" in line or "PANIC:" in line]
-    return (reasons or lines or ["it gave no reason."])[-1]
+    """What it said last, from whichever of its logs is the latest."""
+    logs = [folder.start_log, *folder.log.glob("*.log")]
+    latest = max(logs, key=lambda log: log.stat().st_mtime_ns)
+    return "\n".join(latest.read_text(errors="replace").splitlines()[-3:])

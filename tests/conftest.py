@@ -1,0 +1,75 @@
+"""Fixtures that every kind of test may use."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from api.embedded import Cluster
+from api.settings import CHECKOUT, VARIABLES, Settings
+
+Elute = Callable[..., "subprocess.CompletedProcess[str]"]
+# The interpreter and the code under test, installed or not.
+COMMAND = (sys.executable, "-c", "import sys; from api.cli import main; sys.exit(main())")
+
+
+@pytest.fixture(scope="session")
+def connection_parameters() -> dict[str, str]:
+    """Arguments for `psycopg2.connect` to the server that PG* names."""
+    if not os.environ.get("PGHOST"):
+        pytest.fail("no server to test on: run ./run_tests.sh, or set PGHOST and what goes with it")
+    settings = Settings.from_environment()
+    return {
+        "host": os.environ["PGHOST"],
+        "port": str(settings.port),
+        "user": settings.user,
+        "password": settings.password,
+        "dbname": settings.database,
+    }
+
+
+@pytest.fixture
+def own_home() -> Iterator[Path]:
+    """An empty ELUTE_HOME, awkwardly named; the server that a test starts in it is stopped."""
+    # Not tmp_path: only root may enter that, and root's server runs as another account.
+    parent = Path(tempfile.mkdtemp(prefix="elute-test-"))
+    parent.chmod(0o711)
+    home = parent / "it's Élutes home"
+    home.mkdir()
+    yield home
+    cluster = Cluster(Settings.from_environment({"ELUTE_HOME": str(home)}))
+    cluster.stop()
+    shutil.rmtree(cluster.folder.path, ignore_errors=True)  # It may be elsewhere.
+    shutil.rmtree(parent)
+
+
+@pytest.fixture
+def own_environment(own_home: Path) -> dict[str, str]:
+    """Our environment without any setting, but with that ELUTE_HOME."""
+    ours = {variable.name for variable in VARIABLES}
+    return {key: value for key, value in os.environ.items() if key not in ours} | {
+        "ELUTE_HOME": str(own_home)
+    }
+
+
+@pytest.fixture
+def elute(own_environment: dict[str, str]) -> Elute:
+    """Run an `elute` command in a process of its own, with that environment and these changes."""
+
+    def run(*arguments: str, **changes: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd="/",
+            env={**own_environment, "PYTHONPATH": str(CHECKOUT), **changes},
+            timeout=60,
+        )
+
+    return run

@@ -1,0 +1,75 @@
+import pytest
+
+from api.embedded import machine
+from api.embedded.tuning import GB, MB, as_file, server_settings
+
+
+def test_a_workstation_gives_a_query_plenty():
+    settings = server_settings(memory=24 * GB, cpus=2, disk=100 * GB)
+    assert settings["work_mem"] == "256MB"
+    assert settings["hash_mem_multiplier"] == "2"
+    assert settings["shared_buffers"] == "1024MB"
+    assert settings["max_parallel_workers_per_gather"] == "2"
+    assert settings["max_wal_size"] == "4096MB"
+
+
+def test_a_small_container_gives_a_query_little():
+    settings = server_settings(memory=1 * GB, cpus=1, disk=2 * GB)
+    assert settings["work_mem"] == "10MB"
+    assert settings["shared_buffers"] == "64MB"
+    assert settings["max_parallel_workers"] == "1"
+    assert settings["max_wal_size"] == "256MB"
+
+
+def test_nothing_turns_fsync_off():
+    assert "fsync" not in server_settings(memory=1 * GB, cpus=1, disk=1 * GB)
+
+
+def test_values_are_quoted_for_postgresql_conf():
+    assert (
+        as_file({"log_line_prefix": "it's \\ "}).splitlines()[1] == r"log_line_prefix = 'it''s \\ '"
+    )
+
+
+def tree(root, files):
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+def test_without_control_groups_the_whole_machine_counts(tmp_path):
+    assert machine.memory(tmp_path) > 100 * MB
+    assert machine.cpus(tmp_path) >= 1
+
+
+@pytest.mark.parametrize(
+    "group",
+    ["/", "/lab.slice/elute", "/docker/a-path-of-the-host"],
+)
+def test_limits_of_version_2_count_wherever_above_us_they_are(tmp_path, group):
+    files = {
+        "proc/self/cgroup": f"0::{group}\n",
+        "sys/fs/cgroup/memory.max": f"{64 * MB}\n",
+        "sys/fs/cgroup/cpu.max": "50000 100000\n",
+        "sys/fs/cgroup/lab.slice/memory.max": "max\n",
+        "sys/fs/cgroup/lab.slice/cpu.max": "max 100000\n",
+    }
+    root = tree(tmp_path, files)
+    assert machine.memory(root) == 64 * MB
+    assert machine.cpus(root) == 1
+
+
+def test_limits_of_version_1_count(tmp_path):
+    files = {
+        "proc/self/cgroup": "4:memory:/box\n2:cpu,cpuacct:/box\n1:name=systemd:/\n",
+        "sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n",
+        "sys/fs/cgroup/memory/box/memory.limit_in_bytes": f"{32 * MB}\n",
+        "sys/fs/cgroup/cpu/box/cpu.cfs_quota_us": "100000\n",
+        "sys/fs/cgroup/cpu/box/cpu.cfs_period_us": "100000\n",
+        "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n",
+        "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
+    }
+    root = tree(tmp_path, files)
+    assert machine.memory(root) == 32 * MB
+    assert machine.cpus(root) == 1
