@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 for success, 1 for a failure that was explained on standard error, 2 for a command that
         does not exist, 130 after Ctrl-C.
     """
-    options, rest = _parse(sys.argv[1:] if arguments is None else arguments)
+    options, rest = parse(sys.argv[1:] if arguments is None else arguments)
     try:
         return _run(options, rest)
     except KeyboardInterrupt:
@@ -60,7 +60,7 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
     return build.run(settings, rest)
 
 
-def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     """The options of `elute` itself, and what is for the command to read."""
     words = [index for index, word in enumerate(arguments) if not word.startswith("-")]
     if words and arguments[words[0]] in _PASS_ON:

@@ -7,7 +7,7 @@ from api.errors import SettingsError
 from api.settings import CHECKOUT, VARIABLES, Settings
 
 
-def test_without_any_variable_elute_runs_its_own_server_below_the_checkout():
+def test_without_any_variable_elute_runs_its_own_server_below_the_checkout() -> None:
     settings = Settings.from_environment({})
     assert settings.host is None
     assert settings.port == 5432
@@ -18,12 +18,12 @@ def test_without_any_variable_elute_runs_its_own_server_below_the_checkout():
     assert settings.postgres_user == "nobody"
 
 
-def test_an_empty_variable_counts_as_not_set():
+def test_an_empty_variable_counts_as_not_set() -> None:
     empty = {variable.name: "" for variable in VARIABLES}
     assert Settings.from_environment(empty) == Settings.from_environment({})
 
 
-def test_variables_are_read():
+def test_variables_are_read() -> None:
     settings = Settings.from_environment(
         {
             "PGHOST": "db.example.org",
@@ -50,42 +50,44 @@ def test_variables_are_read():
     )
 
 
-def test_relative_folders_are_relative_to_where_we_are(tmp_path, monkeypatch):
+def test_relative_folders_are_relative_to_where_we_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     settings = Settings.from_environment({"ELUTE_HOME": "a/../b", "ELUTE_SEEDS_DIR": "./in put"})
     assert settings.home == tmp_path / "b"
     assert settings.seeds_dir == tmp_path / "in put"
 
 
-def test_a_tilde_is_the_home_folder(monkeypatch):
+def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ada")
     assert Settings.from_environment({"ELUTE_HOME": "~/e"}).home == Path("/home/ada/e")
 
 
 @pytest.mark.parametrize("value", ["0", "65536", "-1", "5432,5433", "five", "\u0665", " 5432"])
-def test_a_port_must_be_a_port(value):
+def test_a_port_must_be_a_port(value: str) -> None:
     with pytest.raises(SettingsError, match=f"PGPORT .*{re.escape(repr(value))}"):
         Settings.from_environment({"PGPORT": value})
 
 
 @pytest.mark.parametrize("value", ["20%", "1.01", "-0.1", "nan", "inf", "some"])
-def test_a_ratio_must_be_a_number_from_0_to_1(value):
+def test_a_ratio_must_be_a_number_from_0_to_1(value: str) -> None:
     with pytest.raises(SettingsError, match=f"ELUTE_MAX_DROPPED_RATIO .*{re.escape(repr(value))}"):
         Settings.from_environment({"ELUTE_MAX_DROPPED_RATIO": value})
 
 
-def test_a_printed_settings_object_holds_no_password():
+def test_a_printed_settings_object_holds_no_password() -> None:
     assert "s3cret" not in repr(Settings.from_environment({"PGPASSWORD": "s3cret"}))
 
 
-def test_the_example_file_names_every_setting_and_its_default():
+def test_the_example_file_names_every_setting_and_its_default() -> None:
     text = (CHECKOUT / ".env.example").read_text(encoding="utf-8")
     assert re.findall(r"^#([A-Z_]+)=(.*)$", text, re.MULTILINE) == [
         (variable.name, variable.default) for variable in VARIABLES
     ]
 
 
-def test_the_example_file_says_what_each_setting_means():
+def test_the_example_file_says_what_each_setting_means() -> None:
     text = (CHECKOUT / ".env.example").read_text(encoding="utf-8")
     for variable in VARIABLES:
         assert f"# {variable.meaning}\n#{variable.name}=" in text

@@ -1,10 +1,12 @@
+from pathlib import Path
+
 import pytest
 
 from api.embedded import machine
 from api.embedded.tuning import GB, MB, as_file, server_settings
 
 
-def test_a_workstation_gives_a_query_plenty():
+def test_a_workstation_gives_a_query_plenty() -> None:
     settings = server_settings(memory=24 * GB, cpus=2, disk=100 * GB)
     assert settings["work_mem"] == "256MB"
     assert settings["hash_mem_multiplier"] == "2"
@@ -13,7 +15,7 @@ def test_a_workstation_gives_a_query_plenty():
     assert settings["max_wal_size"] == "4096MB"
 
 
-def test_a_small_container_gives_a_query_little():
+def test_a_small_container_gives_a_query_little() -> None:
     settings = server_settings(memory=1 * GB, cpus=1, disk=2 * GB)
     assert settings["work_mem"] == "10MB"
     assert settings["shared_buffers"] == "64MB"
@@ -21,24 +23,24 @@ def test_a_small_container_gives_a_query_little():
     assert settings["max_wal_size"] == "256MB"
 
 
-def test_nothing_turns_fsync_off():
+def test_nothing_turns_fsync_off() -> None:
     assert "fsync" not in server_settings(memory=1 * GB, cpus=1, disk=1 * GB)
 
 
-def test_values_are_quoted_for_postgresql_conf():
+def test_values_are_quoted_for_postgresql_conf() -> None:
     assert (
         as_file({"log_line_prefix": "it's \\ "}).splitlines()[1] == r"log_line_prefix = 'it''s \\ '"
     )
 
 
-def tree(root, files):
+def tree(root: Path, files: dict[str, str]) -> Path:
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     return root
 
 
-def test_without_control_groups_the_whole_machine_counts(tmp_path):
+def test_without_control_groups_the_whole_machine_counts(tmp_path: Path) -> None:
     assert machine.memory(tmp_path) > 100 * MB
     assert machine.cpus(tmp_path) >= 1
 
@@ -47,7 +49,7 @@ def test_without_control_groups_the_whole_machine_counts(tmp_path):
     "group",
     ["/", "/lab.slice/elute", "/docker/a-path-of-the-host"],
 )
-def test_limits_of_version_2_count_wherever_above_us_they_are(tmp_path, group):
+def test_limits_of_version_2_count_wherever_above_us_they_are(tmp_path: Path, group: str) -> None:
     files = {
         "proc/self/cgroup": f"0::{group}\n",
         "sys/fs/cgroup/memory.max": f"{64 * MB}\n",
@@ -60,7 +62,7 @@ def test_limits_of_version_2_count_wherever_above_us_they_are(tmp_path, group):
     assert machine.cpus(root) == 1
 
 
-def test_limits_of_version_1_count(tmp_path):
+def test_limits_of_version_1_count(tmp_path: Path) -> None:
     files = {
         "proc/self/cgroup": "4:memory:/box\n2:cpu,cpuacct:/box\n1:name=systemd:/\n",
         "sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n",
