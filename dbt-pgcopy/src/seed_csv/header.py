@@ -7,7 +7,7 @@ from typing import NamedTuple
 from seed_csv.errors import SeedFileError
 from seed_csv.records import Record
 
-_OTHER_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
 class Layout(NamedTuple):
@@ -26,14 +26,13 @@ class Layout(NamedTuple):
     extra: tuple[str, ...]
 
 
-def lay_out(file: str, header: Record, wanted: Sequence[str] | None, delimiter: str) -> Layout:
+def lay_out(file: str, header: Record, wanted: Sequence[str] | None) -> Layout:
     """Match a header with the wanted columns, without regard to case or order.
 
     Args:
         file: name of the file, for messages.
         header: the first record.
         wanted: names of the columns to read; None for every column that has a name.
-        delimiter: the character between fields, for messages.
 
     Raises:
         SeedFileError: a wanted column is missing or a named one repeats.
@@ -45,11 +44,31 @@ def lay_out(file: str, header: Record, wanted: Sequence[str] | None, delimiter: 
     places = [(asked[n.casefold()], i) for i, n in enumerate(found) if n.casefold() in asked]
     missing = [name for name in names if name not in dict(places)]
     if missing or not places:
-        raise _missing(file, header, names, missing, delimiter)
+        raise _missing(file, header, names, missing)
     taken = dict(places).values()
     extra = (name or f"column {i + 1} (no name)" for i, name in enumerate(found) if i not in taken)
     columns, positions = zip(*places, strict=True)
     return Layout(found, columns, positions, tuple(extra))
+
+
+def other_delimiter(line: str, wanted: Sequence[str], delimiter: str) -> str | None:
+    """Say so if a header holds the wanted columns, but with something else between them.
+
+    Args:
+        line: the header, before it is taken apart.
+        wanted: names of the columns to read.
+        delimiter: the character that should be between them.
+    """
+    for other in _DELIMITERS:
+        names = {name.strip(' \t\r\n"').casefold() for name in line.split(other)}
+        fits = len(names) > 1 and names.issuperset(name.casefold() for name in wanted)
+        if fits and delimiter not in line:
+            return (
+                f"the columns are separated by {_DELIMITERS[other]} where "
+                f"{_DELIMITERS.get(delimiter, repr(delimiter))} are expected; "
+                'save it as "CSV UTF-8 (comma delimited)" and try again'
+            )
+    return None
 
 
 def _refuse_repeated(file: str, header: Record, wanted: list[str]) -> None:
@@ -61,30 +80,12 @@ def _refuse_repeated(file: str, header: Record, wanted: list[str]) -> None:
 
 
 def _missing(
-    file: str, header: Record, wanted: list[str], missing: list[str], delimiter: str
+    file: str, header: Record, wanted: list[str], missing: list[str]
 ) -> SeedFileError:
-    used = _delimiter_used(header, wanted, delimiter)
-    if used:
-        message = (
-            f"the columns are separated by {_OTHER_DELIMITERS[used]} where "
-            f"{_OTHER_DELIMITERS.get(delimiter, repr(delimiter))} are expected; "
-            'save it as "CSV UTF-8 (comma delimited)" and try again'
-        )
-        return SeedFileError(file, message, header.line)
     noun = "the column" if len(missing) == 1 else "the columns"
     verb = "is" if len(missing) == 1 else "are"
     message = f"{noun} {', '.join(missing)} {verb} missing; {_compared(header, wanted)}"
     return SeedFileError(file, message, header.line)
-
-
-def _delimiter_used(header: Record, wanted: list[str], delimiter: str) -> str | None:
-    """The delimiter that would make the header hold every wanted column, if another does."""
-    line = delimiter.join(header.fields).casefold()
-    for other in _OTHER_DELIMITERS:
-        names = {name.strip(' \t"') for name in line.split(other)}
-        if other != delimiter and names.issuperset(name.casefold() for name in wanted):
-            return other
-    return None
 
 
 def _compared(header: Record, wanted: list[str]) -> str:

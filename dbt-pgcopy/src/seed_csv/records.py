@@ -34,7 +34,11 @@ class RecordParser:
         self.white_space = WHITE_SPACE.replace(delimiter, "")
         self._delimiter = delimiter
         self._report = report
-        self._opening = re.compile(f'[{self.white_space}]*"')
+        # A quoted field that ends on its line, which nearly all do, is taken in one step.
+        self._complete = re.compile(
+            f'[{self.white_space}]*"([^"]*(?:""[^"]*)*)"[{self.white_space}]*'
+            f"({re.escape(delimiter)}|\\Z)"
+        )
         self._padding = re.compile(f"[{self.white_space}]*")
         self._line = 0
         self._fields: list[str] = []
@@ -79,14 +83,18 @@ class RecordParser:
 
     def _field(self, line: int, text: str, position: int) -> int:
         """Take the field at the position; return where the next begins, past the end if none."""
-        opening = self._opening.match(text, position)
-        if opening:
-            self._quoted, self._quoted_size, self._quote_line = [], 0, line
-            return self._rest_of_quoted(text, opening.end())
         end = text.find(self._delimiter, position)
         end = len(text) if end < 0 else end
-        self._fields.append(text[position:end].strip(self.white_space))
-        return end + 1
+        field = text[position:end].strip(self.white_space)
+        if not field.startswith('"'):
+            self._fields.append(field)
+            return end + 1
+        complete = self._complete.match(text, position)
+        if complete:
+            self._fields.append(self._unquoted(complete[1]))
+            return complete.end() if complete[2] else len(text) + 1
+        self._quoted, self._quoted_size, self._quote_line = [], 0, line
+        return self._rest_of_quoted(text, text.index('"', position) + 1)
 
     def _rest_of_quoted(self, text: str, position: int) -> int:
         closing = _CLOSING.match(text, position)
@@ -97,10 +105,12 @@ class RecordParser:
             self._quoted.append("\n")
             self._refuse_endless_quote(len(closing[1]))
             return len(text) + 1
-        field = "".join(self._quoted).replace('""', '"').strip(self.white_space)
-        self._fields.append(field)
+        self._fields.append(self._unquoted("".join(self._quoted)))
         self._quoted = None
         return self._after_quoted(text, closing.end())
+
+    def _unquoted(self, text: str) -> str:
+        return text.replace('""', '"').strip(self.white_space)
 
     def _after_quoted(self, text: str, position: int) -> int:
         padding = self._padding.match(text, position)

@@ -7,9 +7,9 @@ from types import TracebackType
 from typing import NamedTuple
 
 from seed_csv.errors import SeedFileError
-from seed_csv.header import Layout, lay_out
+from seed_csv.header import Layout, lay_out, other_delimiter
 from seed_csv.records import Record, RecordParser
-from seed_csv.shortcut import Shortcut
+from seed_csv.shortcut import Shortcut, is_text
 from seed_csv.source import (
     CHUNK_SIZE,
     Chunk,
@@ -122,13 +122,17 @@ class SeedFile:
     def _read_header(self, wanted: Sequence[str] | None) -> Layout:
         parser = RecordParser(self._delimiter, self._refuse)
         for chunk in self._source.header_lines():
+            text = chunk.data.decode(errors="replace")
+            other = wanted and other_delimiter(text, wanted, self._delimiter)
+            if other:
+                self._refuse(chunk.line, other)
             header = next(self._records(chunk, parser, self._refuse), None)
             if header:
                 if any("\r" in name for name in header.fields):
                     raise lone_carriage_returns(self.name)
                 self._body = self._source.tell()
                 self._body_line = chunk.line + 1
-                return lay_out(self.name, header, wanted, self._delimiter)
+                return lay_out(self.name, header, wanted)
         parser.finish()
         raise SeedFileError(self.name, "the file is empty; its first line must name the columns")
 
@@ -137,17 +141,24 @@ class SeedFile:
         shortcut = self._shortcut(parser.white_space)
         self._source.seek(self._body)
         for chunk in self._source.chunks(self._body_line, self._chunk_size):
-            fast = not parser.inside_quotes and shortcut and shortcut.prove(chunk.data)
-            yield Piece(*fast) if fast else self._careful(chunk, parser, report)
-            if parser.lost:
-                return
+            proven = shortcut and not parser.inside_quotes and shortcut.prove(chunk.data)
+            if proven:
+                yield Piece(*proven)
+                continue
+            # One odd record must not send its whole chunk the slow way.
+            for part in chunk.divide():
+                proven = shortcut and not parser.inside_quotes and shortcut.prove(part.data)
+                yield Piece(*proven) if proven else self._careful(part, parser, report)
+                if parser.lost:
+                    return
         parser.finish()
 
     def _shortcut(self, white_space: str) -> Shortcut | None:
-        """None for files the shortcut cannot serve: one column, or columns to leave out."""
-        if len(self.header) == 1 or self.extra_columns:
+        """None for a file of one column, where a blank line looks like a record."""
+        columns = len(self.header)
+        if columns == 1:
             return None
-        return Shortcut(len(self.header), self._delimiter, white_space)
+        return Shortcut(columns, self._layout.positions, self._delimiter, white_space)
 
     def _careful(
         self, chunk: Chunk, parser: RecordParser, report: Callable[[int, str], None]
@@ -162,8 +173,8 @@ class SeedFile:
         return Piece("".join(rows).encode(), len(rows))
 
     def _row(self, fields: list[str]) -> str:
-        wanted = (fields[position] for position in self._layout.positions)
-        quoted = (field and '"' + field.replace('"', '""') + '"' for field in wanted)
+        wanted = [fields[position] for position in self._layout.positions]
+        quoted = [field and '"' + field.replace('"', '""') + '"' for field in wanted]
         return self._delimiter.join(quoted) + "\n"
 
     def _ragged(self, count: int) -> str:
@@ -215,6 +226,9 @@ def check(
 def _lines(chunk: Chunk, report: Callable[[int, str], None]) -> Iterator[str]:
     """The lines of a chunk as text; a line that is none is reported and mended."""
     data = chunk.data.removesuffix(b"\n")
+    if is_text(data):
+        yield from data.decode().split("\n")
+        return
     for number, line in enumerate(data.split(b"\n"), chunk.line):
         try:
             text = line.decode()

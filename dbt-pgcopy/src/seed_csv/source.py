@@ -27,6 +27,15 @@ class Chunk(NamedTuple):
     data: bytes
     line: int
 
+    def divide(self, size: int = 1 << 13) -> "Iterator[Chunk]":
+        """The same lines in pieces of about `size` bytes."""
+        begin, line = 0, self.line
+        while begin < len(self.data):
+            end = self.data.find(b"\n", begin + size) + 1 or len(self.data)
+            yield Chunk(self.data[begin:end], line)
+            line += self.data.count(b"\n", begin, end)
+            begin = end
+
 
 class Source:
     """A file opened once, read line by line for its header and in chunks for its records."""
@@ -34,7 +43,11 @@ class Source:
     def __init__(self, path: Path, name: str) -> None:
         self.name = name
         self._file = _open(path, name)
-        self._refuse_other_encodings()
+        try:
+            self._refuse_other_encodings()
+        except SeedFileError:
+            self.close()
+            raise
 
     def close(self) -> None:
         self._file.close()

@@ -1,0 +1,122 @@
+"""What is said of a file that breaks the rules: the file, the line, what is wrong, the way out."""
+
+import itertools
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from seed_csv import SeedFile, SeedFileError, check, refuse_unreadable
+
+Written = Callable[..., Path]
+COLUMNS = ["user_id", "name"]
+
+
+def problem(path: Path, columns: list[str] | None = None) -> str:
+    """The first problem of a file, which loading and checking must agree on."""
+    report = check(path, columns or COLUMNS)
+    with pytest.raises(SeedFileError) as caught, SeedFile(path, columns or COLUMNS) as file:
+        list(file.copy_chunks())
+    assert str(caught.value) == str(report.problems[0])
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("user_id,name\n1,A\n2\n", "line 3: 1 field where 2 are expected (user_id, name)"),
+        ("user_id,name\n\n1,A,x\n", "line 3: 3 fields where 2 are expected (user_id, name)"),
+        ("user_id,name\n1,A,B\n2\n3,C\n", "line 2: 3 fields where 2 are expected"),
+        ('user_id,name\n1,"A\nB\nC\n', 'line 2: a quote (") is opened here and never closed'),
+        ('user_id,name\n"1\n2",A,"x\n', 'line 3: a quote (") is opened here and never closed'),
+        ('user_id,name\n1,"A" B\n', 'line 2: text after a closing quote ("): “B”'),
+        ('user_id,name\n"1\n\n2"3,A\n', 'line 2: text after a closing quote ("): “3,A”'),
+        ('user_id,name\n"1\n2",A\n3\n', "line 4: 1 field where 2 are expected"),
+        (b"user_id,name\n1,A\x00\n", "line 2: a NUL byte (0x00)"),
+        (b"user_id,name\n1,A\n2,Ren\xe9\n", "line 3: byte 0xE9 is not UTF-8 text"),
+        (b"user_id,n\xe9me\n1,A\n", "line 1: byte 0xE9 is not UTF-8 text"),
+        ("", "the file is empty; its first line must name the columns"),
+        ("\n \n\t\n", "the file is empty"),
+        ("user_id\n1\n", "line 1: the column name is missing; found: user_id; wanted: user_id, name"),
+        ("\nid,x\n1,A\n", "line 2: the columns user_id, name are missing; found: id, x"),
+        ("user_id,Name, NAME\n", "line 1: the column Name is there 2 times; found:"),
+        ("user_id,name,x,x\n", "line 1: the column x is there 2 times"),
+        ("user_id;name\n1;A\n", "line 1: the columns are separated by semicolons where commas"),
+        ("user_id\tname\n1\tA\n", "line 1: the columns are separated by tabs where commas"),
+        ('"user_id";"name"\n1;A\n', "line 1: the columns are separated by semicolons"),
+        ("user_id,name\r1,A\r2,B\r", "its lines end in a carriage return only"),
+        ("user_id,name\n" + "1" * (2 << 20), "line 2: the line is over 1 MiB long"),
+        ("user_id\r" * (1 << 18), "its lines end in a carriage return only"),
+        ("user_id,name\n1,A\n".encode("utf-16"), "this is UTF-16 text, not UTF-8"),
+        ("user_id,name\n1,A\n".encode("utf-16-le"), "this is UTF-16 text, not UTF-8"),
+        ("user_id,name\n1,A\n".encode("utf-16-be"), "this is UTF-16 text, not UTF-8"),
+        ("\ufeffuser_id,name\n".encode("utf-32-le"), "this is UTF-32 text, not UTF-8"),
+    ],
+    ids=itertools.count(),
+)
+def test_problem(csv_file: Written, content: bytes | str, message: str) -> None:
+    said = problem(csv_file(content))
+    separator = ", " if message.startswith("line") else ": "
+    assert said.startswith(f"users.csv{separator}{message}")
+
+
+def test_a_latin_1_file_is_told_how_it_reads_and_how_to_save_it(csv_file: Written) -> None:
+    said = problem(csv_file("user_id,name\n1,René Müller\n".encode("cp1252")))
+    assert "Latin-1 or Windows-1252, where it would read “1,René" in said
+    assert 'save it as "CSV UTF-8 (comma delimited)" and try again' in said
+
+
+@pytest.mark.parametrize("lines", [1, 1 << 10])
+def test_a_quote_without_end_is_given_up_after_a_mebibyte(csv_file: Written, lines: int) -> None:
+    line = "x" * ((3 << 20) // lines // 4) + "\n"
+    path = csv_file('user_id,name\n1,A\n2,"' + line * lines * 4 + '"\n')
+    assert problem(path).startswith("users.csv, line 3: ")
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    assert problem(tmp_path / "users.csv") == f"users.csv: there is no such file in {tmp_path}"
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    assert "is a folder or a device, not a file" in problem(tmp_path)
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may read every file")
+def test_an_unreadable_file(csv_file: Written) -> None:
+    path = csv_file("user_id,name\n")
+    path.chmod(0)
+    assert problem(path) == "users.csv: the file cannot be read: Permission denied"
+
+
+def test_check_names_the_first_problems_and_counts_the_rest(csv_file: Written) -> None:
+    lines = [b"user_id,name", b"1,A", b"2", b"3,\xff", b"4,D", b'5,"E"x', *[b"6"] * 20, b"7,G"]
+    report = check(csv_file(b"\n".join(lines)), COLUMNS)
+    assert [error.line for error in report.problems] == [3, 4, 6, 7, 8, 9, 10, 11, 12, 13]
+    assert {error.file for error in report.problems} == {"users.csv"}
+    assert report.records == 4
+
+
+def test_check_after_a_quote_without_end(csv_file: Written) -> None:
+    report = check(csv_file('user_id,name\n1\n2,"A\n3\n'), COLUMNS)
+    assert [error.line for error in report.problems] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a\n\xe9\n", "users.csv, line 2: byte 0xE9 is not UTF-8 text"),
+        (b"a\n\0\n", "users.csv, line 2: a NUL byte (0x00)"),
+        ("a\n1\n".encode("utf-16"), "users.csv: this is UTF-16 text"),
+    ],
+    ids=["Latin-1", "NUL", "UTF-16"],
+)
+def test_refuse_unreadable(csv_file: Written, content: bytes, message: str) -> None:
+    with pytest.raises(SeedFileError) as caught:
+        refuse_unreadable(csv_file(content))
+    assert str(caught.value).startswith(message)
+
+
+def test_refuse_unreadable_lets_any_text_pass(csv_file: Written, tmp_path: Path) -> None:
+    refuse_unreadable(csv_file('any "text",\n\n'))
+    refuse_unreadable(tmp_path / "missing.csv")

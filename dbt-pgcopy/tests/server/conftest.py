@@ -1,0 +1,88 @@
+"""Tests that run dbt on a PostgreSQL server, which PGHOST and the other PG* variables name."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
+import pytest
+from psycopg2 import sql
+
+# Not by pytest_plugins, which pytest allows in the outermost conftest only.
+from dbt.tests.fixtures.project import *  # noqa: F403
+
+HERE = Path(__file__).parent
+# Warnings that are dbt's and not ours to mend: its test classes share what pytest means to part,
+# and each of its invocations leaves a log file to the garbage collector.
+DBT_WARNINGS = (
+    "ignore:Class-scoped fixtures defined as instance methods:pytest.PytestRemovedIn10Warning",
+)
+DBT_LOG_WARNING = "ignore:.*dbt\\.log.*:pytest.PytestUnraisableExceptionWarning"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # The collector may come while any test runs.
+    config.addinivalue_line("filterwarnings", DBT_LOG_WARNING)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.usefixtures("server"))
+            for warning in DBT_WARNINGS:
+                item.add_marker(pytest.mark.filterwarnings(warning))
+
+
+@pytest.fixture(scope="session")
+def server() -> None:
+    if not os.environ.get("PGHOST"):
+        pytest.fail("these tests need a PostgreSQL server: set PGHOST, or use run_tests.sh")
+
+
+@pytest.fixture(scope="class")
+def dbt_profile_target(server: None) -> dict[str, object]:
+    return {
+        "type": "pgcopy",
+        "threads": 4,
+        "host": os.environ["PGHOST"],
+        "port": int(os.environ.get("PGPORT", "5432")),
+        "user": os.environ.get("PGUSER", "postgres"),
+        "password": os.environ.get("PGPASSWORD", ""),
+        "dbname": os.environ.get("PGDATABASE", "postgres"),
+    }
+
+
+@pytest.fixture(scope="module")
+def test_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where dbt's tests look for files and leave some; not in the source tree."""
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="class")
+def logs_dir(tmp_path_factory: pytest.TempPathFactory, prefix: str) -> Iterator[str]:
+    """Not in the source tree, where dbt's own fixture puts it."""
+    os.environ["DBT_LOG_PATH"] = str(tmp_path_factory.mktemp("logs"))
+    yield os.environ["DBT_LOG_PATH"]
+    del os.environ["DBT_LOG_PATH"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def grantees(server: None, worker: str) -> Iterator[None]:
+    """The three roles to which dbt's tests grant things."""
+    roles = {f"DBT_TEST_USER_{n}": f"dbt_pgcopy_{worker}_{n}" for n in (1, 2, 3)}
+    session = psycopg2.connect("")
+    session.autocommit = True
+    cursor = session.cursor()
+    for role in map(sql.Identifier, roles.values()):
+        cursor.execute(sql.SQL("drop role if exists {0}").format(role))
+        cursor.execute(sql.SQL("create role {0}").format(role))
+    os.environ.update(roles)
+    yield
+    for role in map(sql.Identifier, roles.values()):
+        cursor.execute(sql.SQL("drop owned by {0}; drop role {0}").format(role))
+    session.close()
+
+
+@pytest.fixture(scope="session")
+def worker() -> str:
+    return f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
