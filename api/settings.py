@@ -98,6 +98,8 @@ def _path(environment: Mapping[str, str], name: str) -> Path:
     given = environment.get(name)
     if not given:
         return CHECKOUT / _DEFAULTS[name]
+    if "\n" in given:  # PostgreSQL's own files could not tell where the path ends.
+        raise SettingsError(f"{name} is {given!r}; it may not hold a line break.")
     try:
         return Path(os.path.normpath(Path(given).expanduser().absolute()))
     except RuntimeError as error:

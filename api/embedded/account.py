@@ -78,6 +78,8 @@ def place(home: Path, account: Account) -> Path:
     folder = home / "postgres"
     if not folder.exists():
         home.mkdir(parents=True, exist_ok=True)
+        if folder.is_symlink():  # What it led to has been deleted.
+            folder.unlink()
         if account.can_reach(home):
             folder.mkdir(mode=0o700)
         else:
@@ -92,7 +94,6 @@ def _link(folder: Path) -> None:
     shared = SHARED / hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
     shared.mkdir(parents=True, exist_ok=True)
     SHARED.chmod(0o755)
-    folder.unlink(missing_ok=True)
     folder.symlink_to(shared)
     print(
         f"PostgreSQL cannot run as root, and no other account can enter {folder.parent}: "

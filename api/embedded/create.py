@@ -12,6 +12,8 @@ from api.embedded.files import Folder
 from api.embedded.server import USER
 from api.errors import ServerError
 
+NEEDED_MB = 64
+
 
 def create(folder: Folder, account: Account, bin_folder: Path) -> None:
     """Make the data folder and the password file.
@@ -22,6 +24,7 @@ def create(folder: Folder, account: Account, bin_folder: Path) -> None:
     Raises:
         ServerError: initdb failed; the message says why.
     """
+    _check_space(folder)
     scratch = folder.path / "new"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(mode=0o700)
@@ -49,6 +52,16 @@ def check_version(folder: Folder, bin_folder: Path) -> None:
             f"The data in {folder.data} was made by PostgreSQL {made_by}, and this is "
             f"PostgreSQL {ours}, which cannot read it. Everything in it can be built again from "
             f"the CSV files: move {folder.path} away, or set ELUTE_HOME to another folder."
+        )
+
+
+def _check_space(folder: Folder) -> None:
+    # initdb on a full disk cannot even write down what is wrong.
+    free = shutil.disk_usage(folder.path).free // (1024 * 1024)
+    if free < NEEDED_MB:
+        raise ServerError(
+            f"PostgreSQL needs {NEEDED_MB} MB to begin with, and {folder.path} has {free} MB. "
+            "Make room there, or set ELUTE_HOME to another folder."
         )
 
 

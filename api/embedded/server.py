@@ -18,7 +18,7 @@ class Server(NamedTuple):
 def read_pid_file(folder: Folder) -> tuple[Server | None, str]:
     """What the server wrote about itself, and its status: "ready", "starting", "stopping" or ""."""
     try:
-        lines = folder.pid_file.read_text().splitlines()
+        lines = folder.pid_file.read_text(errors="replace").splitlines()
         return Server(int(lines[0]), int(lines[3])), lines[7].strip()
     except (FileNotFoundError, IndexError, ValueError):
         return None, ""

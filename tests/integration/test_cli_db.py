@@ -69,7 +69,7 @@ def test_psql_works_after_eval_from_any_folder(
 
 
 def test_env_quotes_for_the_shell(elute: Elute, own_environment: dict[str, str]) -> None:
-    awkward = '/tmp/$(touch x) it\'s; "new"\nline'
+    awkward = '/tmp/$(touch x) it\'s; "new" `touch y` \\'
     lines = elute("env", ELUTE_SEEDS_DIR=awkward).stdout
     assert in_a_shell(lines, 'printf %s "$ELUTE_SEEDS_DIR"', own_environment) == awkward
 

@@ -250,6 +250,16 @@ def test_a_home_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
         Cluster(settings).start()
 
 
+def test_any_path_will_do(own_home: Path) -> None:
+    home = own_home / '$(touch x) "`a` \\ %s'
+    cluster = Cluster(Settings.from_environment({"ELUTE_HOME": str(home)}))
+    try:
+        assert cluster.start() == cluster.running()
+        assert query(cluster, "select 1") == [(1,)]
+    finally:
+        cluster.stop()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root starts the server as somebody else")
 class TestAsRoot:
     def test_the_server_runs_as_an_ordinary_account(self, cluster: Cluster) -> None:
@@ -265,6 +275,16 @@ class TestAsRoot:
         assert own_home.stat().st_mode & 0o777 == 0o700
         assert cluster.folder.path.parent == SHARED
         assert (own_home / "postgres").readlink() == cluster.folder.path
+
+    def test_a_full_disk_is_a_clear_error(self, own_home: Path, cluster: Cluster) -> None:
+        mount = ["mount", "-t", "tmpfs", "-o", "size=20m,mode=755", "none", str(own_home)]
+        if subprocess.run(mount, check=False, stderr=subprocess.DEVNULL).returncode:
+            pytest.skip("this container may not mount a small disk")
+        try:
+            with pytest.raises(ServerError, match=r"needs 64 MB .* has \d+ MB"):
+                cluster.start()
+        finally:
+            subprocess.run(["umount", own_home], check=True)
 
     @pytest.mark.parametrize(
         ("name", "message"), [("no-such-account", "no account no-such"), ("root", "refuses to run")]

@@ -64,6 +64,11 @@ def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings.from_environment({"ELUTE_HOME": "~/e"}).home == Path("/home/ada/e")
 
 
+def test_a_folder_may_not_hold_a_line_break() -> None:
+    with pytest.raises(SettingsError, match=r"ELUTE_HOME .*line break"):
+        Settings.from_environment({"ELUTE_HOME": "/srv/a\nb"})
+
+
 @pytest.mark.parametrize("value", ["0", "65536", "-1", "5432,5433", "five", "\u0665", " 5432"])
 def test_a_port_must_be_a_port(value: str) -> None:
     with pytest.raises(SettingsError, match=f"PGPORT .*{re.escape(repr(value))}"):
