@@ -55,7 +55,7 @@ def _end_leftovers(folder: Folder, alive: int) -> None:
             if processes.wait(lambda: not processes.titled(title), 5):
                 break
     # Whoever only looks whether the lock is held holds it for a moment.
-    if not processes.wait(lambda: files.try_lock(alive), 5):
+    if not processes.wait(lambda: files.try_lock(alive), 2):
         raise ServerError(
             f"{folder.data} is in use by a PostgreSQL that cannot be seen from here, perhaps in "
             "another container. Stop that one, or set ELUTE_HOME to another folder."

@@ -1,0 +1,257 @@
+"""The start scripts, as a newcomer meets them: a fresh copy of the checkout and nothing else.
+
+The packages come from wherever pip is set up to get them. Setting up takes about half a minute,
+so the tests share what it makes where they can.
+"""
+
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from api.settings import CHECKOUT, VARIABLES
+
+SET_UP = "Setting Elute up"
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+class Place(NamedTuple):
+    """A copy of the checkout, and the environment to run it with."""
+
+    checkout: Path
+    environment: dict[str, str]
+
+    def start(self, *arguments: str, script: str = "run_app.sh", **options: Any) -> Any:
+        """Start a script, from a folder that has nothing to do with it."""
+        return subprocess.Popen(
+            [self.checkout / script, *arguments],
+            cwd="/",
+            env={**self.environment, **options.pop("changes", {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **options,
+        )
+
+    def run(self, *arguments: str, **options: Any) -> "subprocess.CompletedProcess[str]":
+        """Run a script to its end."""
+        with self.start(*arguments, **options) as process:
+            out, err = process.communicate(timeout=600)
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+
+def copy_checkout(to: Path) -> None:
+    """Copy what git would: no caches, no virtual environments."""
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, check=True, capture_output=True, text=True, cwd=CHECKOUT).stdout
+    for name in filter(None, names.split("\0")):
+        if (CHECKOUT / name).exists():
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(CHECKOUT / name, to / name)
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Place]:
+    """A fresh copy in a folder with an awkward name, not set up."""
+    parent = Path(tempfile.mkdtemp(prefix="elute-test-"))
+    parent.chmod(0o755)
+    checkout = parent / "a fresh «copy»"
+    checkout.mkdir()
+    copy_checkout(checkout)
+    yield Place(checkout, environment())
+    if (checkout / ".elute" / "venv" / "elute-stamp").exists():
+        Place(checkout, environment()).run("db", "stop")
+    shutil.rmtree(parent)
+
+
+def environment() -> dict[str, str]:
+    """Ours without settings, and without the virtual environment that the tests run in."""
+    ours = {variable.name for variable in VARIABLES} | {"VIRTUAL_ENV", "PYTHONPATH"}
+    rest = {key: value for key, value in os.environ.items() if key not in ours}
+    return {**rest, "PATH": SYSTEM_PATH, "PYTHON": getattr(sys, "_base_executable", sys.executable)}
+
+
+@pytest.fixture(scope="module")
+def ready(place: Place) -> Place:
+    """The copy, set up by two starts at once."""
+    both = [place.start("db", "start"), place.start("db", "start")]
+    answers = [(*process.communicate(timeout=600), process.returncode) for process in both]
+    assert [status for _, _, status in answers] == [0, 0], answers
+    assert sum(SET_UP in err for _, err, _ in answers) == 1, answers
+    assert answers[0][0] == answers[1][0]
+    return place
+
+
+@pytest.fixture
+def offline() -> dict[str, str]:
+    """Changes to the environment with which pip cannot install anything."""
+    return {"PIP_INDEX_URL": "http://127.0.0.1:9", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ""}
+
+
+def test_two_first_starts_at_once_both_succeed(ready: Place) -> None:
+    assert ready.run("db", "status").returncode == 0
+
+
+def test_a_second_start_installs_nothing(ready: Place, offline: dict[str, str]) -> None:
+    stamp = ready.checkout / ".elute" / "venv" / "elute-stamp"
+    before = stamp.stat().st_mtime_ns
+    again = ready.run("db", "status", changes=offline)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert stamp.stat().st_mtime_ns == before
+
+
+def test_without_a_command_it_says_what_there_is(ready: Place) -> None:
+    shown = ready.run()
+    assert shown.returncode == 0
+    assert "run_app.sh build" in shown.stdout
+
+
+def test_the_status_of_the_command_is_the_status_of_the_script(ready: Place) -> None:
+    assert ready.run("frobnicate").returncode == 2
+
+
+def test_nothing_is_written_to_the_checkout_but_the_home(ready: Place) -> None:
+    git_would_add = {
+        path.relative_to(ready.checkout)
+        for path in ready.checkout.rglob("*")
+        if path.is_file() and not {".elute", "__pycache__"} & set(path.parts)
+    }
+    assert all((CHECKOUT / path).exists() for path in git_would_add)
+
+
+def test_a_failed_set_up_says_so_and_the_next_one_mends_it(
+    ready: Place, offline: dict[str, str]
+) -> None:
+    requirements = ready.checkout / "requirements.txt"
+    good = requirements.read_text(encoding="utf-8")
+    requirements.write_text(good + "no-such-package-as-this==1\n", encoding="utf-8")
+    failed = ready.run("db", "status", changes=offline)
+    assert failed.returncode == 1
+    assert "no-such-package-as-this" in failed.stderr
+    assert "setup.log" in failed.stderr
+    requirements.write_text(good, encoding="utf-8")
+    # As a set-up leaves it that was ended half way.
+    shutil.rmtree(next((ready.checkout / ".elute/venv/lib").iterdir()) / "site-packages" / "pip")
+    mended = ready.run("db", "status")
+    assert mended.returncode == 0, mended.stderr
+
+
+def test_a_moved_copy_sets_itself_up_anew(ready: Place, tmp_path: Path) -> None:
+    ready.run("db", "stop")
+    moved = ready.checkout.with_name("moved")
+    ready.checkout.rename(moved)
+    try:
+        again = Place(moved, ready.environment).run("db", "status")
+        assert (again.returncode, SET_UP in again.stderr) == (3, True), again.stderr
+        assert str(moved) in again.stdout
+    finally:
+        moved.rename(ready.checkout)
+
+
+@pytest.mark.parametrize("python", ["no-such-python", "/bin/cat"])
+def test_a_python_that_is_none_is_a_clear_error(place: Place, tmp_path: Path, python: str) -> None:
+    changes = {"PYTHON": python, "ELUTE_HOME": str(tmp_path / "home")}
+    refused = place.run("db", "status", changes=changes)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f"PYTHON is {python}")
+
+
+def test_a_machine_without_python_is_a_clear_error(place: Place, tmp_path: Path) -> None:
+    for name in ("bash", "dirname", "find", "sort", "xargs", "cksum", "mkdir", "head", "cat"):
+        (tmp_path / name).symlink_to(str(shutil.which(name, path=SYSTEM_PATH)))
+    changes = {"PATH": str(tmp_path), "PYTHON": "", "ELUTE_HOME": str(tmp_path / "home")}
+    refused = place.run("db", "status", changes=changes)
+    assert refused.returncode == 1
+    assert "Python 3.10 or later" in refused.stderr
+
+
+def ordinary_account() -> pwd.struct_passwd:
+    """Somebody who is not root: ourselves, or else nobody."""
+    return pwd.getpwuid(os.geteuid()) if os.geteuid() else pwd.getpwnam("nobody")
+
+
+@pytest.fixture
+def somebody(place: Place) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """Run a script of a checkout that may only be read, as an ordinary account."""
+    account = ordinary_account()
+    as_account: dict[str, Any] = {}
+    changes = {"HOME": tempfile.gettempdir(), "PIP_NO_CACHE_DIR": "1"}
+    if os.geteuid() == 0:
+        as_account = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+        # Root's interpreter may be where nobody else can run it.
+        changes["PYTHON"] = ""
+
+    def run(*arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
+        return place.run(*arguments, changes={**changes, **more}, **as_account)
+
+    return run
+
+
+@pytest.mark.skipif(
+    os.geteuid() == 0 and not os.path.exists("/usr/bin/python3"),  # noqa: PTH110
+    reason="no Python that an ordinary account can run",
+)
+class TestAsAnOrdinaryUser:
+    def test_a_checkout_that_may_only_be_read_needs_another_home(
+        self, place: Place, somebody: Callable[..., "subprocess.CompletedProcess[str]"]
+    ) -> None:
+        home = Path(tempfile.mkdtemp(prefix="elute-test-"))
+        account = ordinary_account()
+        os.chown(home, account.pw_uid, account.pw_gid)
+        modes = make_read_only(place.checkout)
+        try:
+            started = somebody("db", "start", ELUTE_HOME=str(home / "my home"))
+            assert started.returncode == 0, started.stderr
+            assert somebody("db", "stop", ELUTE_HOME=str(home / "my home")).returncode == 0
+            refused = somebody("db", "start", ELUTE_HOME=str(place.checkout / "new home"))
+            assert refused.returncode == 1
+            assert "Set ELUTE_HOME" in refused.stderr
+        finally:
+            for path, mode in modes.items():
+                path.chmod(mode)
+            shutil.rmtree(home)
+
+
+def make_read_only(folder: Path) -> dict[Path, int]:
+    """Take everybody's right to write; return the modes that held before."""
+    paths = [
+        path
+        for path in (folder, *folder.rglob("*"))
+        if ".elute" not in path.parts and not path.is_symlink()
+    ]
+    modes = {path: path.stat().st_mode & 0o777 for path in paths}
+    for path, mode in modes.items():
+        path.chmod(mode & ~0o222)
+    return modes
+
+
+def test_run_tests_sets_up_and_leaves_the_users_data_alone(ready: Place) -> None:
+    exported = ready.run("env")
+    settings = dict(
+        line.removeprefix("export ").split("=", 1)
+        for line in exported.stdout.splitlines()
+        if line.startswith("export PG")
+    )
+    # Somebody who has just worked with plain dbt, in the same shell.
+    probe = ready.checkout / "tests" / "unit" / "test_probe.py"
+    probe.write_text(
+        "import os\n\n\ndef test_probe():\n"
+        f"    assert os.environ['PGPORT'] != '{settings['PGPORT']}'\n"
+        "    assert os.path.isdir(os.environ['ELUTE_HOME'] + '/postgres')\n"
+        "    print('home', os.environ['ELUTE_HOME'], end='.\\n')\n"
+    )
+    done = ready.run("-s", "-q", str(probe), script="run_tests.sh", changes=settings)
+    probe.unlink()
+    assert done.returncode == 0, done.stdout + done.stderr
+    home = done.stdout.partition("home ")[2].partition(".\n")[0]
+    assert home
+    assert not Path(home).exists()
+    failing = ready.run("-q", "no/such/test.py", script="run_tests.sh")
+    assert failing.returncode == 4  # pytest's own
