@@ -53,7 +53,7 @@ USER_SUMMARY_COLUMNS = (
 DROPPED, NULLED, IGNORED = "record dropped", "value set to null", "entry ignored"
 PROBLEMS = {
     DROPPED: (
-        "missing key",
+        "key is missing",
         "key is not an integer",
         "key is out of range",
         "duplicate key",
@@ -215,7 +215,7 @@ def trusted_key(column: str, seen: set[int], report: Reporter) -> int | None:
     # `compound_id` missing or not an integer
     text = report.record[column]
     if text is None:
-        report.add(DROPPED, column, text, "missing key")
+        report.add(DROPPED, column, text, "key is missing")
         return None
     try:
         key = integer_of(text)

@@ -97,7 +97,7 @@ def test_compound_usage() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "missing key"),
+        ("", "key is missing"),
         ("x", "key is not an integer"),
         ("1.0", "key is not an integer"),
         ("1_000", "key is not an integer"),
@@ -147,7 +147,7 @@ def test_a_key(text: str, key: int) -> None:
         ("5,3,1,2", "user_id", "3", "unknown user"),
         ("1,3,1,2", "experiment_id", "1", "duplicate key"),
         ("x,3,1,2", "experiment_id", "x", "key is not an integer"),
-        (",3,x;9,-1", "experiment_id", None, "missing key"),
+        (",3,x;9,-1", "experiment_id", None, "key is missing"),
     ],
 )
 def test_an_experiment_is_dropped_for_its_first_reason(

@@ -1,0 +1,117 @@
+"""Write the three CSV files of a laboratory of any size, the same bytes for the same arguments.
+
+The shape follows the real exports: experiments in the order they were run, about 20 a user, 2.5 compounds an
+experiment, and one record in 500 with something wrong with it. A user works on a few compounds of their own and now
+and then on any of the others, a few of which are far more popular than the rest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from pathlib import Path
+
+EXPERIMENTS_PER_USER = 20
+COMPOUNDS = 2_000
+OWN_COMPOUNDS = 12
+OWN_SHARE = 0.6
+DIRTY_SHARE = 1 / 500
+BATCH = 50_000
+
+
+def write_users(folder: Path, count: int) -> None:
+    """Write users.csv with ids 1 to `count`."""
+    with (folder / "users.csv").open("w", encoding="utf-8", newline="") as file:
+        file.write("user_id,name,email,signup_date\n")
+        for start in range(1, count + 1, BATCH):
+            file.writelines(
+                f"{i},User {i},user{i}@example.org,20{10 + i % 15}-{1 + i % 12:02}-{1 + i % 28:02}\n"
+                for i in range(start, min(start + BATCH, count + 1))
+            )
+
+
+def write_compounds(folder: Path, count: int) -> None:
+    """Write compounds.csv with ids 1 to `count`."""
+    with (folder / "compounds.csv").open("w", encoding="utf-8", newline="") as file:
+        file.write("compound_id,compound_name,compound_structure\n")
+        file.writelines(
+            f"{i},Compound {i},C{6 + i % 30}H{8 + i % 40}N{1 + i % 5}O{1 + i % 7}\n"
+            for i in range(1, count + 1)
+        )
+
+
+def dirty(line: str, users: int, kind: int) -> str:
+    """Return the record with one thing wrong with it."""
+    experiment_id, user_id, compound_ids, run_time = line.rstrip("\n").split(",")
+    match kind:
+        case 0:
+            user_id = str(users + 7)  # no such user
+        case 1:
+            experiment_id = "1"  # the first record has it
+        case 2:
+            run_time = "n/a"
+        case 3:
+            run_time = "-1"
+        case 4:
+            compound_ids += f";{COMPOUNDS + 99}"  # no such compound
+        case _:
+            compound_ids += ";aspirin"
+    return f"{experiment_id},{user_id},{compound_ids},{run_time}\n"
+
+
+def compound_list(rng: random.Random, user_id: int, popular: list[int]) -> str:
+    """Return one to four compound ids separated by semicolons; a repeat happens."""
+    return ";".join(
+        str(1 + (user_id * 37 + int(rng.random() * OWN_COMPOUNDS)) % COMPOUNDS)
+        if rng.random() < OWN_SHARE
+        else str(popular[int(rng.random() * len(popular))])
+        for _ in range(1 + int(rng.random() * 4))
+    )
+
+
+def write_experiments(folder: Path, count: int, users: int) -> None:
+    """Write user_experiments.csv with ids 1 to `count`."""
+    rng = random.Random(count)
+    weights = [1 / (rank + 10) for rank in range(COMPOUNDS)]
+    popular = rng.choices(range(1, COMPOUNDS + 1), weights, k=BATCH)
+    with (folder / "user_experiments.csv").open("w", encoding="utf-8", newline="") as file:
+        file.write("experiment_id,user_id,experiment_compound_ids,experiment_run_time\n")
+        for start in range(1, count + 1, BATCH):
+            size = min(BATCH, count + 1 - start)
+            user_ids = rng.choices(range(1, users + 1), k=size)
+            lines = [
+                f"{start + i},{user_id},{compound_list(rng, user_id, popular)},"
+                f"{int(rng.random() * 2400) / 20:g}\n"
+                for i, user_id in enumerate(user_ids)
+            ]
+            for i in range(1, size):
+                if rng.random() < DIRTY_SHARE:
+                    lines[i] = dirty(lines[i], users, rng.randrange(6))
+            file.writelines(lines)
+
+
+def generate(folder: Path, experiments: int) -> None:
+    """Write users.csv, compounds.csv and user_experiments.csv into `folder`.
+
+    Args:
+        folder: made if it is missing; files in it are replaced.
+        experiments: number of records of user_experiments.csv, dirty ones included.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    users = max(10, experiments // EXPERIMENTS_PER_USER)
+    write_users(folder, users)
+    write_compounds(folder, COMPOUNDS)
+    write_experiments(folder, experiments, users)
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("experiments", type=int)
+    arguments = parser.parse_args()
+    generate(arguments.folder, arguments.experiments)
+
+
+if __name__ == "__main__":
+    main()

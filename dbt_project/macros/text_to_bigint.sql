@@ -1,0 +1,44 @@
+{#-
+  The integer that a text spells (ASCII digits with an optional sign, within bigint), or null.
+
+  Nearly every id is spelt the way PostgreSQL would write it, so that case is asked first and cheaply.
+-#}
+{% macro text_to_bigint(text) -%}
+    {{ return(adapter.dispatch('text_to_bigint')(text)) }}
+{%- endmacro %}
+
+{% macro postgres__text_to_bigint(text) -%}
+    {%- if server_has_input_checks() -%}
+    case
+        when pg_input_is_valid({{ text }}, 'bigint')
+            then case
+                when {{ text }} = {{ text }}::bigint::text or {{ text }} ~ '^[+-]?[0-9]+$'
+                    then {{ text }}::bigint
+            end
+    end
+    {%- else -%}
+    case
+        when {{ text }} ~ '^[0-9]+$' and length({{ text }}) <= 18
+            then {{ text }}::bigint
+        when {{ text }} ~ '^[+-]?0*[0-9]{1,19}$'
+            then case
+                when {{ text }}::numeric between {{ bigint_minimum() }} and {{ bigint_maximum() }}
+                    then {{ text }}::bigint
+            end
+    end
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro bigint_minimum() %}-9223372036854775808{% endmacro %}
+
+{% macro bigint_maximum() %}9223372036854775807{% endmacro %}
+
+
+{#- Whether the server can say that a text is valid input for a type: PostgreSQL 16 and later. -#}
+{% macro server_has_input_checks() %}
+    {%- if not execute -%}
+        {{ return(true) }}
+    {%- endif -%}
+    {%- set setting = run_query("select current_setting('server_version_num')::integer >= 160000") -%}
+    {{ return(setting.columns[0].values()[0]) }}
+{% endmacro %}

@@ -1,0 +1,45 @@
+with
+
+compounds as (
+
+    select * from {{ ref('int_compounds_validated') }}
+
+    where problem is null
+
+),
+
+user_compounds as (
+
+    select * from {{ ref('int_user_compounds_counted') }}
+
+),
+
+counted as (
+
+    select
+        compound_id,
+        sum(experiment_count)::bigint as experiment_count,
+        count(*) as user_count
+
+    from user_compounds
+
+    group by compound_id
+
+),
+
+usage as (
+
+    select
+        compounds.compound_id,
+        compounds.compound_name,
+        compounds.compound_structure,
+        coalesce(counted.experiment_count, 0) as experiment_count,
+        coalesce(counted.user_count, 0) as user_count
+
+    from compounds
+
+    left join counted on compounds.compound_id = counted.compound_id
+
+)
+
+select * from usage

@@ -1,0 +1,31 @@
+with
+
+compounds as (
+
+    select
+        *,
+        row_number() over (partition by compound_id order by record_number) as occurrence
+
+    from {{ ref('stg_compounds') }}
+
+),
+
+validated as (
+
+    select
+        record_number,
+        compound_id,
+        compound_name,
+        compound_structure,
+        case
+            when compound_id is null
+                then 'bad key'
+            when occurrence > 1
+                then 'duplicate key'
+        end as problem
+
+    from compounds
+
+)
+
+select * from validated

@@ -1,0 +1,29 @@
+with
+
+issues as (
+
+    select
+        'users.csv' as source_file,
+        *
+
+    from {{ ref('int_user_issues') }}
+
+    union all
+
+    select
+        'user_experiments.csv' as source_file,
+        *
+
+    from {{ ref('int_experiment_issues') }}
+
+    union all
+
+    select
+        'compounds.csv' as source_file,
+        *
+
+    from {{ ref('int_compound_issues') }}
+
+)
+
+select * from issues

@@ -1,0 +1,191 @@
+{{ config(materialized='ephemeral') }}
+-- Ephemeral: a part of int_data_issues.
+
+with
+
+users_with_ignored_entries as (
+
+    select user_id from {{ ref('int_user_compounds_counted') }}
+
+    where compound_id is null
+
+),
+
+compounds as (
+
+    select * from {{ ref('int_compounds_validated') }}
+
+    where problem is null
+
+),
+
+-- few, so that what follows costs little however large the file is
+suspects as (
+
+    select
+        validated.record_number,
+        validated.problem,
+        validated.has_run_time and validated.experiment_run_time is null as has_bad_run_time,
+        source.experiment_id,
+        source.user_id,
+        source.experiment_compound_ids,
+        source.experiment_run_time,
+        {{ record_as_json(
+            'source',
+            ['experiment_id', 'user_id', 'experiment_compound_ids', 'experiment_run_time']
+        ) }} as record
+
+    from {{ ref('int_experiments_validated') }} as validated
+
+    inner join {{ ref('user_experiments') }} as source
+        on validated.record_number = source.record_number
+
+    where
+        validated.problem is not null
+        or (validated.has_run_time and validated.experiment_run_time is null)
+        or validated.user_id in (select user_id from users_with_ignored_entries)
+
+),
+
+dropped_for_their_key as (
+
+    select
+        record_number,
+        'experiment_id' as column_name,
+        experiment_id as value,
+        case
+            when problem = 'duplicate key'
+                then problem
+            else {{ integer_problem('experiment_id', 'key') }}
+        end as problem,
+        'record dropped' as action,
+        record
+
+    from suspects
+
+    where problem in ('bad key', 'duplicate key')
+
+),
+
+dropped_for_their_user as (
+
+    select
+        record_number,
+        'user_id' as column_name,
+        user_id as value,
+        case
+            when {{ text_to_bigint('user_id') }} is null
+                then {{ integer_problem('user_id', 'user') }}
+            else 'unknown user'
+        end as problem,
+        'record dropped' as action,
+        record
+
+    from suspects
+
+    where problem = 'bad user'
+
+),
+
+nulled_values as (
+
+    select
+        record_number,
+        'experiment_run_time' as column_name,
+        experiment_run_time as value,
+        case
+            when
+                experiment_run_time like '-%'
+                and length(experiment_run_time) <= 1000
+                and experiment_run_time ~ {{ number_pattern() }}
+                then 'negative'
+            else 'not a finite number'
+        end as problem,
+        'value set to null' as action,
+        record
+
+    from suspects
+
+    where
+        problem is null
+        and has_bad_run_time
+
+),
+
+untrimmed_entries as (
+
+    select
+        record_number,
+        {{ text_list_entries('experiment_compound_ids') }} as entry,
+        record
+
+    from suspects
+
+    where problem is null
+
+),
+
+entries as (
+
+    select
+        record_number,
+        {{ trimmed('entry') }} as entry,
+        record
+
+    from untrimmed_entries
+
+),
+
+entries_with_ids as (
+
+    select
+        *,
+        {{ text_to_bigint('entry') }} as compound_id
+
+    from entries
+
+    where entry <> ''
+
+),
+
+ignored_entries as (
+
+    select
+        entries_with_ids.record_number,
+        'experiment_compound_ids' as column_name,
+        entries_with_ids.entry as value,
+        case
+            when entries_with_ids.compound_id is null
+                then {{ integer_problem('entries_with_ids.entry', 'entry') }}
+            else 'unknown compound'
+        end as problem,
+        'entry ignored' as action,
+        entries_with_ids.record
+
+    from entries_with_ids
+
+    left join compounds on entries_with_ids.compound_id = compounds.compound_id
+
+    where compounds.compound_id is null
+
+),
+
+issues as (
+
+    select * from dropped_for_their_key
+
+    union all
+
+    select * from dropped_for_their_user
+
+    union all
+
+    select * from nulled_values
+
+    union all
+
+    select * from ignored_entries
+
+)
+
+select * from issues

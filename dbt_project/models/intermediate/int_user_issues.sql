@@ -1,0 +1,71 @@
+{{ config(materialized='ephemeral') }}
+-- Ephemeral: a part of int_data_issues.
+
+with
+
+suspects as (
+
+    select
+        validated.record_number,
+        validated.problem,
+        source.user_id,
+        source.signup_date,
+        {{ record_as_json('source', ['user_id', 'name', 'email', 'signup_date']) }} as record
+
+    from {{ ref('int_users_validated') }} as validated
+
+    inner join {{ ref('users') }} as source on validated.record_number = source.record_number
+
+    where
+        validated.problem is not null
+        or (validated.has_signup_date and validated.signup_date is null)
+
+),
+
+dropped_records as (
+
+    select
+        record_number,
+        'user_id' as column_name,
+        user_id as value,
+        case
+            when problem = 'duplicate key'
+                then problem
+            else {{ integer_problem('user_id', 'key') }}
+        end as problem,
+        'record dropped' as action,
+        record
+
+    from suspects
+
+    where problem is not null
+
+),
+
+nulled_values as (
+
+    select
+        record_number,
+        'signup_date' as column_name,
+        signup_date as value,
+        'not a calendar date' as problem,
+        'value set to null' as action,
+        record
+
+    from suspects
+
+    where problem is null
+
+),
+
+issues as (
+
+    select * from dropped_records
+
+    union all
+
+    select * from nulled_values
+
+)
+
+select * from issues

@@ -1,0 +1,33 @@
+with
+
+users as (
+
+    select
+        *,
+        row_number() over (partition by user_id order by record_number) as occurrence
+
+    from {{ ref('stg_users') }}
+
+),
+
+validated as (
+
+    select
+        record_number,
+        user_id,
+        name,
+        email,
+        signup_date,
+        has_signup_date,
+        case
+            when user_id is null
+                then 'bad key'
+            when occurrence > 1
+                then 'duplicate key'
+        end as problem
+
+    from users
+
+)
+
+select * from validated

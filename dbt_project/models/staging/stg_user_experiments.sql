@@ -1,0 +1,31 @@
+with
+
+source as (
+
+    select * from {{ ref('user_experiments') }}
+
+),
+
+renamed as (
+
+    select
+
+        ----------  ids
+        record_number,
+        {{ text_to_bigint('experiment_id') }} as experiment_id,
+        {{ text_to_bigint('user_id') }} as user_id,
+
+        ----------  text
+        experiment_compound_ids,
+
+        ----------  numbers
+        {{ text_to_nonnegative_number('experiment_run_time') }} as experiment_run_time,
+
+        ----------  booleans
+        experiment_run_time is not null as has_run_time
+
+    from source
+
+)
+
+select * from renamed
