@@ -1,8 +1,9 @@
 """Tests that run dbt on a PostgreSQL server, which PGHOST and the other PG* variables name."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
@@ -86,3 +87,30 @@ def grantees(server: None, worker: str) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def worker() -> str:
     return f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
+
+
+@pytest.fixture
+def query(project: TestProjInfo) -> Iterator[Callable[..., list[tuple[Any, ...]]]]:  # noqa: F405
+    """Runs SQL on a session of its own, in the project's schema."""
+    session = psycopg2.connect("", options=f"-c search_path={project.test_schema}")
+    session.autocommit = True
+
+    def run(statement: str, *values: object) -> list[tuple[Any, ...]]:
+        with session.cursor() as cursor:
+            cursor.execute(statement, values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    yield run
+    session.close()
+
+
+@pytest.fixture
+def seed_file(project: TestProjInfo) -> Callable[..., Path]:  # noqa: F405
+    """Writes a seed of the project."""
+
+    def write(content: str | bytes, name: str = "users.csv") -> Path:
+        path = Path(project.project_root, "seeds", name)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return write

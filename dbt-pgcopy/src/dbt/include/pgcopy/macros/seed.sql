@@ -26,7 +26,7 @@
     copy {{ target_relation }} from stdin;
   {% endcall %}
   {#- dbt asks every seed for a table of its rows, which only `dbt seed --show` then uses. -#}
-  {%- set sample = run_query('select * from ' ~ target_relation ~ ' limit 10') if flags.SHOW else none -%}
+  {%- set sample = run_query('select * from ' ~ target_relation ~ ' limit 10') if invocation_args_dict.get('show') else none -%}
   {%- do store_result('agate_table', response='OK', agate_table=sample) -%}
 
   {%- set revoke = should_revoke(old_relation, full_refresh_mode=recreated) -%}
