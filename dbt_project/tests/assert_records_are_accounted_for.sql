@@ -1,0 +1,55 @@
+-- A row is a file in which records were lost or counted twice: what was read is not what lies in
+-- raw, or not what was kept and dropped.
+
+with
+
+input_summary as (
+
+    select * from {{ ref('int_input_summary') }}
+
+),
+
+raw_records as (
+
+    select
+        'users.csv' as source_file,
+        count(*) as record_count
+
+    from {{ ref('users') }}
+
+    union all
+
+    select
+        'user_experiments.csv' as source_file,
+        count(*) as record_count
+
+    from {{ ref('user_experiments') }}
+
+    union all
+
+    select
+        'compounds.csv' as source_file,
+        count(*) as record_count
+
+    from {{ ref('compounds') }}
+
+)
+
+select
+    raw_records.source_file,
+    raw_records.record_count,
+    input_summary.records_read,
+    input_summary.records_kept,
+    input_summary.records_dropped,
+    raw_records.source_file || ': ' || raw_records.record_count || ' records were loaded, but '
+    || coalesce(input_summary.records_kept, 0) || ' kept and '
+    || coalesce(input_summary.records_dropped, 0) || ' dropped.' as message
+
+from raw_records
+
+left join input_summary on raw_records.source_file = input_summary.source_file
+
+where
+    input_summary.source_file is null
+    or raw_records.record_count <> input_summary.records_read
+    or input_summary.records_read <> input_summary.records_kept + input_summary.records_dropped
