@@ -4,7 +4,8 @@ Needs nothing but the standard library, so that a command or a web service can c
 without loading dbt or a database driver. The rules are in the README of dbt-pgcopy.
 """
 
+from seed_csv.checking import Report, check, refuse_unreadable
 from seed_csv.errors import SeedFileError
-from seed_csv.seed_file import Report, SeedFile, check, refuse_unreadable
+from seed_csv.seed_file import SeedFile
 
 __all__ = ["Report", "SeedFile", "SeedFileError", "check", "refuse_unreadable"]

@@ -59,12 +59,12 @@ def other_delimiter(line: str, wanted: Sequence[str], delimiter: str) -> str | N
         wanted: names of the columns to read.
         delimiter: the character that should be between them.
     """
-    for other in _DELIMITERS:
+    for other, name_of_other in _DELIMITERS.items():
         names = {name.strip(' \t\r\n"').casefold() for name in line.split(other)}
         fits = len(names) > 1 and names.issuperset(name.casefold() for name in wanted)
         if fits and delimiter not in line:
             return (
-                f"the columns are separated by {_DELIMITERS[other]} where "
+                f"the columns are separated by {name_of_other} where "
                 f"{_DELIMITERS.get(delimiter, repr(delimiter))} are expected; "
                 'save it as "CSV UTF-8 (comma delimited)" and try again'
             )
@@ -79,9 +79,7 @@ def _refuse_repeated(file: str, header: Record, wanted: list[str]) -> None:
         raise SeedFileError(file, f"{message}; {_compared(header, wanted)}", header.line)
 
 
-def _missing(
-    file: str, header: Record, wanted: list[str], missing: list[str]
-) -> SeedFileError:
+def _missing(file: str, header: Record, wanted: list[str], missing: list[str]) -> SeedFileError:
     noun = "the column" if len(missing) == 1 else "the columns"
     verb = "is" if len(missing) == 1 else "are"
     message = f"{noun} {', '.join(missing)} {verb} missing; {_compared(header, wanted)}"

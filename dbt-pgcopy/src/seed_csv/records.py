@@ -118,7 +118,7 @@ class RecordParser:
         if position < len(text) and text[position] != self._delimiter:
             self._broken = True
             found = text[position : position + 20].rstrip(self.white_space)
-            self._report(self._line, f"text after a closing quote (\"): “{found}”")
+            self._report(self._line, f'text after a closing quote ("): “{found}”')
             return len(text) + 1
         return position + 1
 

@@ -1,7 +1,6 @@
-"""A CSV file, read for COPY or checked: the two uses of one engine."""
+"""A CSV file, read for COPY or counted: the two uses of one engine."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
@@ -9,16 +8,8 @@ from typing import NamedTuple
 from seed_csv.errors import SeedFileError
 from seed_csv.header import Layout, lay_out, other_delimiter
 from seed_csv.records import Record, RecordParser
-from seed_csv.shortcut import Shortcut, is_text
-from seed_csv.source import (
-    CHUNK_SIZE,
-    Chunk,
-    Source,
-    describe_bad_byte,
-    lone_carriage_returns,
-)
-
-_NUL = "a NUL byte (0x00), which no text has; the file may be damaged or no CSV at all"
+from seed_csv.shortcut import Shortcut
+from seed_csv.source import CHUNK_SIZE, Chunk, Source, lone_carriage_returns
 
 
 class Piece(NamedTuple):
@@ -26,25 +17,6 @@ class Piece(NamedTuple):
 
     data: bytes
     records: int
-
-
-@dataclass(frozen=True)
-class Report:
-    """What `check` found.
-
-    Attributes:
-        file: name of the file.
-        records: records read, problems left out.
-        columns: the header as it stands in the file; empty if it could not be read.
-        extra_columns: those of them that nobody asked for.
-        problems: the first problems, in the order of the file; none if the file will load.
-    """
-
-    file: str
-    records: int
-    columns: tuple[str, ...]
-    extra_columns: tuple[str, ...]
-    problems: tuple[SeedFileError, ...]
 
 
 class SeedFile:
@@ -98,6 +70,7 @@ class SeedFile:
         self.close()
 
     def close(self) -> None:
+        """Close the file; the header stays known."""
         self._source.close()
 
     def copy_chunks(self) -> Iterator[bytes]:
@@ -123,7 +96,7 @@ class SeedFile:
         parser = RecordParser(self._delimiter, self._refuse)
         for chunk in self._source.header_lines():
             text = chunk.data.decode(errors="replace")
-            other = wanted and other_delimiter(text, wanted, self._delimiter)
+            other = other_delimiter(text, wanted, self._delimiter) if wanted else None
             if other:
                 self._refuse(chunk.line, other)
             header = next(self._records(chunk, parser, self._refuse), None)
@@ -185,76 +158,9 @@ class SeedFile:
     def _records(
         self, chunk: Chunk, parser: RecordParser, report: Callable[[int, str], None]
     ) -> Iterator[Record]:
-        for line, text in enumerate(_lines(chunk, report), chunk.line):
+        for line, text in enumerate(chunk.lines(report), chunk.line):
             record = parser.feed(line, text)
             if record:
                 yield record
             if parser.lost:
                 return
-
-
-def check(
-    path: str | Path,
-    columns: Sequence[str] | None = None,
-    *,
-    delimiter: str = ",",
-    name: str | None = None,
-    limit: int = 10,
-) -> Report:
-    """Read a file to its end and say what is in it and what is wrong with it.
-
-    Takes the arguments of `SeedFile`, and `limit`, the number of problems to name.
-    """
-    problems: list[SeedFileError] = []
-    file = name or Path(path).name
-
-    def report(line: int, message: str) -> None:
-        problems.append(SeedFileError(file, message, line))
-
-    records, header, extra = 0, (), ()
-    try:
-        with SeedFile(path, columns, delimiter=delimiter, name=name) as seed:
-            header, extra = seed.header, seed.extra_columns
-            for count in seed.count(report):
-                records += count
-                del problems[limit:]
-    except SeedFileError as error:
-        problems.append(error)
-    return Report(file, records, header, extra, tuple(problems[:limit]))
-
-
-def _lines(chunk: Chunk, report: Callable[[int, str], None]) -> Iterator[str]:
-    """The lines of a chunk as text; a line that is none is reported and mended."""
-    data = chunk.data.removesuffix(b"\n")
-    if is_text(data):
-        yield from data.decode().split("\n")
-        return
-    for number, line in enumerate(data.split(b"\n"), chunk.line):
-        try:
-            text = line.decode()
-        except UnicodeDecodeError as error:
-            report(number, describe_bad_byte(error))
-            text = line.decode(errors="replace")
-        if "\0" in text:
-            report(number, _NUL)
-        yield text
-
-
-def refuse_unreadable(path: str | Path, name: str | None = None) -> None:
-    """Raise if a file is there but is no text in UTF-8, whatever its shape.
-
-    For files that another program is going to read whole.
-
-    Raises:
-        SeedFileError: with the line at fault.
-    """
-    if not Path(path).is_file():
-        return
-    file = name or Path(path).name
-    Source(Path(path), file).close()
-
-    def refuse(line: int, message: str) -> None:
-        raise SeedFileError(file, message, line)
-
-    for _ in _lines(Chunk(Path(path).read_bytes(), 1), refuse):
-        pass

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from seed_csv.records import MAX_QUOTED
+from seed_csv.source import is_text
 
 _EMPTY = b"\0"  # stands for "" while a chunk is taken apart; a chunk that holds one is not ours
 _QUOTE = b'"'
@@ -135,16 +136,6 @@ class Shortcut:
 def _has(text: bytes, two: bytes) -> bool:
     """Like `in`, which is fifty times as fast for one byte as for two."""
     return two[:1] in text and two in text
-
-
-def is_text(chunk: bytes) -> bool:
-    """Whether bytes are UTF-8 without a NUL."""
-    if b"\0" in chunk:
-        return False
-    try:
-        return chunk.isascii() or chunk.decode() is not None
-    except UnicodeDecodeError:
-        return False
 
 
 def _fill(outside: bytes, inside: list[bytes]) -> bytes:

@@ -3,16 +3,17 @@
 import codecs
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from seed_csv.errors import SeedFileError
 
-CHUNK_SIZE = 1 << 19
+CHUNK_SIZE = 1 << 18
 MAX_LINE = 1 << 20  # a longer line is no record, and reading on would fill the memory
 
 _SAVE_AS = 'save it as "CSV UTF-8 (comma delimited)" and try again'
+_NUL = "a NUL byte (0x00), which no text has; the file may be damaged or no CSV at all"
 _OTHER_ENCODINGS = (
     (codecs.BOM_UTF32_LE, "UTF-32"),  # before UTF-16, whose mark it begins with
     (codecs.BOM_UTF32_BE, "UTF-32"),
@@ -26,6 +27,26 @@ class Chunk(NamedTuple):
 
     data: bytes
     line: int
+
+    def lines(self, report: Callable[[int, str], None]) -> "Iterator[str]":
+        """The lines as text, without their line feed; one that is no text is reported and mended.
+
+        Args:
+            report: told of each problem, by line and message.
+        """
+        data = self.data.removesuffix(b"\n")
+        if is_text(data):
+            yield from data.decode().split("\n")
+            return
+        for number, line in enumerate(data.split(b"\n"), self.line):
+            try:
+                text = line.decode()
+            except UnicodeDecodeError as error:
+                report(number, _describe_bad_byte(error))
+                text = line.decode(errors="replace")
+            if "\0" in text:
+                report(number, _NUL)
+            yield text
 
     def divide(self, size: int = 1 << 13) -> "Iterator[Chunk]":
         """The same lines in pieces of about `size` bytes."""
@@ -50,6 +71,7 @@ class Source:
             raise
 
     def close(self) -> None:
+        """Close the file."""
         self._file.close()
 
     def header_lines(self) -> Iterator[Chunk]:
@@ -81,9 +103,11 @@ class Source:
             yield Chunk(rest, line)
 
     def tell(self) -> int:
+        """The place of the next byte that is read."""
         return self._file.tell()
 
     def seek(self, position: int) -> None:
+        """Go on reading from there."""
         self._file.seek(position)
 
     def _refuse_other_encodings(self) -> None:
@@ -110,8 +134,7 @@ def lone_carriage_returns(name: str) -> SeedFileError:
     )
 
 
-def describe_bad_byte(error: UnicodeDecodeError) -> str:
-    """Say which byte of a line is not UTF-8, what it may have been, and what to do."""
+def _describe_bad_byte(error: UnicodeDecodeError) -> str:
     before = error.object[max(0, error.start - 20) : error.start].decode(errors="replace")
     after = error.object[error.start : error.start + 10].decode("cp1252", errors="replace")
     near = (before + after).strip().splitlines()[0]
@@ -119,6 +142,16 @@ def describe_bad_byte(error: UnicodeDecodeError) -> str:
         f"byte 0x{error.object[error.start]:02X} is not UTF-8 text; the file looks like Latin-1 or "
         f"Windows-1252, where it would read “{near}”; {_SAVE_AS}"
     )
+
+
+def is_text(chunk: bytes) -> bool:
+    """Whether bytes are UTF-8 without a NUL."""
+    if b"\0" in chunk:
+        return False
+    try:
+        return chunk.isascii() or chunk.decode() is not None
+    except UnicodeDecodeError:
+        return False
 
 
 def _every_other_byte_is_nul(data: bytes) -> bool:

@@ -1,12 +1,11 @@
 """What is said of a file that breaks the rules: the file, the line, what is wrong, the way out."""
 
+import errno
 import itertools
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from seed_csv import SeedFile, SeedFileError, check, refuse_unreadable
 
 Written = Callable[..., Path]
@@ -38,7 +37,10 @@ def problem(path: Path, columns: list[str] | None = None) -> str:
         (b"user_id,n\xe9me\n1,A\n", "line 1: byte 0xE9 is not UTF-8 text"),
         ("", "the file is empty; its first line must name the columns"),
         ("\n \n\t\n", "the file is empty"),
-        ("user_id\n1\n", "line 1: the column name is missing; found: user_id; wanted: user_id, name"),
+        (
+            "user_id\n1\n",
+            "line 1: the column name is missing; found: user_id; wanted: user_id, name",
+        ),
         ("\nid,x\n1,A\n", "line 2: the columns user_id, name are missing; found: id, x"),
         ("user_id,Name, NAME\n", "line 1: the column Name is there 2 times; found:"),
         ("user_id,name,x,x\n", "line 1: the column x is there 2 times"),
@@ -82,11 +84,13 @@ def test_a_folder(tmp_path: Path) -> None:
     assert "is a folder or a device, not a file" in problem(tmp_path)
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may read every file")
-def test_an_unreadable_file(csv_file: Written) -> None:
-    path = csv_file("user_id,name\n")
-    path.chmod(0)
-    assert problem(path) == "users.csv: the file cannot be read: Permission denied"
+def test_an_unreadable_file(csv_file: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)  # root may read every file
+    said = problem(csv_file("user_id,name\n"))
+    assert said == "users.csv: the file cannot be read: Permission denied"
 
 
 def test_check_names_the_first_problems_and_counts_the_rest(csv_file: Written) -> None:

@@ -10,16 +10,32 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from seed_csv import SeedFile, SeedFileError, check
 
 WHITE_SPACE = " \t\r\u00a0"
 HEADER = ["a", "b", "c"]
 
 PIECES = st.sampled_from(
-    ["", "x", "é", "10", " ", "\t", "\u00a0", "\r", '""', "\\.", "\\", ",", "\n", "1;2", "a b", "\v"]
+    [
+        "",
+        "x",
+        "é",
+        "10",
+        " ",
+        "\t",
+        "\u00a0",
+        "\r",
+        '""',
+        "\\.",
+        "\\",
+        ",",
+        "\n",
+        "1;2",
+        "a b",
+        "\v",
+    ]
 )
-PLAIN = st.sampled_from(["x", "10", "é", "a b", "1;2", "null", "\\N", "", " x", "x\t", "5\" pipe"])
+PLAIN = st.sampled_from(["x", "10", "é", "a b", "1;2", "null", "\\N", "", " x", "x\t", '5" pipe'])
 PADDING = st.sampled_from(["", "", "", " ", "\t", "\u00a0", " \t "])
 QUOTED = st.lists(PIECES, max_size=4).map(lambda pieces: '"' + "".join(pieces) + '"')
 FIELD = st.tuples(PADDING, PLAIN | QUOTED, PADDING).map("".join)
@@ -37,8 +53,9 @@ def plain_reader(text: str) -> list[list[str | None]]:
     at, line, records = 0, 2, []
     while at < len(text):
         first, fields = line, []
-        if not text[at:].split("\n")[0].strip(WHITE_SPACE):
-            at, line = at + len(text[at:].split("\n")[0]) + 1, line + 1
+        rest = text[at:].partition("\n")[0]
+        if not rest.strip(WHITE_SPACE):
+            at, line = at + len(rest) + 1, line + 1
             continue
         while True:
             field, end, line = plain_field(text, at, line, first)
@@ -97,7 +114,8 @@ def copied(data: str) -> list[list[str | None]]:
             assert letter != "\r" or inside, "refused outside quotes"
             field += letter
         at += 1
-    assert not (row or field or inside), "the last line must have an end"
+    assert data.endswith("\n") or not data
+    assert not inside
     return rows
 
 
@@ -108,9 +126,11 @@ def expected(text: str) -> list[list[str | None]] | int:
         return int(error.args[0])
 
 
-def loaded(path: Path, chunk_size: int) -> list[list[str | None]] | int | None:
+def loaded(
+    path: Path, chunk_size: int, columns: list[str] = HEADER
+) -> list[list[str | None]] | int | None:
     try:
-        with SeedFile(path, HEADER, chunk_size=chunk_size) as file:
+        with SeedFile(path, columns, chunk_size=chunk_size) as file:
             return copied(b"".join(file.copy_chunks()).decode())
     except SeedFileError as error:
         return error.line
@@ -140,14 +160,8 @@ def test_every_way_of_reading_agrees(
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=FILES.map("".join))
-def test_leaving_columns_out_changes_nothing_else(
-    csv_file: Callable[..., Path], text: str
-) -> None:
+def test_leaving_columns_out_changes_nothing_else(csv_file: Callable[..., Path], text: str) -> None:
     records = expected(text)
-    with SeedFile(csv_file("a,b,c\n" + text), ["c", "a"]) as file:
-        try:
-            rows = copied(b"".join(file.copy_chunks()).decode())
-        except SeedFileError as error:
-            assert error.line == records
-        else:
-            assert rows == [[row[0], row[2]] for row in records]
+    if isinstance(records, list):
+        records = [[row[0], row[2]] for row in records]
+    assert loaded(csv_file("a,b,c\n" + text), 1 << 18, ["c", "a"]) == records

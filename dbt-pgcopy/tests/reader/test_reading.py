@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from seed_csv import SeedFile, check
 
 Loaded = Callable[..., str]
@@ -40,7 +39,7 @@ def test_the_same_table_in_many_forms(loaded: Loaded, content: str) -> None:
         ('1,"""b"""', '"1","""b"""'),
         ('1,"x\ny"', '1,"x\ny"'),
         ('1,"x\r\ny"', '1,"x\r\ny"'),
-        ('1,x\ry', '"1","x\ry"'),
+        ("1,x\ry", '"1","x\ry"'),
         ('1,5" pipe', '"1","5"" pipe"'),
         ('1,a""b', '"1","a""""b"'),
         ("1,", "1,"),

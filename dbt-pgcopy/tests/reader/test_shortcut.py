@@ -1,7 +1,6 @@
 """The shortcut must be taken where it can be: that it is never taken wrongly, properties show."""
 
 import pytest
-
 from seed_csv.records import WHITE_SPACE
 from seed_csv.shortcut import Shortcut
 

@@ -7,23 +7,27 @@ from typing import Any
 
 import psycopg2
 import pytest
-from psycopg2 import sql
 
 # Not by pytest_plugins, which pytest allows in the outermost conftest only.
 from dbt.tests.fixtures.project import *  # noqa: F403
+from psycopg2 import sql
 
 HERE = Path(__file__).parent
 # Warnings that are dbt's and not ours to mend: its test classes share what pytest means to part,
-# and each of its invocations leaves a log file to the garbage collector.
+# and it leaves log files and pools of threads to the garbage collector.
 DBT_WARNINGS = (
     "ignore:Class-scoped fixtures defined as instance methods:pytest.PytestRemovedIn10Warning",
 )
-DBT_LOG_WARNING = "ignore:.*dbt\\.log.*:pytest.PytestUnraisableExceptionWarning"
+DBT_LITTER = (
+    "ignore:.*dbt\\.log.*:pytest.PytestUnraisableExceptionWarning",
+    "ignore:.*Pool.__del__.*:pytest.PytestUnraisableExceptionWarning",
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     # The collector may come while any test runs.
-    config.addinivalue_line("filterwarnings", DBT_LOG_WARNING)
+    for warning in DBT_LITTER:
+        config.addinivalue_line("filterwarnings", warning)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,12 +2,87 @@
 
 import importlib
 import inspect
+import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dbt.tests.adapter
+import pytest
+from dbt.tests.adapter.ephemeral import test_ephemeral
+from dbt.tests.adapter.functions.test_udfs import SqlUDFDefaultArgSupport
+from dbt.tests.adapter.hooks.test_model_hooks import BaseTestPrePost
+from dbt.tests.adapter.hooks.test_run_hooks import BasePrePostRunHooks
 
-LEFT_OUT: dict[str, str] = {}
+NO_MODELS = "a base of other classes, which has nothing to run"
+NO_JAVASCRIPT = "dbt-postgres makes no functions in JavaScript"
+NO_PYTHON = "dbt-postgres runs no Python, neither models nor functions"
+NO_AGGREGATES = "dbt-postgres makes no aggregate functions"
+NO_CLONE = "PostgreSQL cannot clone a table"
+NEWER_DBT = "tests what dbt-core 1.12 brings"
+LEFT_OUT = {
+    "BaseCachingTest": NO_MODELS,
+    "BaseConstraintsColumnsEqual": NO_MODELS,
+    "BaseContractSqlHeader": NO_MODELS,
+    "UDAFBase": NO_MODELS,
+    "BaseGetCatalogForSingleRelation": "dbt-postgres finds no single relation for the catalog",
+    "BaseClonePossible": NO_CLONE,
+    "BaseCloneSameSourceAndTarget": NO_CLONE,
+    "BaseTestEmptySeedFlag": NEWER_DBT,
+}
+
+
+class HookNames:
+    """The tests of hooks know the names of one certain server."""
+
+    @pytest.fixture(scope="class")
+    def test_data_dir(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        folder = tmp_path_factory.mktemp("data")
+        columns = (
+            "test_state target_dbname target_host target_name target_schema target_type "
+            "target_user target_pass run_started_at invocation_id thread_id"
+        )
+        definition = ", ".join(f"{column} text" for column in columns.split())
+        for kind in ("model", "run"):
+            table = "{schema}" + f".on_{kind}_hook"
+            (folder / f"seed_{kind}.sql").write_text(
+                f"drop table if exists {table}; "
+                f"create table {table} ({definition}, target_threads int, target_port int)"
+            )
+        return folder
+
+    def get_ctx_vars(self, *arguments: Any, **options: Any) -> Any:
+        found = super().get_ctx_vars(*arguments, **options)  # type: ignore[misc]
+        for context in found if isinstance(found, list) else [found]:
+            assert context["target_type"] == "pgcopy"
+            context.update(target_dbname="dbt", target_type="postgres", target_user="root")
+        return found
+
+
+class EphemeralNames:
+    """So do these, in the SQL that they expect in a file."""
+
+    @pytest.fixture(autouse=True)
+    def names(self, project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        def read(path: str, _mode: str) -> io.StringIO:
+            text = Path(path).read_text(encoding="utf-8")
+            text = text.replace(f'"{project.database}"', '"dbt"')
+            return io.StringIO(text.replace(project.test_schema, "test_test_ephemeral"))
+
+        monkeypatch.setattr(test_ephemeral, "open", read, raising=False)
+
+
+class DefaultArguments:
+    expect_default_arg_support = True
+
+
+CHANGES: dict[type, type] = {
+    BaseTestPrePost: HookNames,
+    BasePrePostRunHooks: HookNames,
+    test_ephemeral.BaseEphemeralMulti: EphemeralNames,
+    test_ephemeral.BaseEphemeralNested: EphemeralNames,
+    SqlUDFDefaultArgSupport: DefaultArguments,
+}
 
 
 def suite() -> Iterator[type]:
@@ -23,7 +98,11 @@ def suite() -> Iterator[type]:
                 yield member
 
 
-for base in suite():
-    if base.__name__ not in LEFT_OUT:
-        vars()[f"Test{base.__name__}"] = type(f"Test{base.__name__}", (base,), {})
-del base
+BASES = {base.__name__: base for base in suite()}
+for name in sorted(BASES.keys() - LEFT_OUT.keys()):
+    changes = tuple(change for base, change in CHANGES.items() if issubclass(BASES[name], base))
+    vars()[f"Test{name}"] = type(f"Test{name}", (*changes, BASES[name]), {})
+
+
+def test_nothing_is_left_out_that_is_not_there() -> None:
+    assert LEFT_OUT.keys() <= BASES.keys()

@@ -1,5 +1,6 @@
 """The run lock: two writing commands on one database take turns."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -22,6 +23,7 @@ HELD = (
 )
 
 
+@pytest.mark.usefixtures("project")
 class Locked:
     @pytest.fixture(scope="class")
     def dbt_profile_target(self, dbt_profile_target: dict[str, Any]) -> dict[str, Any]:
@@ -36,7 +38,7 @@ class Locked:
         names = ["users", *(f"model_{n}" for n in range(6))]
         return {
             f"{name}.sql": f"select * from {{{{ ref('{before}') }}}}"
-            for before, name in zip(names, names[1:], strict=False)
+            for before, name in itertools.pairwise(names)
         }
 
     @pytest.fixture(scope="class")
@@ -96,9 +98,9 @@ class TestRunLock(Locked):
     def macros(self) -> dict[str, str]:
         return {"say.sql": "{% macro say() %}{{ log('something') }}{% endmacro %}"}
 
-    @pytest.mark.parametrize("attempt", range(3))
+    @pytest.mark.parametrize("_attempt", range(3))
     def test_two_builds_at_once(
-        self, dbt: Callable[..., "subprocess.Popen[str]"], query: Query, attempt: int
+        self, dbt: Callable[..., "subprocess.Popen[str]"], query: Query, _attempt: int
     ) -> None:
         builds = [dbt("build"), dbt("build")]
         for build in builds:
@@ -129,13 +131,11 @@ class TestRunLock(Locked):
     @pytest.mark.parametrize(
         "arguments", [["parse"], ["compile"], ["ls"], ["debug"], ["docs", "generate"]]
     )
-    def test_commands_that_do_not_write_do_not_wait(
-        self, project: Any, arguments: list[str]
-    ) -> None:
+    def test_commands_that_do_not_write_do_not_wait(self, arguments: list[str]) -> None:
         with held_by_another():
             run_dbt(arguments)
 
-    def test_it_is_held_during_a_run_and_let_go_after(self, project: Any, query: Query) -> None:
+    def test_it_is_held_during_a_run_and_let_go_after(self, query: Query) -> None:
         held = []
 
         def listen(event: Any) -> None:
@@ -148,6 +148,6 @@ class TestRunLock(Locked):
             "EndOfRunSummary": [],
         }
 
-    def test_run_operation_lets_it_go(self, project: Any, query: Query) -> None:
+    def test_run_operation_lets_it_go(self, query: Query) -> None:
         run_dbt(["run-operation", "say"])
         assert query(HELD, NAME) == []

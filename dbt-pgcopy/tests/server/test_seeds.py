@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from dbt.tests.util import run_dbt, run_dbt_and_capture
@@ -24,11 +24,12 @@ def oid(query: Query, table: str = "users") -> int:
     return int(query("select %s::regclass::oid", table)[0][0])
 
 
+@pytest.mark.usefixtures("project")
 class Seeded:
     """A project with the seed `users`; each test begins with the two of them loaded."""
 
-    column_types = NUMBERED
-    config: dict[str, Any] = {}
+    column_types: ClassVar[dict[str, str]] = NUMBERED
+    config: ClassVar[dict[str, Any]] = {}
 
     @pytest.fixture(scope="class")
     def seeds(self) -> dict[str, str]:
@@ -39,13 +40,13 @@ class Seeded:
         return {"seeds": {"test": {"+column_types": self.column_types, **self.config}}}
 
     @pytest.fixture(autouse=True)
-    def loaded(self, project: Any, seed_file: SeedFile) -> None:
+    def loaded(self, seed_file: SeedFile) -> None:
         seed_file(USERS)
         run_dbt(["seed"])
 
 
 class TestRecords(Seeded):
-    def test_message_and_count(self, project: Any) -> None:
+    def test_message_and_count(self) -> None:
         result = run_dbt(["seed"]).results[0]
         assert result.message == "COPY 2"
         assert result.adapter_response["rows_affected"] == 2
@@ -81,9 +82,9 @@ class TestRecords(Seeded):
         assert "users.csv: these columns are not loaded: note, column 4 (no name)" in output
         assert query(RECORDS) == [("1", "Alice", 1)]
 
-    def test_show(self, project: Any) -> None:
-        _, output = run_dbt_and_capture(["seed", "--show"])
-        assert "Alice" in output
+    def test_show(self, capsys: pytest.CaptureFixture[str]) -> None:
+        run_dbt(["seed", "--show"])
+        assert "| Alice |" in capsys.readouterr().out
 
     def test_empty_flag_leaves_seeds_whole(self, query: Query) -> None:
         run_dbt(["build", "--empty"])
@@ -139,7 +140,7 @@ class TestBadFiles(Seeded):
 class TestHooksOutsideTheTransaction(Seeded):
     """They send a commit that psycopg2 does not see, after which every statement stands alone."""
 
-    config = {"+pre-hook": {"sql": "select 1", "transaction": False}}
+    config: ClassVar[dict[str, Any]] = {"+pre-hook": {"sql": "select 1", "transaction": False}}
 
     def test_a_bad_file_keeps_what_was_loaded(self, query: Query, seed_file: SeedFile) -> None:
         seed_file(USERS + "3\n")
@@ -148,7 +149,7 @@ class TestHooksOutsideTheTransaction(Seeded):
 
 
 class TestAutocommit(TestHooksOutsideTheTransaction):
-    config: dict[str, Any] = {}
+    config: ClassVar[dict[str, Any]] = {}
 
     @pytest.fixture(scope="class")
     def dbt_profile_target(self, dbt_profile_target: dict[str, Any]) -> dict[str, Any]:
@@ -158,7 +159,7 @@ class TestAutocommit(TestHooksOutsideTheTransaction):
 class TestTypes(Seeded):
     """A declared type is PostgreSQL's to check."""
 
-    column_types = {"user_id": "int", "name": "varchar(10)"}
+    column_types: ClassVar[dict[str, str]] = {"user_id": "int", "name": "varchar(10)"}
 
     def test_types(self, query: Query) -> None:
         assert query("select user_id, name from users order by 1") == [(1, "Alice"), (2, "Bob")]
@@ -219,13 +220,13 @@ class TestTypes(Seeded):
 class TestConfig(Seeded):
     """What dbt lets one say of any seed."""
 
-    config = {
+    config: ClassVar[dict[str, Any]] = {
         "users": {
             "+alias": "People",
-            "+schema": "else'where",
+            "+schema": "else where",
             "+delimiter": ";",
             "+quote_columns": True,
-            "+column_types": {"User_ID": "text", "na\"me": "text"},
+            "+column_types": {"User_ID": "text", 'na"me': "text"},
             "+indexes": [{"columns": ['"User_ID"'], "unique": True}],
             "+persist_docs": {"relation": True, "columns": True},
             "+unlogged": True,
@@ -233,7 +234,7 @@ class TestConfig(Seeded):
             "+post-hook": "insert into {{ target.schema }}.log select count(*) from {{ this }}",
         }
     }
-    column_types: dict[str, str] = {}
+    column_types: ClassVar[dict[str, str]] = {}
 
     @pytest.fixture(scope="class")
     def properties(self) -> dict[str, str]:
@@ -244,11 +245,11 @@ class TestConfig(Seeded):
     @pytest.fixture(autouse=True)
     def loaded(self, project: Any, seed_file: SeedFile) -> None:
         seed_file('user_id;"na""me"\n1;"A;B"\n')
-        project.created_schemas.append(f"{project.test_schema}_else'where")
+        project.created_schemas.append(f"{project.test_schema}_else where")
         run_dbt(["seed"])
 
     def test_everything_is_where_it_was_told_to_be(self, project: Any, query: Query) -> None:
-        table = f'"{project.test_schema}_else\'where"."People"'
+        table = f'"{project.test_schema}_else where"."People"'
         run_dbt(["seed"])
         assert query(f'select "User_ID", "na""me" from {table}') == [("1", "A;B")]
         assert query("select said from log") == [("1",), ("1",)]
@@ -262,7 +263,7 @@ class TestConfig(Seeded):
 
 
 class TestUnquotedNames(Seeded):
-    column_types = {"USER_ID": "text", "Name": "text"}
+    column_types: ClassVar[dict[str, str]] = {"USER_ID": "text", "Name": "text"}
 
     def test_names_are_folded_as_by_postgresql(self, query: Query) -> None:
         before = oid(query)
@@ -274,10 +275,10 @@ class TestUnquotedNames(Seeded):
 class TestFolder(Seeded):
     """csv_folder: the project's own file is a sample of files that come from elsewhere."""
 
-    config = {"+meta": {"csv_folder": "{{ env_var('SEED_FOLDER', '') }}"}}
+    config: ClassVar[dict[str, Any]] = {"+meta": {"csv_folder": "{{ env_var('SEED_FOLDER', '') }}"}}
 
     @pytest.fixture
-    def folder(self, project: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    def folder(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         monkeypatch.setenv("SEED_FOLDER", str(tmp_path))
         return tmp_path
 
@@ -308,7 +309,7 @@ class TestFolder(Seeded):
 class TestLeftToDbtPostgres(Seeded):
     """A column without a declared type: dbt-postgres finds one."""
 
-    column_types = {"name": "text"}
+    column_types: ClassVar[dict[str, str]] = {"name": "text"}
 
     def test_types_are_found(self, query: Query) -> None:
         assert run_dbt(["seed"]).results[0].message == "INSERT 2"
@@ -323,9 +324,9 @@ class TestLeftToDbtPostgres(Seeded):
 class TestDelimiterOfTwoBytes(TestLeftToDbtPostgres):
     """COPY takes one byte."""
 
-    column_types = {"user_id": "int", "name": "text"}
-    config = {"+delimiter": "¦"}
+    column_types: ClassVar[dict[str, str]] = {"user_id": "int", "name": "text"}
+    config: ClassVar[dict[str, Any]] = {"+delimiter": "¦"}
 
     @pytest.fixture(autouse=True)
-    def loaded(self, project: Any, seed_file: SeedFile) -> None:
+    def loaded(self, seed_file: SeedFile) -> None:
         seed_file("user_id¦name\n1¦Alice\n2¦Bob\n")

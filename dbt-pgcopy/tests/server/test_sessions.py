@@ -62,7 +62,7 @@ class TestSessions:
         dbt.release_connection()
         assert take(dbt, "two") != first
 
-    def test_cleaning_up_closes_every_session(self, dbt: Any, query: Query) -> None:
+    def test_cleaning_up_closes_every_session(self, dbt: Any) -> None:
         first = take(dbt, "one")
         dbt.release_connection()
         session = dbt.connections._idle[0]
@@ -82,7 +82,7 @@ class TestManyNodes:
     def project_config_update(self) -> dict[str, Any]:
         return {"models": {"+materialized": "table"}}
 
-    def test_share_as_many_sessions_as_there_are_threads(self, project: Any, query: Query) -> None:
+    def test_share_as_many_sessions_as_there_are_threads(self, query: Query) -> None:
         run_dbt(["run", "--threads", "2"])
         union = " union ".join(f"select pid from model_{n}" for n in range(12))
         assert len(query(union)) <= 3  # one is the main thread's
@@ -99,9 +99,8 @@ class TestRole:
     def unique_schema(self, unique_schema: str) -> str:
         with psycopg2.connect("") as session, session.cursor() as cursor:
             cursor.execute(f'create schema "{unique_schema}" authorization pg_read_all_data')
-            cursor.execute("grant create on database {} to pg_read_all_data".format(
-                psycopg2.extensions.quote_ident(session.info.dbname, cursor)
-            ))
+            database = psycopg2.extensions.quote_ident(session.info.dbname, cursor)
+            cursor.execute(f"grant create on database {database} to pg_read_all_data")
         session.close()
         return unique_schema
 

@@ -1,6 +1,6 @@
 """dbt-postgres, with seeds loaded by COPY, sessions kept between nodes, and a lock for each run."""
 
-from dbt.adapters.base import AdapterPlugin
+from dbt.adapters.base.plugin import AdapterPlugin
 from dbt.adapters.pgcopy.connections import PgcopyConnectionManager, PgcopyCredentials
 from dbt.adapters.pgcopy.impl import PgcopyAdapter
 from dbt.adapters.pgcopy.parsing import leave_unreadable_seeds_to_their_node
@@ -10,7 +10,7 @@ from dbt.include import pgcopy
 leave_unreadable_seeds_to_their_node()
 
 Plugin = AdapterPlugin(
-    adapter=PgcopyAdapter,
+    adapter=PgcopyAdapter,  # type: ignore[arg-type]
     credentials=PgcopyCredentials,
     include_path=pgcopy.PACKAGE_PATH,
     dependencies=["postgres"],

@@ -12,7 +12,7 @@ from dbt.adapters.contracts.connection import (
     ConnectionState,
     LazyHandle,
 )
-from dbt.adapters.postgres import PostgresConnectionManager, PostgresCredentials
+from dbt.adapters.postgres.connections import PostgresConnectionManager, PostgresCredentials
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extensions import connection as PostgresSession  # noqa: N812
 
@@ -30,10 +30,11 @@ class PgcopyCredentials(PostgresCredentials):
 
     @property
     def type(self) -> str:
+        """The `type` of a profile."""
         return "pgcopy"
 
     def _connection_keys(self) -> tuple[str, ...]:
-        return (*super()._connection_keys(), "run_lock")
+        return (*super()._connection_keys(), "run_lock")  # type: ignore[no-untyped-call]
 
 
 class PgcopyConnectionManager(PostgresConnectionManager):
@@ -45,7 +46,7 @@ class PgcopyConnectionManager(PostgresConnectionManager):
     TYPE = "pgcopy"
 
     def __init__(self, profile: AdapterRequiredConfig, mp_context: SpawnContext) -> None:
-        super().__init__(profile, mp_context)
+        super().__init__(profile, mp_context)  # type: ignore[no-untyped-call]
         self._idle: list[PostgresSession] = []
 
     def set_connection_name(self, name: str | None = None) -> Connection:
@@ -84,14 +85,14 @@ class PgcopyConnectionManager(PostgresConnectionManager):
             if session.autocommit:
                 session.cursor().execute("begin")
         if not connection.transaction_open:
-            self.begin()
+            self.begin()  # type: ignore[no-untyped-call]
 
     def commit_in_earnest(self) -> None:
         """End what `begin_in_earnest` began; dbt-postgres sends no commit with `autocommit`."""
         session = self.get_thread_connection().handle
         if session.autocommit:
             session.cursor().execute("commit")
-        self.commit()
+        self.commit()  # type: ignore[no-untyped-call]
 
     def _keep(self, connection: Connection) -> bool:
         session = connection.handle
@@ -116,7 +117,8 @@ class PgcopyConnectionManager(PostgresConnectionManager):
                 connection.state = ConnectionState.OPEN
                 return connection
             session.close()
-        return self.open(connection)
+        opened: Connection = self.open(connection)  # type: ignore[no-untyped-call]
+        return opened
 
 
 def _set_role(session: Any, role: str) -> None:

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import psycopg2
-from dbt.adapters.base import available
+from dbt.adapters.base.meta import available
 from dbt.adapters.contracts.connection import Connection
 from dbt.adapters.events.logging import AdapterLogger
 from dbt.adapters.pgcopy.connections import PgcopyConnectionManager
 from dbt.adapters.pgcopy.run_lock import WRITING_COMMANDS, RunLock
 from dbt.adapters.pgcopy.seeds import Seed, seed_for_copy
-from dbt.adapters.postgres import PostgresAdapter
+from dbt.adapters.postgres.impl import PostgresAdapter
 from dbt.adapters.postgres.relation import PostgresRelation
 from dbt_common.exceptions import DbtRuntimeError
 from psycopg2 import sql
@@ -69,7 +69,7 @@ class PgcopyAdapter(PostgresAdapter):
                 query = _copy(relation, columns, seed.delimiter).as_string(session)
                 return self._copy_from(file, query)
         except SeedFileError as error:
-            self.connections.rollback_if_open()
+            self.connections.rollback_if_open()  # type: ignore[no-untyped-call]
             raise DbtRuntimeError(str(error)) from error
 
     def _copy_from(self, file: SeedFile, query: str) -> int:

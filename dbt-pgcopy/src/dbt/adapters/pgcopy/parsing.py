@@ -15,8 +15,8 @@ def leave_unreadable_seeds_to_their_node() -> None:
     """
     too_large = FilePath.seed_too_large
 
-    def seed_too_large(path: FilePath) -> bool:
-        return bool(too_large(path)) or not _is_utf8(Path(path.full_path))
+    def seed_too_large(self: FilePath) -> bool:
+        return bool(too_large(self)) or not _is_utf8(Path(self.full_path))
 
     FilePath.seed_too_large = seed_too_large  # type: ignore[method-assign]
 

@@ -49,7 +49,7 @@ class RunLock:
 
     def take(self) -> None:
         """Wait until nobody else holds the lock; say once who does."""
-        PgcopyConnectionManager.open(self._connection)
+        PgcopyConnectionManager.open(self._connection)  # type: ignore[no-untyped-call]
         started, said = time.monotonic(), False
         while not self._try():
             if not said and time.monotonic() - started >= _SAY_SO_AFTER:
