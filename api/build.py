@@ -1,9 +1,101 @@
-"""`elute build`: not written yet."""
+"""`elute build`: one `dbt build`, and then what a person wants to know of it."""
 
-from api.errors import EluteError
+import os
+import sys
+import textwrap
+
+import psycopg2
+
+from api.database import connect, query
+from api.dbt_run import Outcome, run_dbt
+from api.environment import environment
 from api.settings import Settings
+from api.tables import table
+
+_STAYS = "What was published before stays."
+_FIRST_USERS = "select * from marts.user_summary order by user_id limit 10"
+_LEFT_OUT = """
+    select source_file, problem, action, count(*), min(record_number) as first_record
+    from marts.data_issues
+    group by source_file, problem, action
+    order by source_file desc, count(*) desc, problem
+"""
+_READ = """
+    select source_file, records_read, records_kept, records_dropped, values_nulled, entries_ignored
+    from marts.input_summary
+    order by source_file desc
+"""
 
 
-def run(settings: Settings, arguments: list[str]) -> int:  # noqa: ARG001
-    """Say that there is nothing here yet."""
-    raise EluteError("'elute build' does not exist yet.")
+def run(settings: Settings, arguments: list[str]) -> int:
+    """Build, and print the first rows, what was left out, and where to look next.
+
+    Args:
+        settings: where the files are, and the server.
+        arguments: options for `dbt build`.
+
+    Returns:
+        0 if everything was built and published, 1 if not, 130 after Ctrl-C.
+
+    Raises:
+        ServerError: there is no server to build on.
+    """
+    os.environ.update(environment(settings))
+    connect().close()  # A server that is not there is better said before dbt starts.
+    outcome = run_dbt(["build", *arguments])
+    if outcome.interrupted:
+        print("\nStopped. What was published before stays.", file=sys.stderr)
+        return 130
+    if not outcome.succeeded:
+        print("\n" + explain(outcome), file=sys.stderr)
+        return 1
+    if not {"-h", "--help"} & set(arguments):
+        _print_results()
+    return 0
+
+
+def explain(outcome: Outcome) -> str:
+    """Why a build failed and what that means, in one paragraph."""
+    reasons = list(outcome.findings)
+    if outcome.crash:
+        reasons.append(outcome.crash)
+    if not outcome.findings:
+        reasons += [_reason(name, message) for name, message in outcome.failures]
+    sentences = [" ".join(reason.split()).rstrip(".") + "." for reason in reasons]
+    if not sentences or _STAYS not in sentences[-1]:
+        sentences.append(_STAYS)
+    text = " ".join(["The build failed.", *sentences])
+    return textwrap.fill(text, width=100, break_on_hyphens=False, break_long_words=False)
+
+
+def _reason(name: str, message: str) -> str:
+    """What a node said, without dbt's heading and without where the compiled SQL lies."""
+    lines = [line.strip() for line in message.strip().splitlines()]
+    if lines and " Error in " in lines[0]:
+        del lines[0]
+    text = " ".join(line for line in lines if not line.startswith("compiled code at "))
+    return text if text.startswith(f"{name}.csv") else f"{name}: {text}"
+
+
+def _print_results() -> None:
+    try:
+        users, read, left_out = query(_FIRST_USERS), query(_READ), query(_LEFT_OUT)
+    except psycopg2.errors.UndefinedTable:
+        return  # Only a part was built, on an empty database.
+    print("\nmarts.user_summary, the first rows:\n")
+    print(table(*users))
+    print("What was read:\n")
+    print(table(*read))
+    if left_out[1]:
+        print("What was left out, and where first (marts.data_issues has every record):\n")
+        print(table(*left_out))
+    print(_NEXT)
+
+
+_NEXT = """\
+Look further:
+  eval "$(elute env)"                                   lets plain psql and dbt find the database
+  psql -c 'select * from marts.user_summary'
+  dbt docs generate --static && dbt docs serve          the tables and columns, described
+  ELUTE_SEEDS_DIR=/your/folder ./run_app.sh build       your own three files
+"""

@@ -1,0 +1,56 @@
+"""Sessions with the server that holds the tables, and what to tell who cannot have one."""
+
+import os
+from collections.abc import Mapping
+from contextlib import closing
+from typing import Any
+
+import psycopg2
+from psycopg2.extensions import connection as Session  # noqa: N812
+
+from api.errors import ServerError
+
+OLDEST_SERVER = 150000  # PostgreSQL 15, as the server writes it
+Row = tuple[Any, ...]
+
+
+def connect(environment: Mapping[str, str] = os.environ) -> Session:
+    """Open a session on the server that PG* name.
+
+    Raises:
+        ServerError: it cannot be reached or refuses us, or is older than PostgreSQL 15.
+    """
+    try:
+        session = psycopg2.connect(
+            host=environment.get("PGHOST"),
+            port=environment.get("PGPORT"),
+            user=environment.get("PGUSER"),
+            # Without one, libpq looks into ~/.pgpass.
+            password=environment.get("PGPASSWORD") or None,
+            dbname=environment.get("PGDATABASE"),
+            connect_timeout=10,
+            application_name="elute",
+        )
+    except psycopg2.Error as error:
+        raise ServerError(
+            "No connection to the database. "
+            + " ".join(str(error).split())
+            + " Check PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE."
+        ) from error
+    if session.server_version < OLDEST_SERVER:
+        version = session.info.parameter_status("server_version")
+        session.close()
+        raise ServerError(f"The server runs PostgreSQL {version}; Elute needs 15 or later.")
+    return session
+
+
+def query(sql: str) -> tuple[list[str], list[Row]]:
+    """Run one query on a session of its own; the names of its columns, and its rows.
+
+    Raises:
+        ServerError: there is no session to be had.
+        psycopg2.Error: the query fails.
+    """
+    with closing(connect()) as session, session.cursor() as cursor:
+        cursor.execute(sql)
+        return [column.name for column in cursor.description or ()], cursor.fetchall()

@@ -1,0 +1,38 @@
+"""Tables for a terminal."""
+
+import io
+import shutil
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import agate
+
+_WIDEST = 28  # characters of one column
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Draw rows below the names of their columns; null is empty.
+
+    Columns that do not fit the terminal are left out, and three dots say so.
+    """
+    text = [["" if value is None else str(value) for value in row] for row in rows]
+    drawing = io.StringIO()
+    agate.Table(text, columns, [agate.Text(cast_nulls=False)] * len(columns)).print_table(
+        output=drawing,
+        max_rows=None,
+        max_columns=_columns_that_fit(columns, text),
+        max_column_width=_WIDEST,
+    )
+    return drawing.getvalue()
+
+
+def _columns_that_fit(columns: Sequence[str], rows: list[list[str]]) -> int | None:
+    """How many columns to draw; None for all. agate puts `| ` before each and ` |` at the end."""
+    room = shutil.get_terminal_size((160, 24)).columns - len("| ... |")
+    fitting = 0
+    for name, *values in zip(columns, *rows, strict=True):
+        room -= 3 + min(_WIDEST, max(map(len, [name, *values])))
+        if room < 0:
+            return max(fitting, 1)
+        fitting += 1
+    return None

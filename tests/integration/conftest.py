@@ -1,0 +1,125 @@
+"""A laboratory to build: a folder for its files, and a database for its tables."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+from psycopg2 import sql
+
+from api.settings import CHECKOUT
+from tests.conftest import COMMAND
+
+SCHEMAS = ("raw", "staging", "intermediate", "marts")
+MARTS = (
+    "user_summary",
+    "user_top_compounds",
+    "compound_usage",
+    "experiment_stats",
+    "data_issues",
+    "input_summary",
+)
+SAMPLE = {path.name: path.read_bytes() for path in (CHECKOUT / "seeds").glob("*.csv")}
+
+
+class Laboratory:
+    """Files, a home, and a database of their own; builds are real `elute build` processes.
+
+    Attributes:
+        environment: the variables that a build gets.
+    """
+
+    def __init__(self, home: Path, connection: dict[str, str]) -> None:
+        self.files, self._connection = home / "files", connection
+        self.files.mkdir()
+        self.environment = {
+            **os.environ,
+            "PYTHONPATH": str(CHECKOUT),
+            "PGDATABASE": connection["dbname"],
+            "ELUTE_HOME": str(home),
+            "ELUTE_SEEDS_DIR": str(self.files),
+            "COLUMNS": "200",
+        }
+
+    def write(self, files: Mapping[str, bytes]) -> None:
+        """Replace these files."""
+        for name, content in files.items():
+            (self.files / name).write_bytes(content)
+
+    def build(self, *options: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+        """Run `elute build` and return it, whatever its status."""
+        return self.elute("build", *options, **variables)
+
+    def elute(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+        """Run an `elute` command."""
+        return self._run(*COMMAND, *arguments, **variables)
+
+    def dbt(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run plain `dbt`, with what `elute env` prints."""
+        script = f'eval "$({sys.executable} -m api.cli env)" && exec "$@"'
+        return self._run("bash", "-c", script, "bash", "dbt", *arguments)
+
+    def _run(self, *command: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            command,
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=self.files,
+            env={**self.environment, **variables},
+            timeout=300,
+        )
+
+    def rows(self, query: str) -> list[dict[str, Any]]:
+        """The result of a query, a dict for each row."""
+        with closing(psycopg2.connect(**self._connection)) as session, session.cursor() as cursor:
+            cursor.execute(query)
+            names = [column.name for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def marts(self) -> dict[str, list[str]]:
+        """Every row of every mart as text, sorted."""
+        return {
+            mart: sorted(row["row"] for row in self.rows(f"select t::text as row from marts.{mart} t"))
+            for mart in MARTS
+        }
+
+    def clear(self) -> None:
+        """Forget all files and tables."""
+        for path in self.files.iterdir():
+            path.unlink()
+        with closing(psycopg2.connect(**self._connection)) as session:
+            for schema in SCHEMAS:
+                session.cursor().execute(
+                    sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(schema))
+                )
+            session.commit()
+
+
+@pytest.fixture(scope="session")
+def one_laboratory(
+    connection_parameters: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Laboratory]:
+    # One for all tests: dbt parses the project anew for another folder or database.
+    name = f"elute_test_{os.getpid()}"
+    with closing(psycopg2.connect(**connection_parameters)) as session:
+        session.autocommit = True
+        session.cursor().execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        home = tmp_path_factory.mktemp("laboratory")
+        yield Laboratory(home, {**connection_parameters, "dbname": name})
+        session.cursor().execute(
+            sql.SQL("drop database {} with (force)").format(sql.Identifier(name))
+        )
+
+
+@pytest.fixture
+def laboratory(one_laboratory: Laboratory) -> Laboratory:
+    """A laboratory with the sample files and an empty database."""
+    one_laboratory.clear()
+    one_laboratory.write(SAMPLE)
+    return one_laboratory

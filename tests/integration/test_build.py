@@ -1,0 +1,224 @@
+"""`elute build` as a person uses it: real processes, real dbt, a real server."""
+
+import csv
+import io
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from api.settings import CHECKOUT
+from tests.integration.conftest import SAMPLE, Laboratory
+
+GOLDEN = Path(__file__).with_name("golden") / "user_summary.csv"
+EXPORTS = CHECKOUT.parent / "shared" / "data"
+needs_exports = pytest.mark.skipif(
+    not EXPORTS.is_dir(), reason="the real exports are not beside this checkout"
+)
+
+
+def in_one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def user_summary_as_csv(laboratory: Laboratory) -> str:
+    rows = laboratory.rows("select * from marts.user_summary order by user_id")
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def test_the_sample_gives_the_golden_user_summary(laboratory: Laboratory) -> None:
+    result = laboratory.build()
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert user_summary_as_csv(laboratory) == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_it_says_what_came_out_what_was_left_out_and_what_next(laboratory: Laboratory) -> None:
+    output = laboratory.build().stdout
+    assert "| 1       | Amara Okafor " in output
+    assert "| user_experiments.csv | 72           | 71 " in output
+    assert "| user_experiments.csv | unknown user " in output
+    assert 'eval "$(elute env)"' in output
+
+
+def test_building_twice_gives_the_same_marts(laboratory: Laboratory) -> None:
+    assert laboratory.build().returncode == 0
+    first = laboratory.marts()
+    assert laboratory.build().returncode == 0
+    assert laboratory.marts() == first
+
+
+def test_the_order_of_records_decides_only_who_is_first(laboratory: Laboratory) -> None:
+    assert laboratory.build().returncode == 0
+    first = laboratory.rows("select * from marts.user_summary order by user_id")
+    header, *records = SAMPLE["user_experiments.csv"].decode().splitlines(keepends=True)
+    laboratory.write({"user_experiments.csv": "".join([header, *reversed(records)]).encode()})
+    assert laboratory.build().returncode == 0
+    assert laboratory.rows("select * from marts.user_summary order by user_id") == first
+
+
+@needs_exports
+@pytest.mark.parametrize("export", ["take_home", "second_export"])
+def test_real_exports_build_as_they_are(laboratory: Laboratory, export: str) -> None:
+    laboratory.write({path.name: path.read_bytes() for path in (EXPORTS / export).glob("*.csv")})
+    result = laboratory.build()
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert laboratory.rows("select * from marts.data_issues") == []
+
+
+@needs_exports
+def test_alice_of_the_first_export(laboratory: Laboratory) -> None:
+    take_home = EXPORTS / "take_home"
+    laboratory.write({path.name: path.read_bytes() for path in take_home.glob("*.csv")})
+    laboratory.build()
+    [alice] = laboratory.rows("select * from marts.user_summary where user_id = 1")
+    assert (alice["name"], alice["experiment_count"]) == ("Alice", 2)
+    assert (alice["avg_experiment_run_time"], alice["compound_id"]) == (Decimal("12.5"), 2)
+
+
+def replaced(name: str, old: bytes, new: bytes) -> Mapping[str, bytes]:
+    assert old in SAMPLE[name]
+    return {name: SAMPLE[name].replace(old, new, 1)}
+
+
+MALFORMED = {
+    "a field too many": (
+        replaced("user_experiments.csv", b"\n12,", b"\n12,x,"),
+        "user_experiments.csv, line 13: 5 fields where 4 are expected",
+    ),
+    "not UTF-8": (
+        replaced("users.csv", "Inés".encode(), "Inés".encode("latin-1")),
+        "users.csv, line 10: ",
+    ),
+    "no such column": (
+        replaced("compounds.csv", b"compound_name", b"label"),
+        "compounds.csv",
+    ),
+    "an unclosed quote": (
+        replaced("compounds.csv", b"Dopamine", b'"Dopamine'),
+        "compounds.csv, line 6: ",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+def test_a_malformed_file_is_named_and_nothing_is_lost(laboratory: Laboratory, case: str) -> None:
+    files, words = MALFORMED[case]
+    [name] = files
+    assert laboratory.build().returncode == 0
+    marts = laboratory.marts()
+    loaded = f"select * from raw.{Path(name).stem} order by record_number"
+    raw = laboratory.rows(loaded)
+    laboratory.write(files)
+    result = laboratory.build()
+    assert result.returncode == 1
+    assert words in in_one_line(result.stderr)
+    assert "Traceback" not in result.stdout + result.stderr
+    assert laboratory.marts() == marts
+    assert laboratory.rows(loaded) == raw
+
+
+def test_a_header_problem_names_the_columns_found_and_wanted(laboratory: Laboratory) -> None:
+    laboratory.write({"compounds.csv": b"id,compound_name,formula\n1,Water,H2O\n"})
+    message = in_one_line(laboratory.build().stderr)
+    assert "id, compound_name, formula" in message
+    assert "compound_id, compound_name, compound_structure" in message
+
+
+def test_a_missing_file_is_named(laboratory: Laboratory) -> None:
+    (laboratory.files / "users.csv").unlink()
+    result = laboratory.build()
+    assert result.returncode == 1
+    assert "users.csv" in in_one_line(result.stderr)
+
+
+UNUSABLE = {
+    "no record": (
+        {"users.csv": b"user_id,name,email,signup_date\n"},
+        "users.csv has no records: nothing stands below its header.",
+    ),
+    "no usable record": (
+        {"compounds.csv": b"compound_id,compound_name,compound_structure\nx,Water,H2O\n"},
+        "compounds.csv has no usable record: all 1 were dropped. "
+        "The commonest reason: key is not an integer (1 of them).",
+    ),
+    "too many dropped": (
+        {"users.csv": SAMPLE["users.csv"] + b"1,Again,,\n" * 4},
+        "users.csv: 4 of 18 records were dropped (22.2 %), more than the 20 % allowed. "
+        "The commonest reason: duplicate key (4 of them). "
+        "Mend the file, or set ELUTE_MAX_DROPPED_RATIO to 0.23 or more",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNUSABLE)
+def test_files_of_little_use_are_not_published(laboratory: Laboratory, case: str) -> None:
+    files, words = UNUSABLE[case]
+    assert laboratory.build().returncode == 0
+    marts = laboratory.marts()
+    laboratory.write(files)
+    result = laboratory.build()
+    assert result.returncode == 1
+    assert words in in_one_line(result.stderr)
+    assert "What was published before stays." in in_one_line(result.stderr)
+    assert laboratory.marts() == marts
+
+
+def test_a_higher_ratio_lets_them_through(laboratory: Laboratory) -> None:
+    files, _ = UNUSABLE["too many dropped"]
+    laboratory.write(files)
+    assert laboratory.build(ELUTE_MAX_DROPPED_RATIO="0.23").returncode == 0
+
+
+def test_exactly_the_allowed_ratio_is_allowed(laboratory: Laboratory) -> None:
+    laboratory.write(
+        {"compounds.csv": b"compound_id,compound_name,compound_structure\n1,,\n2,,\n3,,\n4,,\nx,,\n"}
+    )
+    assert laboratory.build().returncode == 0
+
+
+def test_a_failing_audit_keeps_every_mart(laboratory: Laboratory) -> None:
+    assert laboratory.build().returncode == 0
+    marts = laboratory.marts()
+    laboratory.write({"users.csv": SAMPLE["users.csv"] + b"15,Olive,,\n"})
+    # A model that loses records: the audits must notice.
+    result = laboratory.build("--exclude", "int_users_validated")
+    assert result.returncode == 1
+    assert "users.csv: 15 records were loaded, but 14 kept" in in_one_line(result.stderr)
+    assert laboratory.marts() == marts
+
+
+def test_extra_columns_are_reported(laboratory: Laboratory) -> None:
+    text = SAMPLE["compounds.csv"].decode().splitlines()
+    files = {"compounds.csv": "\n".join(line + ",x" for line in text).encode()}
+    laboratory.write({"compounds.csv": files["compounds.csv"].replace(b"structure,x", b"structure,note")})
+    result = laboratory.build()
+    assert result.returncode == 0
+    assert "note" in result.stdout
+
+
+def test_two_builds_at_once_take_turns(laboratory: Laboratory) -> None:
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
+    with ThreadPoolExecutor(2) as pool:
+        results = [result.result() for result in [pool.submit(laboratory.build) for _ in range(2)]]
+    assert [result.returncode for result in results] == [0, 0]
+    assert user_summary_as_csv(laboratory) == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_a_server_that_is_not_there_is_said_so(laboratory: Laboratory) -> None:
+    result = laboratory.build(PGHOST="127.0.0.1", PGPORT="1", PGPASSWORD="none")
+    assert result.returncode == 1
+    assert "No connection to the database." in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_options_go_to_dbt(laboratory: Laboratory) -> None:
+    assert laboratory.build("--full-refresh").returncode == 0
+    result = laboratory.build("--select", "stg_users")
+    assert result.returncode == 0
+    assert "user_experiments ..." not in result.stdout

@@ -1,0 +1,75 @@
+"""Plain dbt on the project, after `eval "$(elute env)"`."""
+
+import json
+import re
+from pathlib import Path
+
+import yaml
+
+from api.settings import CHECKOUT
+from tests.integration.conftest import MARTS, Laboratory
+
+
+def target(laboratory: Laboratory) -> Path:
+    return Path(laboratory.environment["ELUTE_HOME"]) / "target"
+
+
+def test_build_test_and_docs_work(laboratory: Laboratory) -> None:
+    for arguments in (["build"], ["test"], ["docs", "generate", "--static"]):
+        result = laboratory.dbt(*arguments)
+        assert result.returncode == 0, result.stdout
+        assert "warn" not in result.stdout.lower().replace("warn=0", "").replace("0 warnings", "")
+    page = (target(laboratory) / "static_index.html").read_text(encoding="utf-8")
+    assert "Three CSV files from a laboratory go in" in page
+
+
+def test_nothing_deprecated_is_used(laboratory: Laboratory) -> None:
+    result = laboratory.dbt("parse", "--no-partial-parse", "--show-all-deprecations")
+    assert result.returncode == 0, result.stdout
+    assert "eprecat" not in result.stdout
+
+
+def test_everything_is_described(laboratory: Laboratory) -> None:
+    assert laboratory.dbt("parse").returncode == 0
+    manifest = json.loads((target(laboratory) / "manifest.json").read_text(encoding="utf-8"))
+    nodes = [n for n in manifest["nodes"].values() if n["resource_type"] in ("model", "seed")]
+    assert len(nodes) > len(MARTS)
+    for node in nodes:
+        assert node["description"], node["name"]
+        for column in node["columns"].values():
+            assert column["description"], (node["name"], column["name"])
+
+
+def test_every_column_is_listed_and_its_comment_is_in_the_database(laboratory: Laboratory) -> None:
+    assert laboratory.build().returncode == 0
+    undescribed = laboratory.rows("""
+        select attrelid::regclass::text, attname from pg_attribute
+        join pg_class on pg_class.oid = attrelid
+        where relnamespace::regnamespace::text in ('raw', 'staging', 'intermediate', 'marts')
+            and relkind in ('r', 'v') and attnum > 0
+            and col_description(attrelid, attnum) is null
+    """)
+    assert undescribed == []
+
+
+def test_the_marts_have_contracts_and_an_exposure(laboratory: Laboratory) -> None:
+    assert laboratory.dbt("parse").returncode == 0
+    manifest = json.loads((target(laboratory) / "manifest.json").read_text(encoding="utf-8"))
+    nodes = manifest["nodes"].values()
+    marts = {n["name"]: n for n in nodes if n["fqn"][1] == "marts" and "contract" in n}
+    assert set(marts) == set(MARTS)
+    assert all(mart["contract"]["enforced"] for mart in marts.values())
+    [exposure] = manifest["exposures"].values()
+    assert len(exposure["depends_on"]["nodes"]) == len(MARTS)
+
+
+def test_a_published_mart_is_a_select_and_nothing_more() -> None:
+    for path in (CHECKOUT / "dbt_project" / "models" / "marts").glob("*.sql"):
+        sql = re.sub(r"--.*", "", path.read_text(encoding="utf-8"))
+        assert re.fullmatch(r"\s*select\s+[\w,\s]+from \{\{ ref\('int_\w+'\) \}\}\s*", sql), path
+
+
+def test_each_model_has_its_yaml_beside_it() -> None:
+    for path in (CHECKOUT / "dbt_project" / "models").rglob("*.sql"):
+        described = yaml.safe_load(path.with_suffix(".yml").read_text(encoding="utf-8"))
+        assert [model["name"] for model in described["models"]] == [path.stem]

@@ -1,0 +1,86 @@
+"""Real builds of dirty files, compared with the plain Python model of the rules."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from tests.integration.conftest import Laboratory
+
+from tests.rules.model import build as model
+from tests.rules.strategies import dirty_files
+
+Dbt = Callable[..., int]
+# One build takes about a second.
+EXAMPLES = 40
+SELECTED = ["--exclude-resource-type", "unit_test", "--exclude-resource-type", "exposure"]
+# By any means: a set-up that a failing example may leave behind does not matter to the next.
+RELAXED = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+@pytest.fixture(scope="module")
+def dbt(one_laboratory: Laboratory) -> Iterator[Dbt]:
+    """Run dbt with these arguments, warm, and return its exit status."""
+    exports = one_laboratory.elute("env", ELUTE_MAX_DROPPED_RATIO="1").stdout
+    script = f'{exports}\nexec {sys.executable} "$1"'
+    server = subprocess.Popen(
+        ["bash", "-c", script, "bash", str(Path(__file__).with_name("dbt_server.py"))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=one_laboratory.environment,
+    )
+    assert server.stdin
+    assert server.stdout
+    requests, answers = server.stdin, server.stdout
+
+    def run(*arguments: str) -> int:
+        requests.write(json.dumps(arguments) + "\n")
+        requests.flush()
+        return int(answers.readline())
+
+    yield run
+    requests.close()
+    server.wait(30)
+    answers.close()
+
+
+def plain(row: dict[str, Any]) -> str:
+    """A row as text that is equal if and only if the row is."""
+    return json.dumps(row, default=str, sort_keys=True, ensure_ascii=False)
+
+
+def as_counter(rows: list[dict[str, Any]]) -> Counter[str]:
+    return Counter(map(plain, rows))
+
+
+@RELAXED
+@given(files=dirty_files())
+def test_dirty_files_give_what_the_rules_say(
+    laboratory: Laboratory, dbt: Dbt, files: dict[str, bytes]
+) -> None:
+    laboratory.write(files)
+    assert dbt("--quiet", "build", *SELECTED) == 0
+    expected = model(files)
+    for mart in ("user_summary", "user_top_compounds", "compound_usage", "data_issues"):
+        found = laboratory.rows(f"select * from marts.{mart}")
+        assert as_counter(found) == as_counter(getattr(expected, mart)), mart
+    found = laboratory.rows("""
+        select
+            source_file, records_read as read, records_kept as kept, records_dropped as dropped,
+            values_nulled as nulled, entries_ignored as ignored
+        from marts.input_summary
+    """)
+    assert as_counter(found) == as_counter(expected.input_summary)
