@@ -36,9 +36,14 @@
 
 {#- Whether the server can say that a text is valid input for a type: PostgreSQL 16 and later. -#}
 {% macro server_has_input_checks() %}
-    {%- if not execute -%}
-        {{ return(true) }}
-    {%- endif -%}
-    {%- set setting = run_query("select current_setting('server_version_num')::integer >= 160000") -%}
-    {{ return(setting.columns[0].values()[0]) }}
+    {{ return(adapter.dispatch('server_has_input_checks')()) }}
+{% endmacro %}
+
+{% macro pgcopy__server_has_input_checks() %}
+    {{ return(not execute or adapter.server_version() >= 160000) }}
+{% endmacro %}
+
+{#- Works on any version, only slower. -#}
+{% macro default__server_has_input_checks() %}
+    {{ return(false) }}
 {% endmacro %}

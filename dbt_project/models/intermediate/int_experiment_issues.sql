@@ -112,27 +112,18 @@ nulled_values as (
 
 ),
 
-untrimmed_entries as (
-
-    select
-        record_number,
-        {{ text_list_entries('experiment_compound_ids') }} as entry,
-        record
-
-    from suspects
-
-    where problem is null
-
-),
-
 entries as (
 
     select
-        record_number,
-        {{ trimmed('entry') }} as entry,
-        record
+        suspects.record_number,
+        {{ trimmed('list_entries.entry') }} as entry,
+        suspects.record
 
-    from untrimmed_entries
+    from suspects
+
+    cross join lateral {{ text_list_entries('suspects.experiment_compound_ids') }}
+
+    where suspects.problem is null
 
 ),
 

@@ -14,27 +14,18 @@ experiments as (
 unnested as (
 
     select
-        experiment_id,
-        user_id,
-        {{ text_list_entries('experiment_compound_ids') }} as entry
+        experiments.experiment_id,
+        experiments.user_id,
+        -- few entries are padded, so trimming can wait until a cast has failed
+        coalesce(
+            {{ text_to_bigint('list_entries.entry') }},
+            {{ text_to_bigint(trimmed('list_entries.entry')) }}
+        ) as compound_id
 
     from experiments
 
-),
-
-cast_to_ids as (
-
-    select
-        experiment_id,
-        user_id,
-        -- few entries are padded, so trimming can wait until a cast has failed
-        coalesce(
-            {{ text_to_bigint('entry') }},
-            {{ text_to_bigint(trimmed('entry')) }}
-        ) as compound_id
-
-    from unnested
+    cross join lateral {{ text_list_entries('experiments.experiment_compound_ids') }}
 
 )
 
-select * from cast_to_ids
+select * from unnested

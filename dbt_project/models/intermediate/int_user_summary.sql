@@ -8,14 +8,6 @@ users as (
 
 ),
 
-experiments as (
-
-    select * from {{ ref('int_experiments_validated') }}
-
-    where problem is null
-
-),
-
 compounds as (
 
     select * from {{ ref('int_compounds_validated') }}
@@ -26,14 +18,7 @@ compounds as (
 
 user_experiments as (
 
-    select
-        user_id,
-        count(*) as experiment_count,
-        {{ exact_mean('experiment_run_time') }} as avg_experiment_run_time
-
-    from experiments
-
-    group by user_id
+    select * from {{ ref('int_user_experiments_counted') }}
 
 ),
 

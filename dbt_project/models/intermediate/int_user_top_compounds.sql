@@ -22,7 +22,9 @@ most_experiments as (
         user_id,
         max(experiment_count) as experiment_count
 
-    from user_compounds
+    from {{ ref('int_user_compounds_counted') }}
+
+    where compound_id is not null
 
     group by user_id
 

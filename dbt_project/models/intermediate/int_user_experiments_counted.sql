@@ -1,0 +1,24 @@
+with
+
+experiments as (
+
+    select * from {{ ref('int_experiments_validated') }}
+
+    where problem is null
+
+),
+
+counted as (
+
+    select
+        user_id,
+        count(*) as experiment_count,
+        {{ exact_mean('experiment_run_time') }} as avg_experiment_run_time
+
+    from experiments
+
+    group by user_id
+
+)
+
+select * from counted
