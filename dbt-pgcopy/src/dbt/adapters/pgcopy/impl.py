@@ -45,6 +45,11 @@ class PgcopyAdapter(PostgresAdapter):
         return bool(self.config.credentials.run_lock) and command in WRITING_COMMANDS
 
     @available
+    def server_version(self) -> int:
+        """The server's version as the server writes it, such as 180006; costs no query."""
+        return int(self.connections.get_thread_connection().handle.server_version)
+
+    @available
     def seed_for_copy(self, model: Mapping[str, Any]) -> Seed | None:
         """The seed to load with COPY; None if dbt-postgres has to load it."""
         return seed_for_copy(self.config, model)
