@@ -1,0 +1,1 @@
+"""Elute: the command, the embedded database, and the calls of dbt."""

@@ -95,9 +95,7 @@ def _server(settings: Settings) -> Iterator[Finding]:
     assert row is not None
     server, encoding, database, user, forbidden = row
     yield Finding(True, f"PostgreSQL {server}, database {database}, user {user}")
-    yield Finding(
-        encoding == "UTF8", f"the database's encoding is {encoding} (UTF8 is needed)"
-    )
+    yield Finding(encoding == "UTF8", f"the database's encoding is {encoding} (UTF8 is needed)")
     if forbidden:
         names = ", ".join(forbidden)
         text = f"{user} may not make or use these schemas: {names}. Ask for "
@@ -129,7 +127,9 @@ _SERVER_FACTS = """
 def _disk(settings: Settings) -> Iterator[Finding]:
     if not is_embedded(settings):
         return
-    sizes = [path.stat().st_size for path in map(settings.seeds_dir.joinpath, COLUMNS) if path.is_file()]
+    sizes = [
+        path.stat().st_size for path in map(settings.seeds_dir.joinpath, COLUMNS) if path.is_file()
+    ]
     needed = _COPIES * sum(sizes) + _SERVER_BYTES
     folder = next(parent for parent in [settings.home, *settings.home.parents] if parent.exists())
     free = shutil.disk_usage(folder).free

@@ -43,7 +43,7 @@ def run_dbt(arguments: Sequence[str]) -> Outcome:
     def listen(event: "EventMsg") -> None:
         # What the project's macro explain_failed_audits logs.
         if event.info.name == "JinjaLogInfo":
-            outcome.findings.append(event.info.msg)
+            outcome.findings.append(event.info.msg)  # type: ignore[attr-defined]
 
     try:
         result = dbtRunner(callbacks=[listen]).invoke(list(arguments))

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import agate
+import agate  # type: ignore[import-untyped]
 
 _WIDEST = 28  # characters of one column
 
@@ -29,10 +29,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 def _columns_that_fit(columns: Sequence[str], rows: list[list[str]]) -> int | None:
     """How many columns to draw; None for all. agate puts `| ` before each and ` |` at the end."""
     room = shutil.get_terminal_size((160, 24)).columns - len("| ... |")
-    fitting = 0
-    for name, *values in zip(columns, *rows, strict=True):
+    for position, (name, *values) in enumerate(zip(columns, *rows, strict=True)):
         room -= 3 + min(_WIDEST, max(map(len, [name, *values])))
         if room < 0:
-            return max(fitting, 1)
-        fitting += 1
+            return max(position, 1)
     return None

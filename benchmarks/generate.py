@@ -1,8 +1,9 @@
 """Write the three CSV files of a laboratory of any size, the same bytes for the same arguments.
 
-The shape follows the real exports: experiments in the order they were run, about 20 a user, 2.5 compounds an
-experiment, and one record in 500 with something wrong with it. A user works on a few compounds of their own and now
-and then on any of the others, a few of which are far more popular than the rest.
+The shape follows the real exports: experiments in the order they were run, about 20 a user, 2.5
+compounds an experiment, and one record in 500 with something wrong with it. A user works on a few
+compounds of their own and now and then on any of the others, some of them far more popular than
+the rest.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def write_users(folder: Path, count: int) -> None:
         file.write("user_id,name,email,signup_date\n")
         for start in range(1, count + 1, BATCH):
             file.writelines(
-                f"{i},User {i},user{i}@example.org,20{10 + i % 15}-{1 + i % 12:02}-{1 + i % 28:02}\n"
+                f"{i},User {i},user{i}@lab.example,2{i % 15:03}-{1 + i % 12:02}-{1 + i % 28:02}\n"
                 for i in range(start, min(start + BATCH, count + 1))
             )
 

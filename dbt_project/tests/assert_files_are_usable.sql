@@ -38,7 +38,7 @@ commonest_problems as (
 
     from problems
 
-    order by source_file, record_count desc, problem
+    order by source_file asc, record_count desc, problem asc
 
 ),
 

@@ -34,7 +34,7 @@ class Laboratory:
         environment: the variables that a build gets.
     """
 
-    def __init__(self, home: Path, connection: dict[str, str]) -> None:
+    def __init__(self, home: Path, connection: dict[str, Any]) -> None:
         self.files, self._connection = home / "files", connection
         self.files.mkdir()
         self.environment = {
@@ -85,7 +85,9 @@ class Laboratory:
     def marts(self) -> dict[str, list[str]]:
         """Every row of every mart as text, sorted."""
         return {
-            mart: sorted(row["row"] for row in self.rows(f"select t::text as row from marts.{mart} t"))
+            mart: sorted(
+                row["row"] for row in self.rows(f"select t::text as row from marts.{mart} t")
+            )
             for mart in MARTS
         }
 
@@ -103,7 +105,7 @@ class Laboratory:
 
 @pytest.fixture(scope="session")
 def one_laboratory(
-    connection_parameters: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    connection_parameters: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Laboratory]:
     # One for all tests: dbt parses the project anew for another folder or database.
     name = f"elute_test_{os.getpid()}"

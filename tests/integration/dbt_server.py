@@ -9,16 +9,18 @@ import os
 import sys
 
 from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
 
 
 def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    parsed = dbtRunner().invoke(["--quiet", "parse"])
+    manifest = dbtRunner().invoke(["--quiet", "parse"]).result
+    assert isinstance(manifest, Manifest)
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
-            result = dbtRunner(manifest=parsed.result).invoke(json.loads(line))
+            result = dbtRunner(manifest=manifest).invoke(json.loads(line))
             os._exit(0 if result.success else 1)
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), file=answers, flush=True)

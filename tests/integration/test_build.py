@@ -143,14 +143,18 @@ UNUSABLE = {
     ),
     "no usable record": (
         {"compounds.csv": b"compound_id,compound_name,compound_structure\nx,Water,H2O\n"},
-        "compounds.csv has no usable record: all 1 were dropped. "
-        "The commonest reason: key is not an integer (1 of them).",
+        (
+            "compounds.csv has no usable record: all 1 were dropped. "
+            "The commonest reason: key is not an integer (1 of them)."
+        ),
     ),
     "too many dropped": (
         {"users.csv": SAMPLE["users.csv"] + b"1,Again,,\n" * 4},
-        "users.csv: 4 of 18 records were dropped (22.2 %), more than the 20 % allowed. "
-        "The commonest reason: duplicate key (4 of them). "
-        "Mend the file, or set ELUTE_MAX_DROPPED_RATIO to 0.23 or more",
+        (
+            "users.csv: 4 of 18 records were dropped (22.2 %), more than the 20 % allowed. "
+            "The commonest reason: duplicate key (4 of them). "
+            "Mend the file, or set ELUTE_MAX_DROPPED_RATIO to 0.23 or more"
+        ),
     ),
 }
 
@@ -175,9 +179,8 @@ def test_a_higher_ratio_lets_them_through(laboratory: Laboratory) -> None:
 
 
 def test_exactly_the_allowed_ratio_is_allowed(laboratory: Laboratory) -> None:
-    laboratory.write(
-        {"compounds.csv": b"compound_id,compound_name,compound_structure\n1,,\n2,,\n3,,\n4,,\nx,,\n"}
-    )
+    header = b"compound_id,compound_name,compound_structure"
+    laboratory.write({"compounds.csv": header + b"\n1,,\n2,,\n3,,\n4,,\nx,,\n"})
     assert laboratory.build().returncode == 0
 
 
@@ -195,7 +198,9 @@ def test_a_failing_audit_keeps_every_mart(laboratory: Laboratory) -> None:
 def test_extra_columns_are_reported(laboratory: Laboratory) -> None:
     text = SAMPLE["compounds.csv"].decode().splitlines()
     files = {"compounds.csv": "\n".join(line + ",x" for line in text).encode()}
-    laboratory.write({"compounds.csv": files["compounds.csv"].replace(b"structure,x", b"structure,note")})
+    laboratory.write(
+        {"compounds.csv": files["compounds.csv"].replace(b"structure,x", b"structure,note")}
+    )
     result = laboratory.build()
     assert result.returncode == 0
     assert "note" in result.stdout

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.integration.conftest import Laboratory
-
 from tests.rules.model import build as model
 from tests.rules.strategies import dirty_files
 

@@ -8,19 +8,19 @@ dropped_records as (
     select
         validated.record_number,
         'compound_id' as column_name,
-        source.compound_id as value,
+        raw_records.compound_id as value,
         case
             when validated.problem = 'duplicate key'
                 then validated.problem
-            else {{ integer_problem('source.compound_id', 'key') }}
+            else {{ integer_problem('raw_records.compound_id', 'key') }}
         end as problem,
         'record dropped' as action,
-        {{ record_as_json('source', ['compound_id', 'compound_name', 'compound_structure']) }}
+        {{ record_as_json('raw_records', ['compound_id', 'compound_name', 'compound_structure']) }}
             as record
 
     from {{ ref('int_compounds_validated') }} as validated
 
-    inner join {{ ref('compounds') }} as source on validated.record_number = source.record_number
+    inner join {{ ref('compounds') }} as raw_records on validated.record_number = raw_records.record_number
 
     where validated.problem is not null
 

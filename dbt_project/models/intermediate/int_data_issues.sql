@@ -4,7 +4,12 @@ issues as (
 
     select
         'users.csv' as source_file,
-        *
+        record_number,
+        column_name,
+        value,
+        problem,
+        action,
+        record
 
     from {{ ref('int_user_issues') }}
 
@@ -12,7 +17,12 @@ issues as (
 
     select
         'user_experiments.csv' as source_file,
-        *
+        record_number,
+        column_name,
+        value,
+        problem,
+        action,
+        record
 
     from {{ ref('int_experiment_issues') }}
 
@@ -20,7 +30,12 @@ issues as (
 
     select
         'compounds.csv' as source_file,
-        *
+        record_number,
+        column_name,
+        value,
+        problem,
+        action,
+        record
 
     from {{ ref('int_compound_issues') }}
 

@@ -26,24 +26,26 @@ suspects as (
         validated.record_number,
         validated.problem,
         validated.has_run_time and validated.experiment_run_time is null as has_bad_run_time,
-        source.experiment_id,
-        source.user_id,
-        source.experiment_compound_ids,
-        source.experiment_run_time,
+        raw_records.experiment_id,
+        raw_records.user_id,
+        raw_records.experiment_compound_ids,
+        raw_records.experiment_run_time,
         {{ record_as_json(
-            'source',
+            'raw_records',
             ['experiment_id', 'user_id', 'experiment_compound_ids', 'experiment_run_time']
         ) }} as record
 
     from {{ ref('int_experiments_validated') }} as validated
 
-    inner join {{ ref('user_experiments') }} as source
-        on validated.record_number = source.record_number
+    inner join {{ ref('user_experiments') }} as raw_records
+        on validated.record_number = raw_records.record_number
 
     where
         validated.problem is not null
         or (validated.has_run_time and validated.experiment_run_time is null)
-        or validated.user_id in (select user_id from users_with_ignored_entries)
+        or validated.user_id in (
+            select users_with_ignored_entries.user_id from users_with_ignored_entries
+        )
 
 ),
 

@@ -8,13 +8,13 @@ suspects as (
     select
         validated.record_number,
         validated.problem,
-        source.user_id,
-        source.signup_date,
-        {{ record_as_json('source', ['user_id', 'name', 'email', 'signup_date']) }} as record
+        raw_records.user_id,
+        raw_records.signup_date,
+        {{ record_as_json('raw_records', ['user_id', 'name', 'email', 'signup_date']) }} as record
 
     from {{ ref('int_users_validated') }} as validated
 
-    inner join {{ ref('users') }} as source on validated.record_number = source.record_number
+    inner join {{ ref('users') }} as raw_records on validated.record_number = raw_records.record_number
 
     where
         validated.problem is not null
