@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from multiprocessing.context import SpawnContext
-from select import select
+from selectors import EVENT_READ, DefaultSelector
 from typing import Any, Optional
 
 import psycopg2
@@ -61,8 +61,8 @@ class PgcopyConnectionManager(PostgresConnectionManager):
         connection = self.get_if_exists()
         if connection and connection.state == ConnectionState.OPEN and self._keep(connection):
             connection.transaction_open = False
+            connection.state = ConnectionState.CLOSED  # before the handle: see cancel_open
             connection.handle = None
-            connection.state = ConnectionState.CLOSED
         else:
             super().release()
 
@@ -130,4 +130,8 @@ def _set_role(session: Any, role: str) -> None:
 
 def _is_quiet(session: PostgresSession) -> bool:
     """Whether the server has said nothing since: to an idle session it says only goodbye."""
-    return not session.closed and not select([session], [], [], 0)[0]
+    if session.closed:
+        return False
+    with DefaultSelector() as selector:
+        selector.register(session, EVENT_READ)
+        return not selector.select(0)

@@ -50,6 +50,8 @@ class RunLock:
     def take(self) -> None:
         """Wait until nobody else holds the lock; say once who does."""
         PgcopyConnectionManager.open(self._connection)  # type: ignore[no-untyped-call]
+        with self._connection.handle.cursor() as cursor:
+            cursor.execute("set idle_session_timeout = 0")
         started, said = time.monotonic(), False
         while not self._try():
             if not said and time.monotonic() - started >= _SAY_SO_AFTER:
