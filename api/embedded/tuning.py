@@ -20,7 +20,7 @@ def server_settings(memory: int, cpus: int, disk: int) -> dict[str, str]:
     return {
         # Memory. A build runs few queries at once, each over whole tables: give a sort a lot.
         "shared_buffers": _size(memory / 16, 32 * MB, 1 * GB),
-        "work_mem": _size(memory / 96, 8 * MB, 256 * MB),
+        "work_mem": _size(memory / 48, 8 * MB, 512 * MB),
         "hash_mem_multiplier": "2",
         "maintenance_work_mem": _size(memory / 24, 32 * MB, 1 * GB),
         "effective_cache_size": _size(memory / 2, 128 * MB, 64 * GB),

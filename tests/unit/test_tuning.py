@@ -8,7 +8,7 @@ from api.embedded.tuning import GB, MB, as_file, server_settings
 
 def test_a_workstation_gives_a_query_plenty() -> None:
     settings = server_settings(memory=24 * GB, cpus=2, disk=100 * GB)
-    assert settings["work_mem"] == "256MB"
+    assert settings["work_mem"] == "512MB"
     assert settings["hash_mem_multiplier"] == "2"
     assert settings["shared_buffers"] == "1024MB"
     assert settings["max_parallel_workers_per_gather"] == "2"
