@@ -40,4 +40,5 @@ trap clean_up EXIT
 exports=$("$venv/bin/elute" env)
 eval "$exports"
 cd "$checkout"
-"$venv/bin/pytest" -o cache_dir="$cache" "$@"
+# A file at a time on each of two processes; another -n after this one wins.
+"$venv/bin/pytest" -o cache_dir="$cache" -n 2 --dist loadscope "$@"

@@ -133,7 +133,8 @@ def test_a_missing_file_is_named(laboratory: Laboratory) -> None:
     (laboratory.files / "users.csv").unlink()
     result = laboratory.build()
     assert result.returncode == 1
-    assert "users.csv" in in_one_line(result.stderr)
+    words = f"users.csv is missing from the folder {laboratory.files}"
+    assert words in in_one_line(result.stderr)
 
 
 UNUSABLE = {

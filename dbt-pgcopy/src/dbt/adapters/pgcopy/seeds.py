@@ -77,10 +77,7 @@ def _path(config: Any, model: Mapping[str, Any]) -> Path:
 def _in_folder(folder: Path, model: Mapping[str, Any]) -> Path:
     path = folder / f"{model['name']}.csv"
     if not path.exists():
-        raise DbtRuntimeError(
-            f"{path.name} is missing from the folder {folder}, which csv_folder of the seed "
-            f"{model['name']} names"
-        )
+        raise DbtRuntimeError(f"{path.name} is missing from the folder {folder}")
     return path
 
 
