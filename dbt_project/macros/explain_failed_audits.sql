@@ -4,8 +4,8 @@
 -#}
 {% macro explain_failed_audits(results) %}
     {%- if execute -%}
-        {%- for result in results if result.status in ('fail', 'warn') -%}
-            {%- set findings = run_query(result.node.compiled_code ~ ' limit 5') -%}
+        {%- for result in results if result.status == 'fail' and result.node.resource_type == 'test' -%}
+            {%- set findings = run_query(result.node.compiled_code ~ '\nlimit 5') -%}
             {%- if 'message' in findings.column_names -%}
                 {%- for row in findings.rows -%}
                     {%- do log(row['message'], info=true) -%}

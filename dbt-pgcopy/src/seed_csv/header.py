@@ -43,8 +43,10 @@ def lay_out(file: str, header: Record, wanted: Sequence[str] | None) -> Layout:
     asked = {name.casefold(): name for name in names}
     places = [(asked[n.casefold()], i) for i, n in enumerate(found) if n.casefold() in asked]
     missing = [name for name in names if name not in dict(places)]
-    if missing or not places:
+    if missing:
         raise _missing(file, header, names, missing)
+    if not places:
+        raise SeedFileError(file, "the header names no columns", header.line)
     taken = dict(places).values()
     extra = (name or f"column {i + 1} (no name)" for i, name in enumerate(found) if i not in taken)
     columns, positions = zip(*places, strict=True)

@@ -69,6 +69,11 @@ def test_a_latin_1_file_is_told_how_it_reads_and_how_to_save_it(csv_file: Writte
     assert 'save it as "CSV UTF-8 (comma delimited)" and try again' in said
 
 
+def test_a_header_without_names(csv_file: Written) -> None:
+    with pytest.raises(SeedFileError, match="users.csv, line 1: the header names no columns"):
+        SeedFile(csv_file(",,\n1,2,3\n"))
+
+
 @pytest.mark.parametrize("lines", [1, 1 << 10])
 def test_a_quote_without_end_is_given_up_after_a_mebibyte(csv_file: Written, lines: int) -> None:
     line = "x" * ((3 << 20) // lines // 4) + "\n"

@@ -63,7 +63,7 @@ def seed_for_copy(config: AdapterRequiredConfig, model: Mapping[str, Any]) -> Se
 
 
 def _path(config: Any, model: Mapping[str, Any]) -> Path:
-    folder = model["config"].get("meta", {}).get("csv_folder")
+    folder = _meta(model).get("csv_folder")
     if folder:
         return _in_folder(Path(config.project_root, Path(folder).expanduser()), model)
     # Where dbt itself looks for it; see load_agate_table in dbt's context.
@@ -85,11 +85,14 @@ def _declared(model: Mapping[str, Any]) -> dict[str, str]:
     return dict(model["config"].get("column_types") or {})
 
 
+def _meta(model: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(model["config"].get("meta") or {})
+
+
 def _is_strict(model: Mapping[str, Any]) -> bool:
     """Whether the seed was written for this adapter, so that column_types names all columns."""
     types = _declared(model).values()
-    has_folder = "csv_folder" in model["config"].get("meta", {})
-    return has_folder or any(_GENERATED.search(type_) for type_ in types)
+    return "csv_folder" in _meta(model) or any(_GENERATED.search(type_) for type_ in types)
 
 
 def _wanted(model: Mapping[str, Any]) -> list[str] | None:
