@@ -70,7 +70,7 @@ def test_a_latin_1_file_is_told_how_it_reads_and_how_to_save_it(csv_file: Writte
 
 
 def test_a_header_without_names(csv_file: Written) -> None:
-    with pytest.raises(SeedFileError, match="users.csv, line 1: the header names no columns"):
+    with pytest.raises(SeedFileError, match=r"users\.csv, line 1: the header names no columns"):
         SeedFile(csv_file(",,\n1,2,3\n"))
 
 
