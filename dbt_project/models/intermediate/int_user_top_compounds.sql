@@ -1,3 +1,6 @@
+{{ config(post_hook='analyze {{ this }}') }}
+-- Analyzed: the planner knows nothing of a table this young, and large ones are joined to it next.
+
 with
 
 user_compounds as (
