@@ -90,12 +90,13 @@ def test_a_folder(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_file(csv_file: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = csv_file("user_id,name\n")
+
     def refuse(*_: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(Path, "open", refuse)  # root may read every file
-    said = problem(csv_file("user_id,name\n"))
-    assert said == "users.csv: the file cannot be read: Permission denied"
+    assert problem(path) == "users.csv: the file cannot be read: Permission denied"
 
 
 def test_check_names_the_first_problems_and_counts_the_rest(csv_file: Written) -> None:

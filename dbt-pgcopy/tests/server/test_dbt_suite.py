@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import dbt.tests.adapter
+import psycopg2
 import pytest
 from dbt.tests.adapter.ephemeral import test_ephemeral
 from dbt.tests.adapter.functions.test_udfs import SqlUDFDefaultArgSupport
 from dbt.tests.adapter.hooks.test_model_hooks import BaseTestPrePost
 from dbt.tests.adapter.hooks.test_run_hooks import BasePrePostRunHooks
+from dbt.tests.adapter.simple_copy.test_copy_uppercase import BaseSimpleCopyUppercase
+from dbt.tests.adapter.utils import fixture_date_spine, fixture_get_intervals_between
 
 NO_MODELS = "a base of other classes, which has nothing to run"
 NO_JAVASCRIPT = "dbt-postgres makes no functions in JavaScript"
@@ -105,6 +108,23 @@ class EphemeralNames:
         monkeypatch.setattr(test_ephemeral, "open", read, raising=False)
 
 
+class MixedCaseDatabase:
+    """These want a database with capitals in its name."""
+
+    @pytest.fixture(scope="class")
+    def dbt_profile_target(
+        self, dbt_profile_target: dict[str, Any], worker: str
+    ) -> Iterator[dict[str, Any]]:
+        session = psycopg2.connect("")
+        session.autocommit = True
+        name = f"dbtMixedCase_{worker}"
+        with session.cursor() as cursor:
+            cursor.execute(f'create database "{name}"')
+            yield dbt_profile_target | {"dbname": name}
+            cursor.execute(f'drop database "{name}" with (force)')
+        session.close()
+
+
 class DefaultArguments:
     expect_default_arg_support = True
 
@@ -115,7 +135,19 @@ CHANGES: dict[type, type] = {
     test_ephemeral.BaseEphemeralMulti: EphemeralNames,
     test_ephemeral.BaseEphemeralNested: EphemeralNames,
     SqlUDFDefaultArgSupport: DefaultArguments,
+    BaseSimpleCopyUppercase: MixedCaseDatabase,
 }
+# Some models of dbt's ask for the type of the adapter, and know only so many.
+FIXTURES = (fixture_date_spine, fixture_get_intervals_between)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def as_for_postgres() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for module in FIXTURES:
+            for name, text in inspect.getmembers(module, lambda member: isinstance(member, str)):
+                patch.setattr(module, name, text.replace("== 'postgres'", "== 'pgcopy'"))
+        yield
 
 
 def suite() -> Iterator[type]:
