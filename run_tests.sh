@@ -39,6 +39,8 @@ trap clean_up EXIT
 
 exports=$("$venv/bin/elute" env)
 eval "$exports"
+# The server is all that they share; a test that runs dbt says itself on which project.
+unset "${!DBT_@}" ELUTE_SEEDS_DIR ELUTE_MAX_DROPPED_RATIO
 cd "$checkout"
 # A file at a time on each of two processes; another -n after this one wins.
 "$venv/bin/pytest" -o cache_dir="$cache" -n 2 --dist loadscope "$@"

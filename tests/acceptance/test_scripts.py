@@ -247,7 +247,7 @@ def test_run_tests_sets_up_and_leaves_the_users_data_alone(ready: Place) -> None
         "    assert os.path.isdir(os.environ['ELUTE_HOME'] + '/postgres')\n"
         "    print('home', os.environ['ELUTE_HOME'], end='.\\n')\n"
     )
-    done = ready.run("-s", "-q", str(probe), script="run_tests.sh", changes=settings)
+    done = ready.run("-s", "-q", "-n", "0", str(probe), script="run_tests.sh", changes=settings)
     probe.unlink()
     assert done.returncode == 0, done.stdout + done.stderr
     home = done.stdout.partition("home ")[2].partition(".\n")[0]

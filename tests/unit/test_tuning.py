@@ -17,7 +17,7 @@ def test_a_workstation_gives_a_query_plenty() -> None:
 
 def test_a_small_container_gives_a_query_little() -> None:
     settings = server_settings(memory=1 * GB, cpus=1, disk=2 * GB)
-    assert settings["work_mem"] == "10MB"
+    assert settings["work_mem"] == "21MB"
     assert settings["shared_buffers"] == "64MB"
     assert settings["max_parallel_workers"] == "1"
     assert settings["max_wal_size"] == "256MB"

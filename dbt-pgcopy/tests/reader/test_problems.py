@@ -92,7 +92,7 @@ def test_a_folder(tmp_path: Path) -> None:
 def test_an_unreadable_file(csv_file: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     path = csv_file("user_id,name\n")
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(Path, "open", refuse)  # root may read every file
