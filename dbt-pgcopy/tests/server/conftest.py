@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 # Warnings that are dbt's and not ours to mend: its test classes share what pytest means to part,
 # and it leaves log files and pools of threads to the garbage collector.
 DBT_WARNINGS = (
-    "ignore:Class-scoped fixtures defined as instance methods:pytest.PytestRemovedIn10Warning",
+    "ignore:.*-scoped fixtures defined as instance methods:pytest.PytestRemovedIn10Warning",
 )
 DBT_LITTER = (
     "ignore:.*dbt\\.log.*:pytest.PytestUnraisableExceptionWarning",
@@ -60,7 +60,7 @@ def dbt_profile_target(server: None) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def test_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where dbt's tests look for files and leave some; not in the source tree."""
-    return tmp_path_factory.mktemp("data")
+    return tmp_path_factory.mktemp("module") / "data"
 
 
 @pytest.fixture(scope="class")

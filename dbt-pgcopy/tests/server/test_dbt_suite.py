@@ -15,6 +15,8 @@ from dbt.tests.adapter.functions.test_udfs import SqlUDFDefaultArgSupport
 from dbt.tests.adapter.hooks.test_model_hooks import BaseTestPrePost
 from dbt.tests.adapter.hooks.test_run_hooks import BasePrePostRunHooks
 from dbt.tests.adapter.simple_copy.test_copy_uppercase import BaseSimpleCopyUppercase
+from dbt.tests.adapter.simple_seed import seeds
+from dbt.tests.adapter.simple_seed.test_seed import BaseSimpleSeedWithBOM
 from dbt.tests.adapter.utils import fixture_date_spine, fixture_get_intervals_between
 
 NO_MODELS = "a base of other classes, which has nothing to run"
@@ -36,7 +38,6 @@ LEFT_OUT = {
     "MaterializedViewChangesApplyMixin": "in test_materialized_views.py",
     "MaterializedViewChangesContinueMixin": "in test_materialized_views.py",
     "MaterializedViewChangesFailMixin": "in test_materialized_views.py",
-    "BaseCatalogIntegrationValidation": "dbt-postgres knows no catalogs outside the database",
     "BaseGetCatalogForSingleRelation": "dbt-postgres finds no single relation for the catalog",
     "BaseClonePossible": NO_CLONE,
     "BaseCloneSameSourceAndTarget": NO_CLONE,
@@ -108,6 +109,17 @@ class EphemeralNames:
         monkeypatch.setattr(test_ephemeral, "open", read, raising=False)
 
 
+class FileWithMark:
+    """This looks for a file beside the test."""
+
+    @pytest.fixture(scope="class")
+    def project(self, project: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+        project.test_dir = tmp_path_factory.mktemp("seeds")
+        text = "\ufeff" + seeds.seed__actual_csv
+        (project.test_dir / "seed_bom.csv").write_text(text, encoding="utf-8")
+        return project
+
+
 class MixedCaseDatabase:
     """These want a database with capitals in its name."""
 
@@ -136,6 +148,7 @@ CHANGES: dict[type, type] = {
     test_ephemeral.BaseEphemeralNested: EphemeralNames,
     SqlUDFDefaultArgSupport: DefaultArguments,
     BaseSimpleCopyUppercase: MixedCaseDatabase,
+    BaseSimpleSeedWithBOM: FileWithMark,
 }
 # Some models of dbt's ask for the type of the adapter, and know only so many.
 FIXTURES = (fixture_date_spine, fixture_get_intervals_between)
