@@ -253,5 +253,5 @@ def test_run_tests_sets_up_and_leaves_the_users_data_alone(ready: Place) -> None
     home = done.stdout.partition("home ")[2].partition(".\n")[0]
     assert home
     assert not Path(home).exists()
-    failing = ready.run("-q", "no/such/test.py", script="run_tests.sh")
+    failing = ready.run("-q", "-n", "0", "no/such/test.py", script="run_tests.sh")
     assert failing.returncode == 4  # pytest's own
