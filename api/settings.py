@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,6 +42,26 @@ VARIABLES = (
         "0.2",
         "A build stops if more than this part of a file's records is dropped, 0 to 1.",
     ),
+    Variable("ELUTE_HOST", "127.0.0.1", "Address that `elute serve` listens on."),
+    Variable("ELUTE_PORT", "5000", "Port that `elute serve` listens on."),
+    Variable("ELUTE_TOKEN", "", "Bearer token that whatever changes something needs."),
+    Variable("ELUTE_READ_TOKEN", "", "Bearer token that reading needs; ELUTE_TOKEN reads too."),
+    Variable(
+        "ELUTE_INSECURE",
+        "0",
+        "1 lets Elute listen on another address than this machine's own without ELUTE_TOKEN.",
+    ),
+    Variable(
+        "ELUTE_SCHEDULE",
+        "",
+        "When to build by itself, as five cron fields such as 0 6 * * *, in the local time zone.",
+    ),
+    Variable("ELUTE_WATCH", "0", "1 builds when one of the three files has changed and settled."),
+    Variable(
+        "ELUTE_KEEP_RUNS",
+        "500",
+        "Runs whose progress and log are kept; of older ones only how they ended.",
+    ),
     Variable(
         "ELUTE_POSTGRES_USER",
         "nobody",
@@ -54,7 +75,8 @@ _DEFAULTS = {variable.name: variable.default for variable in VARIABLES}
 class Settings:
     """All settings, checked. Paths are absolute.
 
-    `host` is None when Elute is to run its own PostgreSQL. `max_dropped_ratio` is between 0 and 1.
+    `host` and `port` are PostgreSQL's, and `host` is None when Elute is to run its own;
+    `web_host` and `web_port` are where Elute listens. `max_dropped_ratio` is between 0 and 1.
     """
 
     host: str | None
@@ -65,6 +87,14 @@ class Settings:
     home: Path
     seeds_dir: Path
     max_dropped_ratio: float
+    web_host: str
+    web_port: int
+    token: str | None = field(repr=False)
+    read_token: str | None = field(repr=False)
+    is_insecure: bool
+    schedule: str | None
+    watches_files: bool
+    keep_runs: int
     postgres_user: str
 
     @classmethod
@@ -77,13 +107,21 @@ class Settings:
         values = {name: environment.get(name) or _DEFAULTS[name] for name in _DEFAULTS}
         return cls(
             host=values["PGHOST"] or None,
-            port=_port(values["PGPORT"]),
+            port=_port("PGPORT", values),
             user=values["PGUSER"] or _account(),
             password=values["PGPASSWORD"],
             database=values["PGDATABASE"],
             home=_path(environment, "ELUTE_HOME"),
             seeds_dir=_path(environment, "ELUTE_SEEDS_DIR"),
-            max_dropped_ratio=_ratio(values["ELUTE_MAX_DROPPED_RATIO"]),
+            max_dropped_ratio=ratio("ELUTE_MAX_DROPPED_RATIO", values["ELUTE_MAX_DROPPED_RATIO"]),
+            web_host=values["ELUTE_HOST"],
+            web_port=_port("ELUTE_PORT", values),
+            token=_token("ELUTE_TOKEN", values),
+            read_token=_token("ELUTE_READ_TOKEN", values),
+            is_insecure=_switch("ELUTE_INSECURE", values),
+            schedule=_schedule(values["ELUTE_SCHEDULE"]),
+            watches_files=_switch("ELUTE_WATCH", values),
+            keep_runs=_count("ELUTE_KEEP_RUNS", values),
             postgres_user=values["ELUTE_POSTGRES_USER"],
         )
 
@@ -106,23 +144,70 @@ def _path(environment: Mapping[str, str], name: str) -> Path:
         raise SettingsError(f"{name} is {given!r}, and that home folder is not known.") from error
 
 
-def _port(value: str) -> int:
-    # isdecimal alone would take digits of other scripts.
-    if value.isascii() and value.isdecimal() and 1 <= int(value) <= 65535:
-        return int(value)
-    raise SettingsError(f"PGPORT must be one number from 1 to 65535, and is {value!r}.")
+def ratio(name: str, value: str) -> float:
+    """A ratio from its text.
 
-
-def _ratio(value: str) -> float:
+    Raises:
+        SettingsError: it is no number from 0 to 1; the message calls it `name`.
+    """
     try:
-        ratio = float(value)
+        number = float(value)
     except ValueError:
-        ratio = -1.0
-    if 0 <= ratio <= 1:
-        return ratio
-    raise SettingsError(
-        f"ELUTE_MAX_DROPPED_RATIO must be a number from 0 to 1, such as 0.2, and is {value!r}."
-    )
+        number = -1.0
+    if 0 <= number <= 1:
+        return number
+    raise SettingsError(f"{name} must be a number from 0 to 1, such as 0.2, and is {value!r}.")
+
+
+def _port(name: str, values: Mapping[str, str]) -> int:
+    number = _digits(values[name])
+    if number is None or not 1 <= number <= 65535:
+        raise SettingsError(f"{name} must be one number from 1 to 65535, and is {values[name]!r}.")
+    return number
+
+
+def _count(name: str, values: Mapping[str, str]) -> int:
+    number = _digits(values[name])
+    if number is None or number < 1:
+        raise SettingsError(f"{name} must be a number from 1, and is {values[name]!r}.")
+    return number
+
+
+def _digits(value: str) -> int | None:
+    # isdecimal alone would take digits of other scripts.
+    return int(value) if value.isascii() and value.isdecimal() and len(value) < 19 else None
+
+
+def _switch(name: str, values: Mapping[str, str]) -> bool:
+    if values[name] not in ("0", "1"):
+        raise SettingsError(f"{name} must be 0 or 1, and is {values[name]!r}.")
+    return values[name] == "1"
+
+
+def _token(name: str, values: Mapping[str, str]) -> str | None:
+    """A token that a header can carry."""
+    value = values[name]
+    if not all("!" <= letter <= "~" for letter in value):  # The value itself is not shown.
+        raise SettingsError(f"{name} may hold only ASCII letters, digits and signs, and no space.")
+    return value or None
+
+
+def _schedule(value: str) -> str | None:
+    if not value.strip():
+        return None
+    from cronsim import CronSim, CronSimError  # noqa: PLC0415
+
+    try:
+        if len(value.split()) != 5:  # A sixth would be the second.
+            raise CronSimError("there must be five")
+        # A date that never comes shows only when it is asked for.
+        next(CronSim(value, datetime.now().astimezone()))
+    except (CronSimError, StopIteration) as error:
+        raise SettingsError(
+            "ELUTE_SCHEDULE must be five cron fields (minute, hour, day, month, day of the week), "
+            f"such as '0 6 * * *' for six every morning, and is {value!r}: {error}"
+        ) from error
+    return value
 
 
 def _account() -> str:

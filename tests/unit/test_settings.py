@@ -34,6 +34,14 @@ def test_variables_are_read() -> None:
             "ELUTE_HOME": "/srv/elute",
             "ELUTE_SEEDS_DIR": "/srv/exports",
             "ELUTE_MAX_DROPPED_RATIO": "1",
+            "ELUTE_HOST": "0.0.0.0",
+            "ELUTE_PORT": "8080",
+            "ELUTE_TOKEN": "write",
+            "ELUTE_READ_TOKEN": "read",
+            "ELUTE_INSECURE": "1",
+            "ELUTE_SCHEDULE": "0 6 * * mon-fri",
+            "ELUTE_WATCH": "1",
+            "ELUTE_KEEP_RUNS": "20",
             "ELUTE_POSTGRES_USER": "daemon",
         }
     )
@@ -46,6 +54,14 @@ def test_variables_are_read() -> None:
         home=Path("/srv/elute"),
         seeds_dir=Path("/srv/exports"),
         max_dropped_ratio=1.0,
+        web_host="0.0.0.0",
+        web_port=8080,
+        token="write",
+        read_token="read",
+        is_insecure=True,
+        schedule="0 6 * * mon-fri",
+        watches_files=True,
+        keep_runs=20,
         postgres_user="daemon",
     )
 
@@ -96,3 +112,32 @@ def test_the_example_file_says_what_each_setting_means() -> None:
     text = (CHECKOUT / ".env.example").read_text(encoding="utf-8")
     for variable in VARIABLES:
         assert f"# {variable.meaning}\n#{variable.name}=" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ELUTE_PORT", "0"),
+        ("ELUTE_PORT", "http"),
+        ("ELUTE_INSECURE", "yes"),
+        ("ELUTE_WATCH", "true"),
+        ("ELUTE_KEEP_RUNS", "0"),
+        ("ELUTE_SCHEDULE", "every day"),
+        ("ELUTE_SCHEDULE", "0 6 * * * *"),
+        ("ELUTE_SCHEDULE", "0 0 30 2 *"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name} must be .* is '{re.escape(value)}'"):
+        Settings.from_environment({name: value})
+
+
+def test_a_token_that_cannot_be_used_is_not_shown() -> None:
+    with pytest.raises(SettingsError, match="ELUTE_TOKEN may hold only") as raised:
+        Settings.from_environment({"ELUTE_TOKEN": "geheim geheim"})
+    assert "geheim" not in str(raised.value)
+
+
+def test_secrets_are_not_shown() -> None:
+    secrets = {"PGPASSWORD": "pgsecret", "ELUTE_TOKEN": "tsecret", "ELUTE_READ_TOKEN": "rsecret"}
+    assert "secret" not in repr(Settings.from_environment(secrets))
