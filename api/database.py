@@ -12,6 +12,7 @@ from api.errors import ServerError
 
 OLDEST_SERVER = 150000  # PostgreSQL 15, as the server writes it
 Row = tuple[Any, ...]
+__all__ = ["OLDEST_SERVER", "Row", "Session", "connect", "query"]
 
 
 def connect(environment: Mapping[str, str] = os.environ) -> Session:

@@ -195,19 +195,27 @@ def _token(name: str, values: Mapping[str, str]) -> str | None:
 def _schedule(value: str) -> str | None:
     if not value.strip():
         return None
-    from cronsim import CronSim, CronSimError  # noqa: PLC0415
-
-    try:
-        if len(value.split()) != 5:  # A sixth would be the second.
-            raise CronSimError("there must be five")
-        # A date that never comes shows only when it is asked for.
-        next(CronSim(value, datetime.now().astimezone()))
-    except (CronSimError, StopIteration) as error:
+    problem = _cron_problem(value)
+    if problem:
         raise SettingsError(
             "ELUTE_SCHEDULE must be five cron fields (minute, hour, day, month, day of the week), "
-            f"such as '0 6 * * *' for six every morning, and is {value!r}: {error}"
-        ) from error
+            f"such as '0 6 * * *' for six every morning, and is {value!r}: {problem}."
+        )
     return value
+
+
+def _cron_problem(value: str) -> str | None:
+    from cronsim import CronSim, CronSimError  # noqa: PLC0415
+
+    if len(value.split()) != 5:
+        return "there are not five"
+    try:
+        next(CronSim(value, datetime.now().astimezone()))
+    except CronSimError as error:
+        return str(error)
+    except StopIteration:
+        return "that date never comes"
+    return None
 
 
 def _account() -> str:

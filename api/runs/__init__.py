@@ -1,0 +1,1 @@
+"""Runs of `dbt build`, waiting, going on and ended: kept in Postgres, schema `elute`."""

@@ -1,0 +1,72 @@
+"""What is known of a run, and of what happened in it."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+ENDED = frozenset({"succeeded", "failed", "cancelled", "stopped", "crashed"})
+
+
+@dataclass(frozen=True)
+class Run:
+    """One row of `elute.runs`; the comments there say what each column means.
+
+    `state` is queued, running, succeeded, failed, cancelled, stopped (its worker was told to end)
+    or crashed (its worker or the database went away).
+    """
+
+    run_id: int
+    trigger: str
+    requested_by: str | None
+    options: dict[str, Any]
+    state: str
+    request_count: int
+    retry_of: int | None
+    requested_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    cancel_requested_at: datetime | None
+    is_warm: bool | None
+    node_count: int | None
+    error_kind: str | None
+    error: str | None
+    inputs: list[dict[str, Any]] | None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will happen in it."""
+        return self.state in ENDED
+
+    @property
+    def seconds(self) -> float | None:
+        """From its start to its end; None if it has not both."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return (self.finished_at - self.started_at).total_seconds()
+
+    def as_json(self) -> dict[str, Any]:
+        """What the HTTP API shows of it; times in ISO 8601 with their offset."""
+        fields = {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in asdict(self).items()
+        }
+        return {**fields, "seconds": self.seconds}
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened in a run.
+
+    Kinds and their data:
+        started: is_warm
+        nodes: node_count, known once dbt has planned
+        node_started: node (its unique id), name, resource_type, position
+        node_finished: the same, and status, seconds, message, rows
+        log: level, message
+        finished: state, error_kind, error
+    """
+
+    event_number: int
+    happened_at: datetime
+    kind: str
+    data: dict[str, Any]
