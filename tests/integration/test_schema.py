@@ -1,0 +1,118 @@
+"""Elute's own schema: made, upgraded, and what the reading role may do."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+
+import psycopg2
+import pytest
+from psycopg2 import errors
+
+from api.database import Session, connect
+from api.errors import ServerError
+from api.runs import schema
+from tests.integration.conftest import Laboratory
+
+
+@contextmanager
+def session(laboratory: Laboratory) -> Iterator[Session]:
+    with closing(connect(laboratory.environment)) as opened:
+        opened.autocommit = True
+        yield opened
+
+
+def published(laboratory: Laboratory) -> dict[str, object]:
+    rows = laboratory.rows("select mart_name, published_at from elute.publications")
+    return {row["mart_name"]: row["published_at"] for row in rows}
+
+
+@pytest.fixture
+def laboratory(laboratory: Laboratory) -> Iterator[Laboratory]:
+    yield laboratory
+    with session(laboratory) as opened:
+        opened.cursor().execute("drop schema if exists elute cascade")
+
+
+def test_the_schema_is_made_once_whoever_comes_first(laboratory: Laboratory) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(schema.upgrade, [laboratory.environment] * 4))
+    versions = laboratory.rows("select version from elute.schema_versions order by version")
+    assert [row["version"] for row in versions] == list(range(1, len(schema.migrations()) + 1))
+
+
+def test_a_newer_schema_is_left_alone(laboratory: Laboratory) -> None:
+    schema.upgrade(laboratory.environment)
+    with session(laboratory) as opened:
+        opened.cursor().execute("insert into elute.schema_versions (version) values (1000)")
+    with pytest.raises(ServerError, match=r"version 1000.*a newer Elute has been here"):
+        schema.upgrade(laboratory.environment)
+
+
+def test_the_reader_reads_the_marts_of_every_build_and_nothing_else(laboratory: Laboratory) -> None:
+    schema.upgrade(laboratory.environment)
+    assert laboratory.build().returncode == 0
+    with session(laboratory) as opened, opened.cursor() as cursor:
+        assert schema.has_reader(opened)
+        cursor.execute(f"set role {schema.READER}")
+        cursor.execute("select count(*) from marts.user_summary")
+        assert cursor.fetchone() == (14,)
+        for statement in (
+            "select from elute.runs",
+            "delete from marts.user_summary",
+            "create table marts.mine ()",
+            "select from raw.users",
+        ):
+            with pytest.raises(errors.InsufficientPrivilege):
+                cursor.execute(statement)
+
+
+def test_marts_that_were_there_before_are_readable_too(laboratory: Laboratory) -> None:
+    assert laboratory.build().returncode == 0
+    schema.upgrade(laboratory.environment)
+    with session(laboratory) as opened, opened.cursor() as cursor:
+        cursor.execute(f"set role {schema.READER}")
+        cursor.execute("select count(*) from marts.data_issues")
+        assert cursor.fetchone() == (3,)
+
+
+def test_a_user_who_may_not_make_roles_goes_on_without_one(laboratory: Laboratory) -> None:
+    with session(laboratory) as opened, opened.cursor() as cursor:
+        cursor.execute("drop role if exists elute_test_plain")
+        cursor.execute("create role elute_test_plain login password 'plain'")
+        cursor.execute("select current_database()")
+        [[database]] = cursor.fetchall()
+        cursor.execute(f'grant create on database "{database}" to elute_test_plain')
+        plain = {**laboratory.environment, "PGUSER": "elute_test_plain", "PGPASSWORD": "plain"}
+        try:
+            schema.upgrade(plain)
+            with closing(connect(plain)) as other:
+                assert not schema.has_reader(other)
+        finally:
+            cursor.execute("drop owned by elute_test_plain cascade; drop role elute_test_plain")
+
+
+def test_every_build_is_dated_and_a_failed_one_is_not(laboratory: Laboratory) -> None:
+    schema.upgrade(laboratory.environment)
+    assert laboratory.dbt("build").returncode == 0
+    first = published(laboratory)
+    assert len(first) == 6
+    laboratory.write({"users.csv": b"user_id,name,email,signup_date\n"})
+    assert laboratory.dbt("build").returncode == 1
+    assert published(laboratory) == first
+    laboratory.write({"users.csv": b"user_id,name,email,signup_date\n1,Ada,a@b.c,2024-01-01\n"})
+    assert laboratory.build(ELUTE_MAX_DROPPED_RATIO="1").returncode == 0
+    second = published(laboratory)
+    assert all(second[mart] > first[mart] for mart in first)  # type: ignore[operator]
+
+
+def test_a_server_that_is_not_there_is_named(laboratory: Laboratory) -> None:
+    with pytest.raises(ServerError, match="No connection to the database"):
+        schema.upgrade({**laboratory.environment, "PGPORT": "1"})
+
+
+def test_psycopg2_errors_do_not_get_out(laboratory: Laboratory) -> None:
+    with session(laboratory) as opened:
+        opened.cursor().execute("create schema elute; create table elute.schema_versions ()")
+    with pytest.raises(ServerError, match="cannot be brought up to date") as raised:
+        schema.upgrade(laboratory.environment)
+    assert isinstance(raised.value.__cause__, psycopg2.Error)
