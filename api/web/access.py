@@ -1,0 +1,124 @@
+"""Who may do what: tokens, and requests that a browser was talked into by another site."""
+
+import hmac
+import ipaddress
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from flask import Flask, current_app, request
+
+from api.settings import Settings
+from api.web.problems import Problem
+
+COOKIE = "elute_token"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_View = TypeVar("_View", bound=Callable[..., Any])
+
+
+def changes(view: _View) -> _View:
+    """Mark a view that changes something, though it is got."""
+    view.changes_something = True  # type: ignore[attr-defined]
+    return view
+
+
+def open_to_all(view: _View) -> _View:
+    """Mark a view that needs no token: it shows nothing of the laboratory."""
+    view.is_open = True  # type: ignore[attr-defined]
+    return view
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Check every request before its view is called."""
+    is_local = settings.token is None and _is_loopback(settings.web_host)
+    for_changes = {token for token in (settings.token or settings.read_token,) if token}
+    for_reading = {settings.token, settings.read_token} - {None} if settings.read_token else set()
+
+    @app.before_request
+    def check() -> None:
+        if is_local:
+            _check_host(settings)
+        view = current_app.view_functions.get(request.endpoint or "")
+        changes_something = _changes_something(view)
+        if changes_something:
+            _check_origin()
+        if _is_open(view):
+            return
+        wanted = for_changes if changes_something else for_reading
+        if wanted and not is_token(given_token(), wanted):
+            raise _unauthorized(changes_something)
+
+
+def is_token(given: str | None, wanted: set[Any]) -> bool:
+    """Whether this is one of those; how long it takes tells nothing about them."""
+    if given is None:
+        return False
+    is_equal = [hmac.compare_digest(given.encode(), token.encode()) for token in wanted]
+    return any(is_equal)
+
+
+def given_token() -> str | None:
+    """The token of this request: its bearer token, or the cookie of our own pages."""
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        return token.strip()
+    if request.headers.get("Sec-Fetch-Site", "none") in ("same-origin", "none"):
+        return request.cookies.get(COOKIE)
+    return None
+
+
+def _changes_something(view: Callable[..., Any] | None) -> bool:
+    return request.method not in _SAFE or getattr(view, "changes_something", False)
+
+
+def _is_open(view: Callable[..., Any] | None) -> bool:
+    endpoint = request.endpoint or ""
+    is_static = endpoint == "static" or endpoint.endswith(".static")
+    return is_static or getattr(view, "is_open", False)
+
+
+def _check_origin() -> None:
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is not None:
+        is_foreign = site not in ("same-origin", "none")
+    else:
+        is_foreign = origin is not None and urlsplit(origin).netloc != request.host
+    # A prefetch is a guess of the browser: nobody has asked for it yet.
+    if is_foreign or "prefetch" in request.headers.get("Sec-Purpose", ""):
+        raise Problem(
+            403,
+            "Sent from another site",
+            "A page of another site had your browser send this, so it was not done. "
+            "Do it from Elute's own page, or with curl.",
+        )
+
+
+def _check_host(settings: Settings) -> None:
+    """Refuse names that another site has pointed at this machine (DNS rebinding)."""
+    host = urlsplit(f"//{request.host}").hostname or ""
+    if host not in ("localhost", settings.web_host) and not _is_loopback(host):
+        raise Problem(
+            403,
+            "Not called by its own name",
+            f"Elute listens on this machine only, and answers to localhost, not to {host!r}. "
+            "Set ELUTE_TOKEN to use another name.",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _unauthorized(changes_something: bool) -> Problem:
+    name = "ELUTE_TOKEN" if changes_something else "ELUTE_READ_TOKEN or ELUTE_TOKEN"
+    is_given = given_token() is not None
+    return Problem(
+        401,
+        "Wrong token" if is_given else "Token needed",
+        ("The token is not the right one. " if is_given else "")
+        + f"Send the value of {name} as 'Authorization: Bearer …'.",
+        headers={"WWW-Authenticate": 'Bearer realm="elute"'},
+    )

@@ -1,0 +1,65 @@
+// Calls of Elute's HTTP API: the same addresses that the README shows for curl and pandas.
+
+/** What went wrong, in the API's own words (application/problem+json). */
+export class Problem extends Error {
+  constructor(status, body) {
+    super(body.detail ?? "The server gave no reason.");
+    this.status = status;
+    this.title = body.title ?? "It did not work";
+    this.body = body;
+  }
+}
+
+/** Call the API; the response, or a Problem. Status 0 is a server that cannot be reached. */
+export async function call(path, options = {}) {
+  let response;
+  try {
+    response = await fetch(path, { cache: "no-cache", ...options });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem(0, {
+      title: "Elute does not answer",
+      detail: "It may have been stopped. This page looks for it again every few seconds.",
+    });
+  }
+  if (response.ok) return response;
+  throw new Problem(response.status, await problemBody(response));
+}
+
+async function problemBody(response) {
+  try {
+    return parse(await response.text());
+  } catch {
+    return { title: `Status ${response.status}` };
+  }
+}
+
+/** The JSON at a path. */
+export async function json(path, options = {}) {
+  return parse(await (await call(path, options)).text());
+}
+
+/** Rows of a mart, how many there are in all, and when they were published. */
+export async function rows(mart, query = "", { isCounted = false, signal } = {}) {
+  const headers = { Accept: "application/json", ...(isCounted && { Prefer: "count=exact" }) };
+  const response = await call(`/marts/${mart}${query && `?${query}`}`, { headers, signal });
+  const total = (response.headers.get("Content-Range") ?? "").split("/")[1];
+  return {
+    rows: parse(await response.text()),
+    total: total === undefined || total === "*" ? null : Number(total),
+    publishedAt: response.headers.get("Last-Modified"),
+  };
+}
+
+/** JSON as JavaScript has it, but for numbers that it would not keep exactly: those stay text. */
+export function parse(text) {
+  return JSON.parse(text, (_key, value, context) =>
+    typeof value === "number" && context?.source !== undefined && String(value) !== context.source
+      ? exact(value, context.source)
+      : value,
+  );
+}
+
+function exact(value, source) {
+  return /^-?\d+$/.test(source) || source.replace(/\D/g, "").length > 15 ? source : value;
+}

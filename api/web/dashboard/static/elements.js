@@ -1,0 +1,71 @@
+// Making and finding elements. Text is always set as text, so nothing in the data can be markup.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** An element with its attributes, listeners ("onclick") and children (text or elements). */
+export function element(name, attributes = {}, ...children) {
+  return fill(document.createElement(name), attributes, children);
+}
+
+/** The same for a drawing. */
+export function drawn(name, attributes = {}, ...children) {
+  return fill(document.createElementNS(SVG, name), attributes, children);
+}
+
+function fill(made, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else made.setAttribute(name, value === true ? "" : value);
+  }
+  made.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+/** The element with this id, which must be there. */
+export function find(id) {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`There is no #${id} on this page.`);
+  return found;
+}
+
+/** Replace what is in an element, if it differs; whoever reads aloud hears no repetition. */
+export function setText(target, text) {
+  if (target.textContent !== text) target.textContent = text;
+}
+
+/** A labelled list of values: [[name, value or element], …]. */
+export function facts(pairs) {
+  return element(
+    "dl",
+    { class: "facts" },
+    ...pairs.map(([name, value]) =>
+      element("div", {}, element("dt", {}, name), element("dd", {}, value)),
+    ),
+  );
+}
+
+/** A plain table in a region that scrolls by itself: columns are [heading, is a number]. */
+export function plainTable(label, columns, rows) {
+  const cell = (name, value, index) =>
+    element(name, { class: columns[index][1] ? "number" : null, scope: name === "th" && "col" }, value);
+  return element(
+    "div",
+    { class: "scroll", role: "region", "aria-label": label, tabindex: "0" },
+    element(
+      "table",
+      {},
+      element("thead", {}, element("tr", {}, ...columns.map(([text], i) => cell("th", text, i)))),
+      element(
+        "tbody",
+        {},
+        ...rows.map((row) => element("tr", {}, ...row.map((value, i) => cell("td", value ?? none(), i)))),
+      ),
+    ),
+  );
+}
+
+/** How a null is shown. */
+export function none() {
+  return element("span", { class: "none" }, "none");
+}

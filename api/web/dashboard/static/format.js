@@ -1,0 +1,74 @@
+// Numbers, times and names as people read them.
+
+import { element } from "./elements.js";
+
+const INTEGER = new Intl.NumberFormat("en");
+const ROUNDED = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
+const MOMENT = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
+const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
+const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+const STEPS = [["day", 86400], ["hour", 3600], ["minute", 60]];
+
+/** 100000 as 100,000. */
+export function count(value) {
+  return value === null || value === undefined ? "none" : INTEGER.format(BigInt(value));
+}
+
+/** "1 record", "2 records". */
+export function counted(value, singular, plural = `${singular}s`) {
+  return `${count(value)} ${Number(value) === 1 ? singular : plural}`;
+}
+
+/** A measured number, short; the exact one belongs in a table. */
+export function short(value) {
+  return value === null || value === undefined ? "none" : ROUNDED.format(Number(value));
+}
+
+/** A duration: 0.84 s, 12 s, 3 min 5 s. */
+export function seconds(value) {
+  if (value === null || value === undefined) return "";
+  if (value < 10) return `${value.toFixed(value < 1 ? 2 : 1)} s`;
+  if (value < 100) return `${Math.round(value)} s`;
+  const whole = Math.round(value);
+  return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
+
+/** A date and time, in the reader's time zone. */
+export function moment(text) {
+  return text ? MOMENT.format(new Date(text)) : "";
+}
+
+/** The time of day. */
+export function clock(text) {
+  return CLOCK.format(new Date(text));
+}
+
+/** "5 minutes ago". */
+export function ago(text) {
+  const past = (new Date(text) - Date.now()) / 1000;
+  const [unit, size] = STEPS.find(([, length]) => -past >= length) ?? [null, 1];
+  return unit ? RELATIVE.format(Math.round(past / size), unit) : "just now";
+}
+
+/** A time with how long ago it was, exact to whoever points at it. */
+export function time(text) {
+  return element("time", { datetime: text, title: moment(text) }, ago(text));
+}
+
+/** A size of a file. */
+export function bytes(value) {
+  if (value < 1000) return `${value} bytes`;
+  const [unit, size] = value < 1e6 ? ["kB", 1e3] : ["MB", 1e6];
+  return `${ROUNDED.format(value / size)} ${unit}`;
+}
+
+/** A molecular formula with its numbers below the line; anything else as it stands. */
+export function formula(text) {
+  if (!/^([A-Z][a-z]?\d*)+$/.test(text ?? "")) return text;
+  const parts = text.split(/(\d+)/).filter(Boolean);
+  return element(
+    "span",
+    {},
+    ...parts.map((part) => (/\d/.test(part) ? element("sub", {}, part) : part)),
+  );
+}

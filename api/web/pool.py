@@ -1,0 +1,191 @@
+"""Database sessions for requests: kept open, shared out, thrown away when they have died."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import psycopg2
+from psycopg2 import sql
+
+from api.database import Session, connect
+from api.errors import EluteError
+from api.runs import schema
+from api.settings import Settings
+from api.web.problems import Problem
+
+Answer = TypeVar("Answer")
+SIZE = 16  # sessions of each kind; more would only queue in the server
+WAIT_SECONDS = 10
+READ_TIMEOUT = "5min"  # for a single query: a reader's lock keeps a build from publishing
+_READER_OPTIONS = f"""
+set default_transaction_read_only = on; set statement_timeout = '{READ_TIMEOUT}';
+set client_encoding = 'UTF8'; set datestyle = 'ISO'; set jit = off;
+"""
+
+
+class Pool:
+    """At most SIZE sessions, made when they are first needed.
+
+    Args:
+        prepare: called with each new session, before anybody uses it.
+    """
+
+    def __init__(self, prepare: Callable[[Session], None]) -> None:
+        self._prepare = prepare
+        self._renew()
+        # A session belongs to the process that opened it.
+        os.register_at_fork(after_in_child=self._renew)
+
+    def _renew(self) -> None:
+        self._idle: list[Session] = []
+        self._places = threading.BoundedSemaphore(SIZE)
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Borrow a session; each statement commits by itself.
+
+        Raises:
+            ServerError: there is no server.
+            Problem: 503, all sessions are taken and none came back in time.
+        """
+        if not self._places.acquire(timeout=WAIT_SECONDS):
+            raise _busy()
+        try:
+            session = self._take()
+            try:
+                yield session
+            finally:
+                self._give_back(session)
+        finally:
+            self._places.release()
+
+    def read(self, function: Callable[[Session], Answer]) -> Answer:
+        """Call `function` with a session; once more if that session turns out to be dead."""
+        with self.session() as session:
+            try:
+                return function(session)
+            except (psycopg2.OperationalError, psycopg2.InterfaceError):
+                if not session.closed:
+                    raise
+        self.forget()
+        with self.session() as session:
+            return function(session)
+
+    def forget(self) -> None:
+        """Close the sessions that nobody uses: if one has died, so have the others."""
+        idle, self._idle = self._idle, []
+        for session in idle:
+            session.close()
+
+    def _take(self) -> Session:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._open()
+
+    def _open(self) -> Session:
+        prepare_database()
+        session = connect()
+        session.autocommit = True
+        self._prepare(session)
+        return session
+
+    def _give_back(self, session: Session) -> None:
+        if session.closed:
+            return
+        if session.info.transaction_status != psycopg2.extensions.TRANSACTION_STATUS_IDLE:
+            session.close()  # Something broke off in the middle.
+            return
+        self._idle.append(session)
+
+
+def _busy() -> Problem:
+    return Problem(
+        503,
+        "Busy",
+        "Too many requests at once for the database. Try again shortly.",
+        headers={"Retry-After": "2"},
+    )
+
+
+def _prepare_owner(session: Session) -> None:
+    session.set_client_encoding("UTF8")
+
+
+def _prepare_reader(session: Session) -> None:
+    with session.cursor() as cursor:
+        cursor.execute(_READER_OPTIONS)
+        if schema.has_reader(session):
+            cursor.execute(sql.SQL("set role {}").format(sql.Identifier(schema.READER)))
+
+
+class _Database:
+    """Whether this process has found its database and brought the schema up to date."""
+
+    def __init__(self) -> None:
+        self.settings: Settings | None = None
+        self.is_ready = False
+        self.lock = threading.Lock()
+        os.register_at_fork(after_in_child=self._renew)
+
+    def _renew(self) -> None:
+        self.lock, self.is_ready = threading.Lock(), False
+
+    def prepare(self) -> None:
+        with self.lock:
+            if self.is_ready:
+                return
+            if not os.environ.get("PGHOST"):
+                from api.environment import environment  # noqa: PLC0415
+
+                os.environ.update(environment(self.settings or Settings.from_environment()))
+            schema.upgrade(os.environ)
+            self.is_ready = True
+
+
+_DATABASE = _Database()
+_OWNER = Pool(_prepare_owner)
+_READER = Pool(_prepare_reader)
+
+
+def configure(settings: Settings) -> None:
+    """Say which settings to find the database by, where PG* do not name it."""
+    _DATABASE.settings = settings
+
+
+def prepare_database() -> None:
+    """Find the database and bring Elute's schema up to date, once in this process.
+
+    Raises:
+        ServerError: it cannot be reached; the next call tries again.
+    """
+    if not _DATABASE.is_ready:
+        _DATABASE.prepare()
+
+
+def reset() -> None:
+    """Forget all about the database: PG* have changed."""
+    _OWNER.forget()
+    _READER.forget()
+    _DATABASE.is_ready = False
+
+
+def owner() -> Pool:
+    """Sessions that may do everything: the queue of runs uses them."""
+    return _OWNER
+
+
+def reader() -> Pool:
+    """Sessions that may read what is published and nothing else."""
+    return _READER
+
+
+def is_reachable() -> bool:
+    """Whether the database answers at this moment."""
+    try:
+        _OWNER.read(lambda session: session.cursor().execute("select 1"))
+    except (EluteError, psycopg2.Error):
+        return False
+    return True
