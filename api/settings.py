@@ -63,6 +63,11 @@ VARIABLES = (
         "Runs whose progress and log are kept; of older ones only how they ended.",
     ),
     Variable(
+        "ELUTE_LOG_FORMAT",
+        "text",
+        "json makes the service write its log as JSON lines, with a line for each request.",
+    ),
+    Variable(
         "ELUTE_POSTGRES_USER",
         "nobody",
         "Account that runs Elute's own PostgreSQL when root starts it (it refuses to run as root).",
@@ -95,6 +100,7 @@ class Settings:
     schedule: str | None
     watches_files: bool
     keep_runs: int
+    log_format: str
     postgres_user: str
 
     @classmethod
@@ -122,6 +128,7 @@ class Settings:
             schedule=_schedule(values["ELUTE_SCHEDULE"]),
             watches_files=_switch("ELUTE_WATCH", values),
             keep_runs=_count("ELUTE_KEEP_RUNS", values),
+            log_format=_choice("ELUTE_LOG_FORMAT", ("text", "json"), values),
             postgres_user=values["ELUTE_POSTGRES_USER"],
         )
 
@@ -182,6 +189,12 @@ def _switch(name: str, values: Mapping[str, str]) -> bool:
     if values[name] not in ("0", "1"):
         raise SettingsError(f"{name} must be 0 or 1, and is {values[name]!r}.")
     return values[name] == "1"
+
+
+def _choice(name: str, choices: tuple[str, ...], values: Mapping[str, str]) -> str:
+    if values[name] not in choices:
+        raise SettingsError(f"{name} must be {' or '.join(choices)}, and is {values[name]!r}.")
+    return values[name]
 
 
 def _token(name: str, values: Mapping[str, str]) -> str | None:

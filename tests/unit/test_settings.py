@@ -42,6 +42,7 @@ def test_variables_are_read() -> None:
             "ELUTE_SCHEDULE": "0 6 * * mon-fri",
             "ELUTE_WATCH": "1",
             "ELUTE_KEEP_RUNS": "20",
+            "ELUTE_LOG_FORMAT": "json",
             "ELUTE_POSTGRES_USER": "daemon",
         }
     )
@@ -62,6 +63,7 @@ def test_variables_are_read() -> None:
         schedule="0 6 * * mon-fri",
         watches_files=True,
         keep_runs=20,
+        log_format="json",
         postgres_user="daemon",
     )
 
@@ -122,6 +124,7 @@ def test_the_example_file_says_what_each_setting_means() -> None:
         ("ELUTE_INSECURE", "yes"),
         ("ELUTE_WATCH", "true"),
         ("ELUTE_KEEP_RUNS", "0"),
+        ("ELUTE_LOG_FORMAT", "xml"),
         ("ELUTE_SCHEDULE", "every day"),
         ("ELUTE_SCHEDULE", "0 6 * * * *"),
         ("ELUTE_SCHEDULE", "0 0 30 2 *"),
