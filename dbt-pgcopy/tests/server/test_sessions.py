@@ -5,6 +5,7 @@ from typing import Any
 
 import psycopg2
 import pytest
+from dbt.adapters.base.impl import DEFAULT_BASE_BEHAVIOR_FLAGS
 from dbt.tests.util import run_dbt
 
 Query = Callable[..., list[tuple[Any, ...]]]
@@ -71,6 +72,39 @@ class TestSessions:
         assert take(dbt, "two") != first
 
 
+class TestName:
+    """Sessions are named so that others can tell whose they are."""
+
+    @pytest.fixture
+    def dbt(self, project: Any) -> Any:
+        yield project.adapter
+        project.adapter.cleanup_connections()
+
+    @pytest.mark.parametrize(("variable", "name"), [("elute run 7", "elute run 7"), ("", "dbt")])
+    def test_as_the_environment_says(
+        self, dbt: Any, monkeypatch: pytest.MonkeyPatch, variable: str, name: str
+    ) -> None:
+        monkeypatch.setenv("PGAPPNAME", variable)
+        take(dbt, "one")
+        shown = dbt.execute("select current_setting('application_name') as name", fetch=True)[1]
+        assert shown.rows[0]["name"] == name
+
+
+class TestNameOfTheProfile:
+    @pytest.fixture(scope="class")
+    def dbt_profile_target(self, dbt_profile_target: dict[str, Any]) -> dict[str, Any]:
+        return dbt_profile_target | {"application_name": "mine"}
+
+    def test_wins(self, project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PGAPPNAME", "theirs")
+        take(project.adapter, "one")
+        shown = project.adapter.execute(
+            "select current_setting('application_name') as name", fetch=True
+        )[1]
+        project.adapter.cleanup_connections()
+        assert shown.rows[0]["name"] == "mine"
+
+
 class TestManyNodes:
     """Twelve models on two threads."""
 
@@ -110,3 +144,12 @@ class TestRole:
             role = project.adapter.execute("select current_user as role", fetch=True)[1].rows[0]
             assert role["role"] == "pg_read_all_data"
             project.adapter.release_connection()
+
+
+class TestRunsInOneProcess:
+    def test_a_run_leaves_nothing_for_the_next_one_to_look_through(self, project: Any) -> None:
+        # dbt looks through the call stack once for each flag of behaviour that it knows.
+        run_dbt(["parse"])
+        known = len(DEFAULT_BASE_BEHAVIOR_FLAGS)
+        run_dbt(["parse"])
+        assert len(DEFAULT_BASE_BEHAVIOR_FLAGS) == known

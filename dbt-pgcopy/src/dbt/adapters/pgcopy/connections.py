@@ -1,6 +1,7 @@
 """Credentials, and sessions that outlive a node."""
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from multiprocessing.context import SpawnContext
 from selectors import EVENT_READ, DefaultSelector
 from typing import Any, Optional
@@ -23,10 +24,12 @@ class PgcopyCredentials(PostgresCredentials):
 
     Attributes:
         run_lock: name of a lock that only one writing dbt command holds at a time; none if None.
+        application_name: name of the sessions; if None, PGAPPNAME, or else "dbt".
     """
 
-    # dbt makes a JSON schema of this, for which the annotation has to be of the old kind.
+    # dbt makes a JSON schema of these, for which the annotations have to be of the old kind.
     run_lock: Optional[str] = None  # noqa: UP045
+    application_name: Optional[str] = None  # noqa: UP045
 
     @property
     def type(self) -> str:
@@ -35,6 +38,11 @@ class PgcopyCredentials(PostgresCredentials):
 
     def _connection_keys(self) -> tuple[str, ...]:
         return (*super()._connection_keys(), "run_lock")  # type: ignore[no-untyped-call]
+
+    @property
+    def session_name(self) -> str:
+        """What the sessions are called. Not a field: dbt parses all anew when a field changes."""
+        return self.application_name or os.environ.get("PGAPPNAME") or "dbt"
 
 
 class PgcopyConnectionManager(PostgresConnectionManager):
@@ -48,6 +56,16 @@ class PgcopyConnectionManager(PostgresConnectionManager):
     def __init__(self, profile: AdapterRequiredConfig, mp_context: SpawnContext) -> None:
         super().__init__(profile, mp_context)  # type: ignore[no-untyped-call]
         self._idle: list[PostgresSession] = []
+
+    @classmethod
+    def open(cls, connection: Connection) -> Connection:
+        """Overridden to name the session."""
+        credentials = connection.credentials
+        if not credentials.application_name:
+            named = replace(credentials, application_name=credentials.session_name)
+            connection.credentials = named
+        opened: Connection = super().open(connection)  # type: ignore[no-untyped-call]
+        return opened
 
     def set_connection_name(self, name: str | None = None) -> Connection:
         """Overridden so that a connection that is to be opened looks for an idle session first."""
@@ -117,8 +135,7 @@ class PgcopyConnectionManager(PostgresConnectionManager):
                 connection.state = ConnectionState.OPEN
                 return connection
             session.close()
-        opened: Connection = self.open(connection)  # type: ignore[no-untyped-call]
-        return opened
+        return self.open(connection)
 
 
 def _set_role(session: Any, role: str) -> None:

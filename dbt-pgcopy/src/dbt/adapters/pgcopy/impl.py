@@ -26,6 +26,15 @@ class PgcopyAdapter(PostgresAdapter):
     connections: PgcopyConnectionManager
     _run_lock: RunLock | None = None
 
+    @PostgresAdapter.behavior.setter  # type: ignore[attr-defined,untyped-decorator]
+    def behavior(self, flags: list[Any]) -> None:
+        """Overridden to leave dbt's own list of flags as it is.
+
+        dbt adds ours to it for each adapter made in a process, and looks through the whole call
+        stack for each flag: the twentieth run in a process would take seconds to begin.
+        """
+        PostgresAdapter.behavior.fset(self, list(flags))  # type: ignore[attr-defined]
+
     def acquire_connection(self, name: str | None = None) -> Connection:
         """Overridden to take the run lock before anything is read, the relation cache included."""
         if self._run_lock is None and self._needs_run_lock():

@@ -42,14 +42,14 @@ class RunLock:
             name="run_lock",
             credentials=replace(
                 credentials,
-                application_name=f"{credentials.application_name or 'dbt'} run lock",
+                application_name=f"{credentials.session_name} run lock",
                 autocommit=True,
             ),
         )
 
     def take(self) -> None:
         """Wait until nobody else holds the lock; say once who does."""
-        PgcopyConnectionManager.open(self._connection)  # type: ignore[no-untyped-call]
+        PgcopyConnectionManager.open(self._connection)
         with self._connection.handle.cursor() as cursor:
             cursor.execute("set idle_session_timeout = 0")
         started, said = time.monotonic(), False
