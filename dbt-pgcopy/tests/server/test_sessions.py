@@ -147,7 +147,8 @@ class TestRole:
 
 
 class TestRunsInOneProcess:
-    def test_a_run_leaves_nothing_for_the_next_one_to_look_through(self, project: Any) -> None:
+    @pytest.mark.usefixtures("project")
+    def test_a_run_leaves_nothing_for_the_next_one_to_look_through(self) -> None:
         # dbt looks through the call stack once for each flag of behaviour that it knows.
         run_dbt(["parse"])
         known = len(DEFAULT_BASE_BEHAVIOR_FLAGS)
