@@ -85,6 +85,7 @@ class TestName:
         self, dbt: Any, monkeypatch: pytest.MonkeyPatch, variable: str, name: str
     ) -> None:
         monkeypatch.setenv("PGAPPNAME", variable)
+        dbt.cleanup_connections()
         take(dbt, "one")
         shown = dbt.execute("select current_setting('application_name') as name", fetch=True)[1]
         assert shown.rows[0]["name"] == name
@@ -97,6 +98,7 @@ class TestNameOfTheProfile:
 
     def test_wins(self, project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PGAPPNAME", "theirs")
+        project.adapter.cleanup_connections()
         take(project.adapter, "one")
         shown = project.adapter.execute(
             "select current_setting('application_name') as name", fetch=True
