@@ -1,0 +1,7 @@
+"""The dashboard: pages that a browser fills from the HTTP API, and what they need besides."""
+
+from flask import Blueprint
+
+blueprint = Blueprint("dashboard", __name__, template_folder="templates")
+
+from api.web.dashboard import assets, downloads, pages, sign_in  # noqa: E402, F401

@@ -1,0 +1,179 @@
+// The build control in every page's head: start, follow, cancel, and tell how it ended. Runs that
+// were started elsewhere are noticed too.
+
+import { call, json } from "./api.js";
+import { element, find, setText } from "./elements.js";
+import { seconds, time } from "./format.js";
+import { activity, follow, secondsLeft } from "./follow.js";
+import { STATES, outcome } from "./outcome.js";
+
+const LOOK_EVERY = 3000;
+const ACTIVE = new Set(["queued", "running"]);
+let following = null; // the id of the run whose events we get
+let newestEnded = null; // the id of the newest run known to have ended
+let isAway = false; // whether the last look found no server or no database
+let progress = null;
+
+async function look() {
+  if (document.hidden || following !== null) return;
+  try {
+    const { runs } = await json("/runs?limit=2");
+    if (isAway) comeBack();
+    notice(runs);
+  } catch (problem) {
+    if (problem.status === 0 || problem.status === 503) goAway(problem);
+  }
+}
+
+function notice(runs) {
+  const active = runs.filter(({ state }) => ACTIVE.has(state));
+  const going = active.find(({ state }) => state === "running") ?? active[0];
+  const ended = runs.find(({ state }) => !ACTIVE.has(state));
+  if (ended) drawLast(ended);
+  const isNews = ended && newestEnded !== null && ended.run_id > newestEnded;
+  newestEnded = Math.max(newestEnded ?? 0, ended?.run_id ?? 0);
+  if (isNews) announce(ended);
+  if (going) start(going.run_id);
+}
+
+async function start(runId) {
+  if (following === runId) return;
+  following = runId;
+  find("outcome").replaceChildren();
+  try {
+    await follow(runId, { ondraw: draw, onend: end });
+  } catch {
+    stop();
+  }
+}
+
+function draw(current) {
+  progress = current;
+  find("progress").hidden = false;
+  document.body.classList.add("is-building");
+  find("build-button").ariaDisabled = "true";
+  find("cancel").dataset.run = current.runId;
+  find("cancel").hidden = current.isCancelling;
+  const bar = find("progress-bar");
+  const [done, total] = [current.finished.size, current.total];
+  bar.ariaValueMax = String(total ?? 100);
+  bar.ariaValueNow = total ? String(done) : null;
+  bar.ariaValueText = total ? `${done} of ${total} steps` : "starting";
+  bar.firstElementChild.style.inlineSize = total ? `${(100 * done) / total}%` : "0";
+  setText(find("progress-steps"), total ? `${done} of ${total}` : "");
+  drawWords();
+  document.dispatchEvent(new CustomEvent("elute:progress", { detail: current }));
+}
+
+function drawWords() {
+  if (!progress) return;
+  setText(find("progress-title"), `Build ${progress.runId}`);
+  setText(find("progress-node"), words(progress));
+  const left = secondsLeft(progress);
+  const estimate = left > 0.5 ? `about ${seconds(Math.ceil(left))} left` : "almost done";
+  setText(find("progress-left"), left === null || progress.isCancelling ? "" : estimate);
+}
+
+function words({ isCancelling, state, current }) {
+  if (isCancelling) return "being cancelled";
+  if (state === "queued") return "waiting for its turn";
+  return current ? activity(current) : "starting";
+}
+
+function end(run) {
+  stop();
+  if (run?.run_id) {
+    newestEnded = Math.max(newestEnded ?? 0, run.run_id);
+    drawLast(run);
+    announce(run);
+  }
+  look();
+}
+
+function stop() {
+  following = null;
+  progress = null;
+  find("progress").hidden = true;
+  document.body.classList.remove("is-building");
+  find("build-button").ariaDisabled = "false";
+}
+
+function announce(run) {
+  tell(outcome(run));
+  document.dispatchEvent(new CustomEvent("elute:ended", { detail: run }));
+  if (run.state === "succeeded") document.dispatchEvent(new CustomEvent("elute:published"));
+}
+
+function tell({ title, texts = [], links = [], isBad = false }) {
+  const close = () => find("outcome").replaceChildren();
+  find("outcome").replaceChildren(
+    element(
+      "div",
+      { class: isBad ? "notice bad" : "notice good" },
+      element("p", {}, element("strong", {}, title), " ", ...texts.slice(0, 1)),
+      ...texts.slice(1).map((text) => element("p", {}, text)),
+      links.length ? element("p", { class: "links" }, ...links) : null,
+      element("button", { type: "button", class: "quiet close", onclick: close }, "Close"),
+    ),
+  );
+}
+
+function drawLast(run) {
+  const [text, isBad] = STATES[run.state];
+  const link = element("a", { href: `/history/${run.run_id}`, class: isBad ? "bad" : null },
+    `Last build ${text}`);
+  find("last-build").replaceChildren(link, " ", time(run.finished_at ?? run.requested_at));
+}
+
+async function build() {
+  if (find("build-button").ariaDisabled === "true") return;
+  find("outcome").replaceChildren();
+  try {
+    const run = await json("/runs", { method: "POST" });
+    start(run.run_id);
+  } catch (problem) {
+    refuse(problem);
+  }
+}
+
+async function cancel() {
+  if (progress) {
+    progress.isCancelling = true;
+    draw(progress);
+  }
+  try {
+    await call(`/runs/${find("cancel").dataset.run}`, { method: "DELETE" });
+  } catch (problem) {
+    if (problem.status !== 409) refuse(problem); // 409: it had just ended.
+  }
+}
+
+/** Say why something was not done; for want of a token, where to enter it. */
+export function refuse(problem) {
+  const back = encodeURIComponent(location.pathname + location.search);
+  const signIn = element("a", { href: `/sign-in?next=${back}` }, "Sign in");
+  if (problem.status === 401) {
+    tell({ title: "This needs a token.", texts: ["Whoever set Elute up has it."], links: [signIn] });
+  } else tell({ title: `${problem.title}.`, texts: [problem.message], isBad: true });
+}
+
+function goAway(problem) {
+  isAway = true;
+  find("trouble").replaceChildren(
+    element("p", { class: "notice bad" }, element("strong", {}, `${problem.title}. `), problem.message),
+  );
+}
+
+function comeBack() {
+  isAway = false;
+  find("trouble").replaceChildren();
+  document.dispatchEvent(new CustomEvent("elute:back"));
+}
+
+find("build-button").addEventListener("click", build);
+find("cancel").addEventListener("click", cancel);
+document.addEventListener("elute:build", build);
+document.addEventListener("visibilitychange", look);
+setInterval(look, LOOK_EVERY);
+setInterval(drawWords, 1000);
+look();

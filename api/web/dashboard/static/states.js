@@ -1,0 +1,77 @@
+// What a page shows when it cannot show what it is for: nothing built yet, a token needed, no
+// database. Each says what to do.
+
+import { Problem } from "./api.js";
+import { element, find } from "./elements.js";
+
+/** Draw the page with `load`, again whenever a build is published, and say so if it cannot be. */
+export function page(load) {
+  const draw = async () => {
+    try {
+      await load();
+      show(null);
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      show(problem);
+    }
+  };
+  document.addEventListener("elute:published", draw);
+  document.addEventListener("elute:back", draw);
+  return draw();
+}
+
+function show(problem) {
+  const state = find("state");
+  find("content").hidden = problem !== null;
+  find("waiting").hidden = true;
+  state.hidden = problem === null;
+  state.replaceChildren(...(problem ? panel(problem) : []));
+}
+
+function panel(problem) {
+  const { title, text, actions } = describe(problem);
+  return [
+    element("h2", {}, title),
+    element("p", {}, text),
+    element("p", { class: "actions" }, ...actions),
+  ];
+}
+
+function describe(problem) {
+  if (isNotBuilt(problem)) {
+    return {
+      title: "No results yet",
+      text: "Nothing has been built so far. Put your three files in place, or keep the sample, and build.",
+      actions: [buildButton(), link("/files", "Look at the files")],
+    };
+  }
+  if (problem.status === 401) {
+    const back = encodeURIComponent(location.pathname + location.search);
+    return {
+      title: "Sign in to see this",
+      text: "These results are protected by a token. Whoever set Elute up has it.",
+      actions: [link(`/sign-in?next=${back}`, "Sign in", "button primary")],
+    };
+  }
+  if (problem.status === 0 || problem.status === 503) {
+    return {
+      title: problem.title,
+      text: `${problem.message} This page tries again by itself.`,
+      actions: [],
+    };
+  }
+  return { title: problem.title, text: problem.message, actions: [link("/", "Back to the results")] };
+}
+
+function isNotBuilt(problem) {
+  return problem.title === "Not built yet";
+}
+
+function buildButton() {
+  const build = () => document.dispatchEvent(new CustomEvent("elute:build"));
+  return element("button", { type: "button", class: "primary", onclick: build }, "Build now");
+}
+
+function link(href, text, style = "button") {
+  return element("a", { href, class: style }, text);
+}

@@ -1,0 +1,187 @@
+// A table that sorts, filters and pages on the server. Its state is the page's address, and the
+// address is the API's own query: ?name=ilike.*wei*&order=experiment_count.desc
+
+import { json, rows } from "./api.js";
+import { element, find, none, setText } from "./elements.js";
+import { boxes, conditions, restore } from "./filters.js";
+import { count } from "./format.js";
+
+const OWN = new Set(["order", "limit", "offset", "select"]);
+const TYPING_PAUSE = 150;
+
+/** One table of the page; `cells` has functions that draw a column's value, by column name. */
+export class DataTable {
+  constructor(id, { cells = {}, singular, plural, onchange = () => {} }) {
+    this.table = find(id);
+    this.mart = this.table.dataset.mart;
+    this.usualOrder = this.table.dataset.order;
+    this.cells = cells;
+    this.names = [singular, plural];
+    this.onchange = onchange;
+    this.status = find(`${id}-status`);
+    this.pager = find(`${id}-pager`);
+    this.clearer = find(`${id}-clear`);
+    this.columns = [...this.table.querySelectorAll("th[data-column]")];
+    this.listen();
+    this.readAddress();
+  }
+
+  listen() {
+    for (const head of this.columns) {
+      head.querySelector("button")?.addEventListener("click", () => this.sortBy(head.dataset.column));
+    }
+    for (const box of boxes(this.table)) {
+      box.addEventListener("input", () => this.filterSoon(box.type === "date" ? 0 : TYPING_PAUSE));
+    }
+    for (const button of this.pager.querySelectorAll("button")) {
+      button.addEventListener("click", () => this.turn(button.value));
+    }
+    this.pager.querySelector("select").addEventListener("change", () => this.resize());
+    this.clearer.addEventListener("click", () => this.filterBy([]));
+    addEventListener("popstate", () => {
+      this.readAddress();
+      this.load();
+    });
+  }
+
+  readAddress() {
+    const query = new URLSearchParams(location.search);
+    this.order = query.get("order") ?? this.usualOrder;
+    this.limit = Number(query.get("limit")) || 50;
+    this.offset = Number(query.get("offset")) || 0;
+    this.others = restore(this.table, [...query].filter(([name]) => !OWN.has(name)));
+    this.pager.querySelector("select").value = String(this.limit);
+  }
+
+  /** The conditions and the order: what a download of this view asks for. */
+  query() {
+    const query = new URLSearchParams([...conditions(this.table), ...this.others]);
+    query.set("order", this.order);
+    return query;
+  }
+
+  isFiltered() {
+    return conditions(this.table).length + this.others.length > 0;
+  }
+
+  sortBy(column) {
+    this.order = this.order === `${column}.asc` ? `${column}.desc.nullslast` : `${column}.asc`;
+    this.go(0);
+  }
+
+  filterSoon(pause) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.go(0, "replaceState"), pause);
+  }
+
+  /** Show only what fulfils these conditions: [["experiment_count", "gte.5"], …]. */
+  filterBy(wanted) {
+    this.others = restore(this.table, wanted);
+    this.go(0);
+  }
+
+  turn(where) {
+    const last = Math.max(0, Math.ceil(this.total / this.limit) - 1) * this.limit;
+    const targets = { first: 0, back: this.offset - this.limit, on: this.offset + this.limit, last };
+    this.go(Math.min(last, Math.max(0, targets[where])));
+  }
+
+  resize() {
+    this.limit = Number(this.pager.querySelector("select").value);
+    this.go(0);
+  }
+
+  go(offset, record = "pushState") {
+    this.offset = offset;
+    const query = this.query();
+    if (this.order === this.usualOrder) query.delete("order");
+    if (this.limit !== 50) query.set("limit", this.limit);
+    if (offset) query.set("offset", offset);
+    const text = readable(query);
+    history[record](null, "", location.pathname + (text && `?${text}`));
+    return this.load();
+  }
+
+  /** Ask the server and draw its answer; an answer that was overtaken is dropped. */
+  async load() {
+    this.pending?.abort();
+    this.pending = new AbortController();
+    const { signal } = this.pending;
+    this.table.setAttribute("aria-busy", "true");
+    const query = this.query();
+    // The key makes the order of equal rows, and so the pages, the same each time.
+    query.set("order", [this.order, this.table.dataset.tie].filter(Boolean).join(","));
+    query.set("limit", this.limit);
+    query.set("offset", this.offset);
+    try {
+      const answer = await rows(this.mart, query, { isCounted: true, signal });
+      this.total = answer.total;
+      this.draw(answer.rows);
+      this.onchange(this, answer);
+      return answer;
+    } catch (problem) {
+      if (problem.name === "AbortError") return null;
+      setText(this.status, problem.message);
+      throw problem;
+    } finally {
+      if (!signal.aborted) this.table.removeAttribute("aria-busy");
+    }
+  }
+
+  draw(found) {
+    this.table.tBodies[0].replaceChildren(
+      ...(found.length ? found.map((row) => this.row(row)) : [this.emptyRow()]),
+    );
+    for (const head of this.columns) head.ariaSort = this.direction(head.dataset.column);
+    setText(this.status, this.summary(found.length));
+    this.clearer.hidden = !this.isFiltered();
+    this.drawPager();
+  }
+
+  row(row) {
+    return element("tr", {}, ...this.columns.map(({ dataset }) => this.cell(row, dataset)));
+  }
+
+  cell(row, { column, kind }) {
+    const value = row[column];
+    const drawn = value === null ? none() : (this.cells[column]?.(value, row) ?? String(value));
+    return element("td", { class: kind === "number" || kind === "id" ? "number" : null }, drawn);
+  }
+
+  emptyRow() {
+    const text = this.isFiltered() ? `No ${this.names[1]} match these filters.` : `No ${this.names[1]}.`;
+    return element("tr", {}, element("td", { colspan: this.columns.length, class: "empty" }, text));
+  }
+
+  direction(column) {
+    const [name, way] = this.order.split(".");
+    if (name !== column) return "none";
+    return way === "desc" ? "descending" : "ascending";
+  }
+
+  summary(shown) {
+    if (!shown) return `0 ${this.names[1]}`;
+    const range = `${count(this.offset + 1)} to ${count(this.offset + shown)} of ${count(this.total)}`;
+    return `${range} ${this.total === 1 ? this.names[0] : this.names[1]}`;
+  }
+
+  drawPager() {
+    const atStart = this.offset === 0;
+    const atEnd = this.offset + this.limit >= this.total;
+    for (const button of this.pager.querySelectorAll("button")) {
+      // Not `disabled`: that would take the focus away from whoever has just pressed it.
+      button.ariaDisabled = String(["first", "back"].includes(button.value) ? atStart : atEnd);
+    }
+    this.pager.hidden = atStart && atEnd && this.total <= 25;
+  }
+}
+
+/** The query with the signs that may stand as they are, so that people can read it. */
+function readable(query) {
+  return String(query).replaceAll("%2C", ",").replaceAll("%40", "@").replaceAll("%3A", ":");
+}
+
+/** The one row of a mart such as experiment_stats. */
+export async function onlyRow(mart) {
+  return (await json(`/marts/${mart}`))[0];
+}
