@@ -97,6 +97,9 @@ where run_id <= (
 select coalesce(jsonb_agg(to_jsonb(input_summary) order by source_file desc), '[]')
 from marts.input_summary
 
+-- name: listen
+listen elute_runs
+
 -- name: notify
 select pg_notify('elute_runs', %(run_id)s::text)
 
@@ -118,3 +121,30 @@ select pg_try_advisory_lock(hashtextextended('elute run', %(run_id)s))
 
 -- name: unlock_run
 select pg_advisory_unlock(hashtextextended('elute run', %(run_id)s))
+
+-- name: has_worker
+-- Whether somebody holds `lock_worker` on this database.
+select exists (
+    select from pg_locks
+    where locktype = 'advisory' and objsubid = 1 and granted
+        and database = (select oid from pg_database where datname = current_database())
+        and (classid::bigint << 32) | objid::bigint = hashtextextended('elute worker', 0)
+) as has_worker
+
+-- name: last_scheduled
+-- When the schedule was last seen to: by a request of its own, or by whatever was built since.
+select greatest(max(requested_at) filter (where trigger = 'schedule'), max(started_at)) as moment
+from elute.runs
+where trigger <> 'terminal'
+having bool_or(trigger = 'schedule')
+
+-- name: last_files
+-- The files as the last run that has noted them found them.
+select run_events.data -> 'files' as files
+from elute.run_events
+where run_events.kind = 'started' and run_events.data ? 'files'
+order by run_events.run_id desc
+limit 1
+
+-- name: has_marts
+select to_regclass('marts.user_summary') is not null as has_marts
