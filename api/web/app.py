@@ -8,7 +8,13 @@ from api.settings import Settings
 from api.web import access, logs, pool, problems
 
 # Modules with a `blueprint`, each with its own routes.
-BLUEPRINTS = ("api.web.marts.routes",)
+BLUEPRINTS = (
+    "api.web.marts.routes",
+    "api.web.runs",
+    "api.web.trigger",
+    "api.web.events",
+    "api.web.inputs",
+)
 LARGEST_BODY = 1024 * 1024  # bytes; an upload of a file sets its own limit
 
 

@@ -1,28 +1,18 @@
 """`/inputs`: look at the three input files, download them, and replace them."""
 
-import errno
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import IO, Any
+import os
+from typing import Any
 
 from flask import Blueprint, Response, current_app, request, send_file
 from seed_csv import Report
 from werkzeug.datastructures import ETags
-from werkzeug.formparser import FormDataParser
 
 from api.settings import Settings
-from api.web import input_files
+from api.web import input_files, uploads
 from api.web.input_files import Version
 from api.web.problems import Problem
 
 blueprint = Blueprint("inputs", __name__)
-# What browsers and curl call a CSV file; curl -T names no type.
-MEDIA_TYPES = ("text/csv", "application/octet-stream", "application/vnd.ms-excel", "text/plain", "")
-FORM = "multipart/form-data"
-_RESERVE = 100_000_000  # bytes of the disk that an upload leaves free
-_BLOCK = 1 << 20
 
 
 @blueprint.get("/inputs")
@@ -40,7 +30,7 @@ def download(name: str) -> Response:
     except FileNotFoundError:
         raise Problem(404, "No such file", f"There is no {name} yet; PUT one.") from None
     # Of the open file: in the meantime its name may stand for another one.
-    version = Version.of(Path(f"/dev/fd/{file.fileno()}").stat())
+    version = Version.of(os.fstat(file.fileno()))
     response = send_file(
         file,
         mimetype="text/csv",
@@ -49,8 +39,10 @@ def download(name: str) -> Response:
         conditional=False,
         max_age=0,
     )
+    response.call_on_close(file.close)
     response.content_length = version.bytes
-    return response.make_conditional(request, accept_ranges=True, complete_length=version.bytes)
+    response.make_conditional(request, accept_ranges=True, complete_length=version.bytes)
+    return response
 
 
 @blueprint.put("/inputs/<name>")
@@ -62,10 +54,10 @@ def replace(name: str) -> tuple[dict[str, Any], int, dict[str, str]]:
     # Each is looked at again below: now it saves a long upload, then it is certain.
     _require_match(input_files.version_of(settings, name))
     with (
-        _disk_problems(),
+        uploads.disk_problems(),
         input_files.scratch_file(settings, name, beside=not dry_run) as received,
     ):
-        _receive(received)
+        uploads.receive(received)
         report = _require_good(input_files.check(received, name))
         if dry_run:
             return {"dry_run": True, **_contents(name, report)}, 200, {}
@@ -159,48 +151,3 @@ def _require_match(version: Version | None) -> None:
 
 def _covers(etags: ETags, version: Version | None) -> bool:
     return version is not None and etags.contains(version.etag)
-
-
-def _receive(to: Path) -> None:
-    """Write the file that the request carries; in constant memory."""
-    request.max_content_length = None
-    length = request.content_length or 0
-    _require_room(to, length)
-    if request.mimetype == FORM:
-        _receive_form(to)
-        return
-    if request.mimetype not in MEDIA_TYPES:
-        raise Problem(
-            415,
-            "Not sent as a file",
-            f"Send it as text/csv, not as {request.mimetype}: curl -T users.csv …/inputs/users.csv",
-        )
-    with to.open("wb") as file:
-        while block := request.stream.read(_BLOCK):
-            file.write(block)
-            _require_room(to)
-
-
-def _receive_form(to: Path) -> None:
-    opened: list[IO[bytes]] = []
-
-    def open_part(*_about: object, **_more: object) -> IO[bytes]:
-        if opened:
-            raise _one_file()
-        opened.append(_Bounded(to.open("w+b"), to))
-        return opened[0]
-
-    parser = FormDataParser(open_part, max_form_memory_size=10_000, max_form_parts=10, silent=False)
-    try:
-        parser.parse(request.stream, FORM, request.content_length, request.mimetype_params)
-    except ValueError as error:
-        raise Problem(400, "No form", "The form cannot be read: its parts are cut off.") from error
-    finally:
-        for file in opened:
-            file.close()
-    if not opened:
-        raise _one_file()
-
-
-class _Bounded:
-    """A file being written, that minds the room on the disk."""

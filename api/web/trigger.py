@@ -1,0 +1,89 @@
+"""`/trigger-etl`: start a build and wait for it."""
+
+import re
+import threading
+import time
+from typing import Any
+
+import flask
+import psycopg2
+from flask import Blueprint, Response, request
+
+from api.errors import EluteError, ServerError
+from api.runs.run import Run
+from api.web import access, asking, listener, problems, run_answers
+from api.web.runs import ask_for_run, location
+
+blueprint = Blueprint("trigger", __name__)
+USUAL_WAIT = 60  # seconds
+LONGEST_WAIT = 600
+_LOOK_AGAIN = 5  # seconds, should word of a change be lost
+# Each waiting request holds a thread; the others must stay free to answer.
+_PLACES = threading.BoundedSemaphore(24)
+_WAIT_PREFERENCE = re.compile(r"wait\s*=\s*(\d{1,6})", re.ASCII)
+
+
+@blueprint.route("/trigger-etl", methods=["GET", "POST"])
+@access.changes
+def trigger() -> Response:
+    """Start a build, or join one that waits, and wait until it has ended or the time is up."""
+    try:
+        seconds = _seconds()
+        run, has_worker = ask_for_run()
+        run = _wait(run, seconds)
+    except (EluteError, psycopg2.Error) as error:
+        return _refused(problems.from_error(error))
+    status = run_answers.status_of(run)
+    message = run_answers.message_of(run, has_worker)
+    headers = {"Location": location(run)} if status == 202 else {}
+    return _answer(status, message, headers, run=run.as_json())
+
+
+def _seconds() -> float:
+    given = asking.number("wait", 0, LONGEST_WAIT)
+    if given is not None:
+        return given
+    preferences = request.headers.get("Prefer", "").lower()
+    wait = _WAIT_PREFERENCE.search(preferences)
+    if wait:
+        return min(int(wait[1]), LONGEST_WAIT)
+    return 0 if "respond-async" in preferences else USUAL_WAIT
+
+
+def _wait(run: Run, seconds: float) -> Run:
+    if seconds == 0 or not _PLACES.acquire(blocking=False):
+        return run
+    try:
+        return _follow(run.run_id, time.monotonic() + seconds)
+    finally:
+        _PLACES.release()
+
+
+def _follow(run_id: int, deadline: float) -> Run:
+    """The run as it is when it has ended or the time is up; holds no session meanwhile."""
+    with listener.follow(run_id) as changes:
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                run = run_answers.find(run_id)
+                if run.has_ended or left <= 0:
+                    return run
+            except (ServerError, psycopg2.Error):
+                if left <= 0:
+                    raise
+                left = min(left, listener.POLL_SECONDS)
+            changes.wait(min(left, _LOOK_AGAIN))
+
+
+def _refused(problem: problems.Problem) -> Response:
+    return _answer(problem.status, problem.detail, problem.headers)
+
+
+def _answer(status: int, message: str, headers: dict[str, str], **more: Any) -> Response:
+    words = {200: "success", 202: "running"}
+    body = {"status": words.get(status, "error"), "message": message, **more}
+    response = flask.jsonify(body)
+    response.status_code = status
+    response.headers.update(headers)
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,102 @@
+"""Receive a file that a request carries, in constant memory, and never fill the disk."""
+
+import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from flask import request
+from werkzeug.formparser import FormDataParser
+
+from api.web.problems import Problem
+
+# What browsers and curl call a CSV file; curl -T gives no type at all.
+MEDIA_TYPES = ("text/csv", "application/octet-stream", "application/vnd.ms-excel", "text/plain")
+FORM = "multipart/form-data"
+_RESERVE = 100_000_000  # bytes of the disk that an upload leaves free
+_BLOCK = 1 << 20
+
+
+def receive(to: Path) -> None:
+    """Write the file that this request carries, as its body or in a form.
+
+    Raises:
+        Problem: 400 no form with one file, 415 another type of body, 507 the disk is full.
+    """
+    request.max_content_length = None  # The disk is the limit.
+    _require_room(to, request.content_length or 0)
+    if request.mimetype == FORM:
+        _receive_form(to)
+    elif request.mimetype in (*MEDIA_TYPES, ""):
+        _receive_body(to)
+    else:
+        raise Problem(
+            415,
+            "Not sent as a file",
+            f"Send it as text/csv, not as {request.mimetype}: curl -T FILE …{request.path}",
+        )
+
+
+@contextmanager
+def disk_problems() -> Iterator[None]:
+    """Turn what a disk refuses into problems."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise _no_room() from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT):
+            raise Problem(
+                409,
+                "The folder cannot be written to",
+                "Elute may not write to the folder with the input files. Let the account that it "
+                "runs as write there, or set ELUTE_SEEDS_DIR to another folder.",
+            ) from error
+        raise
+
+
+def _receive_body(to: Path) -> None:
+    with to.open("wb") as file:
+        while block := request.stream.read(_BLOCK):
+            file.write(block)
+            _require_room(to, 0)
+
+
+def _receive_form(to: Path) -> None:
+    opened: list[IO[bytes]] = []
+
+    def open_part(*_about: object, **_more: object) -> IO[bytes]:
+        if opened:
+            raise _one_file()
+        opened.append(to.open("w+b"))
+        return opened[0]
+
+    parser = FormDataParser(open_part, max_form_memory_size=10_000, max_form_parts=10, silent=False)
+    try:
+        parser.parse(request.stream, FORM, request.content_length, request.mimetype_params)
+    except ValueError as error:
+        raise Problem(400, "No form", "The form cannot be read; it may be cut off.") from error
+    finally:
+        for file in opened:
+            file.close()
+    if not opened:
+        raise _one_file()
+
+
+def _require_room(to: Path, length: int) -> None:
+    if shutil.disk_usage(to.parent).free < length + _RESERVE:
+        raise _no_room()
+
+
+def _one_file() -> Problem:
+    return Problem(400, "Not one file", "Send a form with exactly one file in it.")
+
+
+def _no_room() -> Problem:
+    return Problem(
+        507,
+        "The disk is full",
+        "There is not enough room on the server's disk for this file. Make room and send it again.",
+    )
