@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import psycopg2
+import psycopg2.errors
 from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from api.database import Session, connect
 from api.errors import EluteError
@@ -117,8 +119,19 @@ def _prepare_owner(session: Session) -> None:
 def _prepare_reader(session: Session) -> None:
     with session.cursor() as cursor:
         cursor.execute(_READER_OPTIONS)
+        _DATABASE.place = _place(cursor)
         if schema.has_reader(session):
             cursor.execute(sql.SQL("set role {}").format(sql.Identifier(schema.READER)))
+
+
+def _place(cursor: Cursor) -> str:
+    """What tells this cluster from any other, even one made anew in the same folder."""
+    try:
+        cursor.execute("select system_identifier::text from pg_control_system()")
+    except psycopg2.errors.InsufficientPrivilege:
+        return ""
+    row = cursor.fetchone()
+    return str(row[0]) if row else ""
 
 
 class _Database:
@@ -126,7 +139,7 @@ class _Database:
 
     def __init__(self) -> None:
         self.settings: Settings | None = None
-        self.is_ready = False
+        self.is_ready, self.place = False, ""
         self.lock = threading.Lock()
         os.register_at_fork(after_in_child=self._renew)
 
@@ -170,6 +183,11 @@ def reset() -> None:
     _OWNER.forget()
     _READER.forget()
     _DATABASE.is_ready = False
+
+
+def place() -> str:
+    """What tells this cluster from any other; tables of two may have the same oid."""
+    return _DATABASE.place
 
 
 def owner() -> Pool:

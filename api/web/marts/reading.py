@@ -1,0 +1,91 @@
+"""Reading from marts while builds replace them, and what to say when it cannot be done."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import psycopg2
+from psycopg2 import errors
+
+from api.database import Session
+from api.web import pool
+from api.web.marts.catalogue import Mart
+from api.web.marts.query import Query
+from api.web.marts.syntax import bad_query
+from api.web.problems import RETRY_SECONDS, Problem
+
+Answer = TypeVar("Answer")
+# The table was replaced between looking it up and opening it.
+_REPLACED = (errors.UndefinedTable, errors.InternalError_)
+
+
+def read(query: Query, function: Callable[[Session], Answer]) -> Answer:
+    """Call `function` with a session that may read; again if a build got in between.
+
+    Raises:
+        Problem: there is nothing to read, or the database refuses the query.
+        ServerError: there is no database.
+    """
+    try:
+        try:
+            return pool.reader().read(function)
+        except _REPLACED:
+            return pool.reader().read(function)
+        except errors.InsufficientPrivilege:
+            pool.reset()  # Made by another user: the upgrade gives the reading role its rights.
+            return pool.reader().read(function)
+    except psycopg2.Error as error:
+        raise explained(query, error) from error
+
+
+def explained(query: Query, error: psycopg2.Error) -> Exception:
+    """What a refusal of the database means to the one who asked; itself if it is not about that."""
+    mart, message = query.mart, error.diag.message_primary or ""
+    if isinstance(error, errors.UndefinedTable):
+        return not_built(mart)
+    if isinstance(error, errors.UndefinedColumn):
+        return outdated(mart)
+    if isinstance(error, errors.QueryCanceled):
+        return Problem(503, "Took too long", f"The query took longer than {pool.READ_TIMEOUT}.")
+    if isinstance(error, (psycopg2.DataError, psycopg2.ProgrammingError)):
+        return bad_query(_bad_value(query, message), code=error.pgcode or "22000")
+    return error
+
+
+def not_built(mart: Mart) -> Problem:
+    """The mart is known, but no build has published it yet."""
+    return _come_back(
+        "Not built yet",
+        f"{mart.name} has not been built yet. Build it with POST /trigger-etl, "
+        "or see what became of the last build at GET /runs.",
+    )
+
+
+def outdated(mart: Mart) -> Problem:
+    """The mart has not been built since its contract was changed."""
+    return _come_back(
+        "Not built anew yet",
+        f"The contract of {mart.name} has changed since it was built. "
+        "Build it again with POST /trigger-etl.",
+    )
+
+
+def _come_back(title: str, detail: str) -> Problem:
+    return Problem(
+        503,
+        title,
+        detail,
+        headers={"Retry-After": str(RETRY_SECONDS)},
+        code="PGRST205",
+        message=detail,
+        details=None,
+        hint=None,
+    )
+
+
+def _bad_value(query: Query, message: str) -> str:
+    """The message, with the column that the value was meant for."""
+    for value in query.where.values if query.where else []:
+        if f'"{value.text}"' in message:
+            wanted = value.column
+            return f"{value.text!r} is no value for {wanted.name}, of type {wanted.data_type}."
+    return f"The database refuses the query: {message}."

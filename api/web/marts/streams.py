@@ -1,0 +1,172 @@
+"""Large answers: COPY runs at its own speed into a file, and the client gets it at its own.
+
+So a slow client holds no lock on the table, which a build would have to wait for, and memory
+stays flat.
+"""
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import psycopg2
+from flask import Response, current_app, request
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+from api.database import Session
+from api.web import pool
+from api.web.marts import ranges, statements
+from api.web.marts.media import JSON, Form
+from api.web.marts.query import Query
+from api.web.marts.reading import explained, read
+from api.web.marts.spool import Abandoned, Spool
+from api.web.marts.versions import Version
+from api.web.problems import RETRY_SECONDS, Problem
+
+MOST_AT_ONCE = 4  # others wait, so that small answers always find a session
+LOOK_SECONDS = 0.5  # how often to look whether the client still waits for the first row
+_PLACES = threading.BoundedSemaphore(MOST_AT_ONCE)
+
+
+class _BrokenOff(Exception):  # noqa: N818 (it carries the error)
+    """The rows ended too early; never to be tried again, for some are written."""
+
+
+class Export:
+    """One stream: a thread that copies rows into a spool, and the client that follows it."""
+
+    def __init__(self, query: Query, form: Form, spool: Spool) -> None:
+        self._query, self._form, self._spool = query, form, spool
+        self._lock = threading.Lock()
+        self._session: Session | None = None
+        self._has_head = threading.Event()
+        self.head: tuple[int, float | None, int | None] = (0, None, None)
+        self._thread = threading.Thread(target=self._run, name="export", daemon=True)
+
+    def start(self) -> None:
+        """Begin, and wait until it is known which table the rows are of.
+
+        Raises:
+            Problem: it cannot begin.
+        """
+        self._thread.start()
+        self._has_head.wait()
+        while not self._spool.wait(LOOK_SECONDS):
+            if _has_hung_up():
+                raise Abandoned
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._spool.blocks()
+
+    def close(self) -> None:
+        """End the query, if it still runs: its client has all of it, or has gone away."""
+        self._spool.leave()
+        with self._lock:
+            if self._session is not None:
+                self._session.cancel()
+
+    def _run(self) -> None:
+        error: BaseException | None = None
+        try:
+            read(self._query, self._export)
+        except _BrokenOff as broken:
+            error = broken.__cause__
+        except BaseException as failure:  # It is the reader's to raise.
+            error = failure
+        _PLACES.release()
+        self._spool.finish(error)
+        self._has_head.set()
+
+    def _export(self, session: Session) -> None:
+        with session.cursor() as cursor:
+            cursor.execute("begin")
+            try:
+                statement, values = statements.version(self._query, self._query.wants_count)
+                cursor.execute(statement, values)
+            except psycopg2.Error:
+                if not session.closed:
+                    cursor.execute("rollback")
+                raise
+            self._copy(session, cursor)
+
+    def _copy(self, session: Session, cursor: Cursor) -> None:
+        try:
+            self.head = cursor.fetchone() or self.head
+            statement, values = statements.copy(self._query, self._form.name)
+            with self._lock:
+                self._session = session
+            self._has_head.set()
+            with self._spool.writer() as writer:
+                cursor.copy_expert(cursor.mogrify(statement, values).decode(), writer)
+            with self._lock:
+                self._session = None
+            cursor.execute("commit")
+        except BaseException as error:
+            with self._lock:
+                self._session = None
+            session.close()  # It may be in the middle of a row, or about to be cancelled.
+            reason = explained(self._query, error) if isinstance(error, psycopg2.Error) else error
+            raise _BrokenOff from reason
+
+
+def answer(query: Query, form: Form, question: str) -> Response:
+    """Answer with all the rows of a query.
+
+    Raises:
+        Problem: they cannot be had.
+    """
+    if not _PLACES.acquire(timeout=pool.WAIT_SECONDS):
+        raise Problem(
+            503,
+            "Busy",
+            "Too many large answers are being made. Try again shortly.",
+            headers={"Retry-After": str(RETRY_SECONDS)},
+        )
+    spool = _spool(form)
+    export = Export(query, form, spool)
+    try:
+        export.start()
+        oid, published_at, total = export.head
+        version = Version(oid, published_at, question, pool.place())
+        answered = response(query, form, version, total, export)
+        if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
+            # Only the length tells such a client whether it has all of it.
+            while not spool.wait(LOOK_SECONDS, for_all=True):
+                pass
+        if spool.size is not None:
+            answered.content_length = spool.size
+    except BaseException:
+        export.close()
+        raise
+    return answered
+
+
+def response(
+    query: Query, form: Form, version: Version, total: int | None, body: Export | None
+) -> Response:
+    """The answer that begins a stream."""
+    headers, status = version.headers(), 200
+    if total is not None:
+        most = total - query.offset if query.limit is None else query.limit
+        status, headers["Content-Range"] = ranges.described(
+            query.offset, max(0, min(most, total - query.offset)), total
+        )
+        headers["Preference-Applied"] = "count=exact"
+    return Response(body, status, headers, content_type=form.content_type)
+
+
+def _spool(form: Form) -> Spool:
+    folder = current_app.config["SETTINGS"].home / "spool"
+    return Spool(folder, b"[", b",\n", b"]") if form is JSON else Spool(folder)
+
+
+def _has_hung_up() -> bool:
+    """Whether the client has closed the connection; gunicorn lets us look at it."""
+    connection = request.environ.get("gunicorn.socket")
+    if not isinstance(connection, socket.socket):
+        return False
+    try:
+        return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
