@@ -14,6 +14,10 @@ BLUEPRINTS = (
     "api.web.trigger",
     "api.web.events",
     "api.web.inputs",
+    "api.web.health",
+    "api.web.metrics",
+    "api.web.dashboard",
+    "api.web.docs_site",
 )
 LARGEST_BODY = 1024 * 1024  # bytes; an upload of a file sets its own limit
 
