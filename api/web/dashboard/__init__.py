@@ -4,4 +4,4 @@ from flask import Blueprint
 
 blueprint = Blueprint("dashboard", __name__, template_folder="templates")
 
-from api.web.dashboard import assets, downloads, pages, sign_in  # noqa: E402, F401
+from api.web.dashboard import assets, downloads, histogram, pages, sign_in  # noqa: E402, F401

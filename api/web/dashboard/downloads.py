@@ -1,9 +1,9 @@
 """Marts as files: a link cannot say in a header which format it wants, so its address does."""
 
 import re
-from typing import Any
 
 from flask import Response, abort, current_app, make_response, request
+from werkzeug.routing import MapAdapter
 
 from api.web.dashboard import blueprint
 
@@ -16,8 +16,9 @@ def download(name: str, ending: str) -> Response:
     if ending not in FORMATS:
         abort(404)
     request.environ["HTTP_ACCEPT"] = FORMATS[ending]
-    answer: Any = current_app.ensure_sync(current_app.view_functions["marts.mart"])(name)
-    response = make_response(answer)
+    routes: MapAdapter = current_app.url_map.bind(request.host)
+    endpoint, values = routes.match(f"/marts/{name}", method="GET")
+    response = make_response(current_app.view_functions[endpoint](**values))
     if response.status_code == 200:
         file = re.sub(r"\W", "_", name)
         response.headers["Content-Disposition"] = f'attachment; filename="{file}.{ending}"'

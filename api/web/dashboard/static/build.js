@@ -40,6 +40,7 @@ async function start(runId) {
   if (following === runId) return;
   following = runId;
   find("outcome").replaceChildren();
+  document.dispatchEvent(new CustomEvent("elute:started"));
   try {
     await follow(runId, { ondraw: draw, onend: end });
   } catch {
@@ -74,9 +75,9 @@ function drawWords() {
   setText(find("progress-left"), left === null || progress.isCancelling ? "" : estimate);
 }
 
-function words({ isCancelling, state, current }) {
-  if (isCancelling) return "being cancelled";
-  if (state === "queued") return "waiting for its turn";
+function words({ isCancelling, state, current, message }) {
+  if (isCancelling) return "is being cancelled";
+  if (state === "queued") return message?.split(": ")[1] ?? "waits for its turn";
   return current ? activity(current) : "starting";
 }
 

@@ -19,6 +19,7 @@ export async function follow(runId, { ondraw, onend }) {
     serverNow: null,
     seenAt: null,
     isCancelling: run.cancel_requested_at !== null,
+    message: run.message,
   };
   ondraw(progress);
   const source = new EventSource(`/runs/${runId}/events`);

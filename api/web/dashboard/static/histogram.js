@@ -1,0 +1,41 @@
+// The distribution of a column of a mart, counted by the server and drawn as columns.
+
+import { json } from "./api.js";
+import { count, counted, short } from "./format.js";
+import { plot } from "./plot.js";
+
+/** Draw it into a figure; a click on a column calls `onpick` with the conditions it stands for. */
+export async function histogram(figure, { mart, column, title, axis, singular, onpick }) {
+  const found = await json(`/marts/${mart}/histogram?column=${column}&bins=24`);
+  const plural = `${singular}s`;
+  const marks = found.bins.map((bin) => mark(bin, found, column));
+  plot(figure, {
+    title,
+    note: note(found, singular),
+    marks,
+    axis,
+    measured: plural[0].toUpperCase() + plural.slice(1),
+    onpick: (href) => onpick([...new URLSearchParams(href)]),
+  });
+}
+
+function mark({ from, to, count: value }, { is_whole: isWhole, step }, column) {
+  const isOne = isWhole && step === 1;
+  const last = isWhole ? to - 1 : to;
+  const query = new URLSearchParams([
+    [column, `gte.${from}`],
+    [column, isWhole ? `lte.${last}` : `lt.${to}`],
+  ]);
+  return {
+    label: isOne ? count(from) : `${short(from)} to ${isWhole ? short(last) : `under ${short(to)}`}`,
+    tick: short(from),
+    isRange: !isOne,
+    value,
+    href: value ? `?${query}` : null,
+  };
+}
+
+function note({ bins, without }, singular) {
+  const total = bins.reduce((sum, { count: value }) => sum + value, 0);
+  return `${counted(total, singular)}${without ? `; ${count(without)} more without a value` : ""}`;
+}

@@ -1,0 +1,99 @@
+// The page Data quality: each file's account, the reasons, and the records themselves.
+
+import { rows } from "./api.js";
+import { downloads } from "./downloads.js";
+import { element, facts, find, none, plainTable } from "./elements.js";
+import { count, counted } from "./format.js";
+import { page } from "./states.js";
+import { DataTable } from "./table.js";
+
+const REASONS =
+  "select=source_file,column_name,problem,action,records:count(),first:record_number.min()&order=source_file.desc,column_name,problem";
+
+const issues = new DataTable("issues", {
+  singular: "problem",
+  plural: "problems",
+  cells: {
+    record_number: count,
+    value: (value) => element("code", {}, value),
+    record: wholeRecord,
+  },
+  onchange: (table) => downloads(table),
+});
+
+page(async () => {
+  const [inputs, reasons] = await Promise.all([
+    rows("input_summary", "order=source_file.desc"),
+    rows("data_issues", REASONS),
+    issues.load(),
+  ]);
+  find("inputs").replaceChildren(...inputs.rows.map(account));
+  find("reasons").replaceChildren(reasonTable(reasons.rows));
+});
+
+function account(input) {
+  const { source_file: file, records_read: read, records_kept: kept, records_dropped: dropped } = input;
+  const share = (part) => (read ? (100 * part) / read : 0);
+  const bar = element("div", { class: "split", "aria-hidden": "true" });
+  for (const [name, part] of [["kept", kept], ["dropped", dropped]]) {
+    const piece = element("span", { class: name });
+    piece.style.inlineSize = part ? `max(3px, ${share(part)}%)` : "0";
+    bar.append(piece);
+  }
+  return element(
+    "section",
+    { class: "card" },
+    element("h2", {}, file),
+    bar,
+    facts([
+      ["Records read", count(read)],
+      ["Kept", count(kept)],
+      ["Left out", count(dropped)],
+      ["Values set to null", count(input.values_nulled)],
+      ["Entries ignored", count(input.entries_ignored)],
+    ]),
+  );
+}
+
+function reasonTable(reasons) {
+  if (!reasons.length) {
+    return element("p", { class: "panel" }, "Nothing was left out: every record and every value could be used.");
+  }
+  const columns = [["File"], ["Column"], ["Problem"], ["What was done"], ["How often", true], ["First record", true], [""]];
+  return plainTable(
+    "Problems by file and reason",
+    columns,
+    reasons.map((reason) => [
+      reason.source_file,
+      reason.column_name,
+      reason.problem,
+      reason.action,
+      count(reason.records),
+      count(reason.first),
+      narrower(reason),
+    ]),
+  );
+}
+
+function narrower({ source_file: file, column_name: column, problem, records }) {
+  const conditions = [
+    ["source_file", `ilike.*${file.replaceAll("_", "\\_")}*`],
+    ["column_name", `ilike.*${column.replaceAll("_", "\\_")}*`],
+    ["problem", `ilike.*${problem}*`],
+  ];
+  const onclick = () => {
+    issues.filterBy(conditions);
+    find("issues-status").scrollIntoView({ block: "center" });
+  };
+  const label = `Show ${counted(records, "record")}: ${file}, ${problem}`;
+  return element("button", { type: "button", class: "quiet", "aria-label": label, onclick }, "Show");
+}
+
+function wholeRecord(record, { column_name: atFault }) {
+  const parts = Object.entries(record).map(([name, value]) =>
+    element("div", {},
+      element("dt", {}, name),
+      element("dd", { class: name === atFault ? "bad" : null }, value ?? none())),
+  );
+  return element("dl", { class: "facts record" }, ...parts);
+}

@@ -1,0 +1,103 @@
+// The page Results: headline numbers, three plots, and the table of users.
+
+import { rows } from "./api.js";
+import { downloads } from "./downloads.js";
+import { element, find, none } from "./elements.js";
+import { count, counted, formula, short, time } from "./format.js";
+import { histogram } from "./histogram.js";
+import { plot } from "./plot.js";
+import { page } from "./states.js";
+import { DataTable } from "./table.js";
+
+const MOST_COMPOUNDS = 8;
+
+const users = new DataTable("users", {
+  singular: "user",
+  plural: "users",
+  cells: {
+    name: (name, row) => element("a", { href: `/users/${row.user_id}` }, name),
+    user_id: (id) => element("a", { href: `/users/${id}` }, String(id)),
+    experiment_count: count,
+    compound_structure: formula,
+  },
+  onchange: (table) => downloads(table, "recipe"),
+});
+
+page(async () => {
+  const [stats] = await Promise.all([rows("experiment_stats"), users.load()]);
+  headline(stats.rows[0], stats.publishedAt);
+  find("content").hidden = false; // The plots are drawn in the size they have.
+  await Promise.all([experiments(), runTimes(), compounds()]);
+});
+
+function headline(stats, publishedAt) {
+  const dropped = stats.dropped_experiment_count;
+  const quality = element("a", { href: "/quality" }, `${counted(dropped, "experiment")} left out`);
+  const range = `from ${short(stats.min_experiment_run_time)} to ${short(stats.max_experiment_run_time)}`;
+  find("headline").replaceChildren(
+    tile("Users", count(stats.user_count), `${count(stats.user_with_experiments_count)} with experiments`),
+    tile("Experiments", count(stats.experiment_count), dropped ? quality : "none left out"),
+    tile("Experiments per user", short(stats.avg_experiments_per_user),
+      stats.max_experiments_per_user === null ? "" : `at most ${count(stats.max_experiments_per_user)}`),
+    tile("Mean run time", stats.avg_experiment_run_time === null ? none() : short(stats.avg_experiment_run_time),
+      stats.min_experiment_run_time === null ? "no run time is known" : range),
+    tile("Compounds", count(stats.compound_count), `${count(stats.used_compound_count)} used`),
+    tile("Published", publishedAt ? time(publishedAt) : "before", element("a", { href: "/history" }, "all runs")),
+  );
+}
+
+function tile(name, figure, note) {
+  return element(
+    "div",
+    {},
+    element("dt", {}, name),
+    element("dd", { class: "figure" }, figure),
+    element("dd", { class: "note" }, note),
+  );
+}
+
+function experiments() {
+  return histogram(find("plot-experiments"), {
+    mart: "user_summary",
+    column: "experiment_count",
+    title: "Experiments per user",
+    axis: "Experiments",
+    singular: "user",
+    onpick: narrow,
+  });
+}
+
+function runTimes() {
+  return histogram(find("plot-run-times"), {
+    mart: "user_summary",
+    column: "avg_experiment_run_time",
+    title: "Mean run time per user",
+    axis: "Mean run time",
+    singular: "user",
+    onpick: narrow,
+  });
+}
+
+async function compounds() {
+  const query = `select=compound_id,compound_name,experiment_count&order=experiment_count.desc,compound_id&limit=${MOST_COMPOUNDS}`;
+  const answer = await rows("compound_usage", query, { isCounted: true });
+  const more = answer.total - answer.rows.length;
+  plot(find("plot-compounds"), {
+    title: "Compound usage",
+    note: more > 0 ? `the ${answer.rows.length} used most; ${count(more)} more` : "experiments they occur in",
+    marks: answer.rows.map(({ compound_id: id, compound_name: name, experiment_count: value }) => ({
+      label: name ?? `compound ${id}`,
+      value,
+      href: `?compound_id=eq.${id}`,
+    })),
+    axis: "Compound",
+    measured: "Experiments",
+    layout: "bars",
+    onpick: (href) => narrow([...new URLSearchParams(href)]),
+  });
+}
+
+function narrow(conditions) {
+  users.filterBy(conditions);
+  find("users-status").scrollIntoView({ block: "nearest" });
+}

@@ -1,0 +1,91 @@
+// The page of one run: what became of it, its steps with their times, its log; live while it goes on.
+
+import { call, json } from "./api.js";
+import { drawn, element, facts, find, plainTable, setText } from "./elements.js";
+import { counted, moment, seconds } from "./format.js";
+import { badge, outcome } from "./outcome.js";
+import { page } from "./states.js";
+
+const ACTIVE = new Set(["queued", "running"]);
+const runId = find("run").dataset.run;
+let isDrawing = false;
+
+async function draw() {
+  const [run, log] = await Promise.all([json(`/runs/${runId}`), call(`/runs/${runId}/log`)]);
+  find("run").replaceChildren(...summary(run));
+  find("nodes").replaceChildren(steps(run));
+  const text = await log.text();
+  setText(find("log"), text || "No log is kept of this run.");
+}
+
+function summary(run) {
+  const told = ACTIVE.has(run.state) ? null : outcome(run);
+  const notice = told && element(
+    "div",
+    { class: `step notice ${told.isBad ? "bad" : "good"}` },
+    element("p", {}, element("strong", {}, told.title)),
+    ...told.texts.map((text) => element("p", {}, text)),
+    element("p", { class: "links" }, ...told.links.filter(({ pathname }) => pathname !== location.pathname)),
+  );
+  const asked = run.requested_by ? `${run.trigger} (${run.requested_by})` : run.trigger;
+  return [
+    notice,
+    element("div", { class: "card" }, facts([
+      ["State", badge(run.state)],
+      ["Asked by", run.request_count > 1 ? `${asked}, ${counted(run.request_count, "request")}` : asked],
+      ["Asked for", moment(run.requested_at)],
+      ["Started", moment(run.started_at) || "not yet"],
+      ["Took", seconds(run.seconds) || "not ended"],
+      ["dbt", run.is_warm === null ? "" : run.is_warm ? "was loaded already" : "had to be loaded"],
+      ...Object.entries(run.options).map(([name, value]) => [name, String(value)]),
+    ])),
+  ].filter(Boolean);
+}
+
+function steps({ nodes, node_count: total, started_at: startedAt }) {
+  if (!nodes?.length) return element("p", { class: "quiet" }, "No steps are known of this run.");
+  const start = Date.parse(startedAt);
+  const timed = nodes.map((node) => ({ ...node, from: (Date.parse(node.started_at) - start) / 1000 }));
+  const end = Math.max(...timed.map(({ from, seconds: took }) => from + (took ?? 0)), 0.001);
+  const table = plainTable(
+    "Steps of the run",
+    [["Step"], ["Kind"], ["How it went"], ["Took", true], [`From 0 to ${seconds(end)}`]],
+    timed.map((node) => [
+      element("code", {}, node.name),
+      node.resource_type,
+      stateOf(node),
+      node.status ? seconds(node.seconds) : "",
+      timeline(node, end),
+    ]),
+  );
+  const known = element("p", { class: "quiet" }, total ? `${nodes.length} of ${counted(total, "step")}` : "");
+  return element("div", {}, known, table);
+}
+
+function stateOf({ status, message }) {
+  const isBad = ["error", "fail", "runtime error"].includes(status);
+  const text = status ?? "running";
+  return element("span", { class: isBad ? "bad" : null }, isBad && message ? `${text}: ${message}` : text);
+}
+
+function timeline({ from, seconds: took, status }, end) {
+  const isBad = ["error", "fail", "runtime error"].includes(status);
+  const width = Math.max(0.6, (100 * (took ?? 0)) / end);
+  return element("div", { class: "timeline", "aria-hidden": "true" },
+    drawn("svg", { viewBox: "0 0 100 10", preserveAspectRatio: "none" },
+      drawn("rect", { class: isBad ? "bad" : null, x: Math.min(100 - width, (100 * from) / end), width, y: 2, height: 6 })));
+}
+
+async function redraw({ detail }) {
+  if (isDrawing || String(detail.runId ?? detail.run_id) !== runId) return;
+  isDrawing = true;
+  try {
+    await draw();
+  } finally {
+    isDrawing = false;
+  }
+}
+
+page(draw);
+document.addEventListener("elute:progress", redraw);
+document.addEventListener("elute:ended", () => draw());
