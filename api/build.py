@@ -47,7 +47,7 @@ def run(settings: Settings, arguments: list[str]) -> int:
         print("\nStopped. What was published before stays.", file=sys.stderr)
         return 130
     if not outcome.succeeded:
-        print("\n" + explain(outcome), file=sys.stderr)
+        print("\n" + _wrapped(explain(outcome)), file=sys.stderr)
         return 1
     if not {"-h", "--help"} & set(arguments):
         _print_results()
@@ -60,11 +60,14 @@ def explain(outcome: Outcome) -> str:
     if outcome.crash:
         reasons.append(outcome.crash)
     if not outcome.findings:
-        reasons += [_reason(name, message) for name, message in outcome.failures]
+        reasons += [_reason(failure.name, failure.message) for failure in outcome.failures]
     sentences = [" ".join(reason.split()).rstrip(".") + "." for reason in reasons]
     if not sentences or _STAYS not in sentences[-1]:
         sentences.append(_STAYS)
-    text = " ".join(["The build failed.", *sentences])
+    return " ".join(["The build failed.", *sentences])
+
+
+def _wrapped(text: str) -> str:
     return textwrap.fill(text, width=100, break_on_hyphens=False, break_long_words=False)
 
 

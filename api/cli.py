@@ -55,6 +55,14 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
         from api import check  # noqa: PLC0415
 
         return check.run(settings, rest)
+    if options.command == "worker":
+        from api.worker import worker  # noqa: PLC0415
+
+        return worker.run(settings, options.lifeline)
+    if options.command == "serve":
+        from api.serve import supervisor  # noqa: PLC0415
+
+        return supervisor.run(settings)
     from api import build  # noqa: PLC0415
 
     return build.run(settings, rest)
@@ -84,6 +92,10 @@ def _parser() -> argparse.ArgumentParser:
         help="load the files and build the tables; options after it go to 'dbt build'",
         add_help=False,
     )
+    commands.add_parser("serve", help="web app, worker and database, until Ctrl-C")
+    worker = commands.add_parser("worker", help="carry out the runs that others ask for")
+    # For `elute serve`: end when the other end of this pipe is closed.
+    worker.add_argument("--lifeline", type=int, help=argparse.SUPPRESS)
     commands.add_parser("check", help="look for problems in the set-up and in the files")
     database = commands.add_parser("db", help="start, stop or look at Elute's own PostgreSQL")
     database.add_argument("action", choices=["start", "stop", "status"])

@@ -12,11 +12,17 @@ from api.errors import ServerError
 
 OLDEST_SERVER = 150000  # PostgreSQL 15, as the server writes it
 Row = tuple[Any, ...]
+# A server that has gone without a word, behind a network, is noticed after a minute.
+_KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 __all__ = ["OLDEST_SERVER", "Row", "Session", "connect", "query"]
 
 
-def connect(environment: Mapping[str, str] = os.environ) -> Session:
+def connect(environment: Mapping[str, str] = os.environ, name: str = "elute") -> Session:
     """Open a session on the server that PG* name.
+
+    Args:
+        environment: the variables.
+        name: what the session is called in pg_stat_activity.
 
     Raises:
         ServerError: it cannot be reached or refuses us, or is older than PostgreSQL 15.
@@ -30,7 +36,8 @@ def connect(environment: Mapping[str, str] = os.environ) -> Session:
             password=environment.get("PGPASSWORD") or None,
             dbname=environment.get("PGDATABASE"),
             connect_timeout=10,
-            application_name="elute",
+            application_name=name,
+            **_KEEPALIVES,
         )
     except psycopg2.Error as error:
         raise ServerError(

@@ -35,10 +35,7 @@ def environment(settings: Settings) -> dict[str, str]:
     """
     return {
         **connection_environment(settings),
-        **dbt_environment(settings),
-        "ELUTE_HOME": str(settings.home),
-        "ELUTE_SEEDS_DIR": str(settings.seeds_dir),
-        "ELUTE_MAX_DROPPED_RATIO": str(settings.max_dropped_ratio),
+        **project_environment(settings),
         "PATH": _path(os.environ.get("PATH", os.defpath)),
     }
 
@@ -52,6 +49,16 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
         "DBT_LOG_PATH": str(settings.home / "logs"),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "0",
         "DBT_VERSION_CHECK": "0",
+    }
+
+
+def project_environment(settings: Settings) -> dict[str, str]:
+    """What dbt needs to know of the project, and nothing of a server."""
+    return {
+        **dbt_environment(settings),
+        "ELUTE_HOME": str(settings.home),
+        "ELUTE_SEEDS_DIR": str(settings.seeds_dir),
+        "ELUTE_MAX_DROPPED_RATIO": str(settings.max_dropped_ratio),
     }
 
 

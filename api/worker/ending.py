@@ -1,0 +1,84 @@
+"""What is noted when a run ends, and trying again what ended through no fault of its own."""
+
+import contextlib
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from psycopg2 import errors
+
+from api.database import Session
+from api.runs import queue
+from api.runs.run import Run
+from api.worker.events import now
+
+logger = logging.getLogger("elute.worker")
+
+
+@contextlib.contextmanager
+def transaction(session: Session) -> Iterator[None]:
+    """All or nothing of what is done within, on a session in autocommit mode."""
+    with session.cursor() as cursor:
+        cursor.execute("begin")
+        try:
+            yield
+        except BaseException:
+            if not session.closed:
+                cursor.execute("rollback")
+            raise
+        cursor.execute("commit")
+
+
+def finish(
+    session: Session,
+    run_id: int,
+    state: str,
+    *,
+    error_kind: str | None = None,
+    error: str | None = None,
+) -> None:
+    """Note how a run ended, and its last event, both or none."""
+    inputs = _inputs(session) if state == "succeeded" else None
+    data = {"state": state, "error_kind": error_kind, "error": error}
+    with transaction(session):
+        ended = queue.finish(
+            session, run_id, state, error_kind=error_kind, error=error, inputs=inputs
+        )
+        if ended:
+            queue.append_events(session, run_id, [(now(), "finished", data)])
+    logger.info("Run %d: %s%s", run_id, state, f": {error}" if error else "")
+
+
+def try_again(session: Session, run: Run) -> None:
+    """Ask for a run that makes up for one whose worker or database went away: once."""
+    asked = queue.get(session, run.run_id)
+    if run.trigger == "terminal" or run.retry_of or not asked or asked.cancel_requested_at:
+        return
+    try:
+        again = queue.request(
+            session, run.trigger, run.requested_by, run.options, retry_of=run.run_id
+        )
+    except queue.OtherOptionsError:
+        logger.warning("Run %d is not tried again: another one waits already.", run.run_id)
+    else:
+        logger.info("Run %d is tried again as run %d.", run.run_id, again.run_id)
+
+
+def _inputs(session: Session) -> list[dict[str, Any]] | None:
+    try:
+        [row] = queue.execute(session, "input_summary")
+    except (errors.UndefinedTable, errors.UndefinedColumn):
+        return None  # A build in a terminal may have been of another part.
+    [inputs] = row.values()
+    return list(inputs)
+
+
+def names_of_sessions(run_id: int) -> str:
+    """What the database sessions of a run's dbt are called, or begin with."""
+    return f"elute run {run_id}"
+
+
+def sessions_of(session: Session, run_id: int) -> Sequence[int]:
+    """The server's processes that still work for a run."""
+    rows = queue.execute(session, "backends", {"name": names_of_sessions(run_id)})
+    return [row["pid"] for row in rows]
