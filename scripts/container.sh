@@ -1,0 +1,15 @@
+#!/bin/sh
+# What the container starts with: see that /data can be used, then run the command given.
+set -eu
+
+if ! [ -w "$ELUTE_HOME" ]; then
+  echo "Elute (user id $(id -u)) cannot write to $ELUTE_HOME. Use a named volume (-v elute:/data)," \
+    "or let that user id write to the folder you mount there." >&2
+  exit 1
+fi
+# A folder mounted over /data hides the sample.
+if ! [ -e "$ELUTE_SEEDS_DIR" ]; then
+  mkdir -p "$ELUTE_SEEDS_DIR"
+  cp /elute/seeds/*.csv "$ELUTE_SEEDS_DIR"
+fi
+exec "$@"
