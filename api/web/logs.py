@@ -69,11 +69,15 @@ def configure(settings: Settings, name: str = "web") -> None:
         handler.setFormatter(formatter)
         logger.addHandler(handler)
     logger.setLevel(logging.INFO)
+    # Not for a person at a terminal, who did each request; and a line costs as much as a query.
+    ACCESS.disabled = settings.log_format == "text"
     logger.propagate = False
 
 
 def init_app(app: Flask) -> None:
-    """Write a line about every request, when its answer begins."""
+    """Write a line about every request, when its answer begins; see `configure`."""
+    if ACCESS.disabled:
+        return
 
     @app.before_request
     def start() -> None:
@@ -107,8 +111,6 @@ def init_app(app: Flask) -> None:
 
 def _handlers(settings: Settings, name: str) -> list[logging.Handler]:
     stderr = logging.StreamHandler(sys.stderr)
-    if settings.log_format == "text":  # For a person at a terminal, who did each request.
-        stderr.addFilter(lambda record: record.name != ACCESS.name)
     folder = settings.home / "logs"
     try:
         folder.mkdir(parents=True, exist_ok=True)

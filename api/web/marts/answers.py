@@ -1,106 +1,143 @@
 """Answers with rows: small ones in one statement, large ones as a stream."""
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from flask import Response, request
 from psycopg2 import sql
 
 from api.database import Session
-from api.web import pool
 from api.web.marts import media, ranges, statements, streams
+from api.web.marts.catalogue import Mart
 from api.web.marts.media import Form
-from api.web.marts.query import Query
+from api.web.marts.query import Query, parse
 from api.web.marts.reading import read
-from api.web.marts.versions import Version, is_conditional
+from api.web.marts.versions import is_conditional, version
 from api.web.problems import Problem
 
 MOST_ROWS_AT_ONCE = 1000  # of an answer that is made in memory
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(NamedTuple):
     """What one statement fetched: see `statements.page`."""
 
     text: str | None
     row_count: int
     table_oid: int
-    published_at: float | None
     total: int | None
 
 
-def answer(query: Query, form: Form) -> Response:
-    """Answer this request with the rows of a query.
+class Prepared:
+    """A query, and its statement in the text that the server gets, made when first needed."""
+
+    def __init__(self, query: Query, form: Form) -> None:
+        self.query, self.form = query.limited(2) if form is media.OBJECT else query, form
+        self.is_small = self.query.limit is not None and self.query.limit <= MOST_ROWS_AT_ONCE
+        asked = self.query if self.is_small else self.query.limited(MOST_ROWS_AT_ONCE + 1)
+        self._statement, self._values = statements.page(asked, form.name)
+        self._text: str | None = None
+
+    def page(self, values: list[str] | None = None) -> Page:
+        """Fetch the rows, or the first of them and one more than can be shown at once.
+
+        Args:
+            values: what to put for the values of the conditions.
+        """
+
+        def fetch(session: Session) -> Page:
+            if self._text is None:
+                self._text = self._statement.as_string(session)
+            return Page(*row(session, self._text, values or self._values))
+
+        return read(self.query, fetch)
+
+
+# A page that polls asks the same all the time, and reading a query takes longer than asking it.
+@lru_cache(maxsize=1000)
+def prepared(
+    mart: Mart, query_string: bytes, wanted_range: str, prefer: str, form: Form
+) -> Prepared:
+    """Read a query.
+
+    Raises:
+        Problem: 400; it says what is wrong and what would be right.
+    """
+    return Prepared(parse(mart, query_string.decode("latin-1"), wanted_range, prefer), form)
+
+
+def answer(mart: Mart, form: Form) -> Response:
+    """Answer this request with rows of a mart.
 
     Raises:
         Problem: they cannot be had; it says why.
     """
-    question = _question(form)
+    wanted_range, prefer = request.headers.get("Range", ""), request.headers.get("Prefer", "")
+    asked = prepared(mart, request.query_string, wanted_range, prefer, form)
+    question = "\n".join((request.full_path, form.name, wanted_range, prefer))
     if is_conditional(request.headers):
-        version = _current(query, question)
-        if version.is_known(request.headers):
-            return Response(status=304, headers=version.headers())
-    if form is media.OBJECT:
-        query = query.limited(2)
-    if query.limit is not None and query.limit <= MOST_ROWS_AT_ONCE:
-        return _whole(query, form, question, _page(query, form))
-    page = _page(query.limited(MOST_ROWS_AT_ONCE + 1), form)
-    if page.row_count <= MOST_ROWS_AT_ONCE:
-        return _whole(query, form, question, page)
+        known = unchanged(asked.query, question)
+        if known is not None:
+            return known
+    page = asked.page()
+    if asked.is_small or page.row_count <= MOST_ROWS_AT_ONCE:
+        return whole(asked.query, form, question, page)
     if request.method == "HEAD":
-        return _head(query, form, question)
-    return streams.answer(query, form, question)
+        return _head(asked.query, form, question)
+    return streams.answer(asked.query, form, question)
 
 
-def _page(query: Query, form: Form) -> Page:
-    statement, values = statements.page(query, form.name)
-    return Page(*read(query, lambda session: _row(session, statement, values)))
-
-
-def _current(query: Query, question: str) -> Version:
+def unchanged(query: Query, question: str) -> Response | None:
+    """304 if the client has this very answer."""
     statement, values = statements.version(query, wants_count=False)
-    oid, published_at, _ = read(query, lambda session: _row(session, statement, values))
-    return Version(oid, published_at, question, pool.place())
+    table_oid, _ = read(query, lambda session: row(session, statement, values))
+    current = version(table_oid, question)
+    return (
+        Response(status=304, headers=current.headers())
+        if current.is_known(request.headers)
+        else None
+    )
 
 
-def _head(query: Query, form: Form, question: str) -> Response:
-    """What a stream would begin with, without it."""
-    statement, values = statements.version(query, query.wants_count)
-    oid, published_at, total = read(query, lambda session: _row(session, statement, values))
-    version = Version(oid, published_at, question, pool.place())
-    return streams.response(query, form, version, total, None)
+def whole(query: Query, form: Form, question: str, page: Page) -> Response:
+    """The answer with all the rows of a page.
 
-
-def _row(session: Session, statement: sql.Composable, values: list[Any]) -> tuple[Any, ...]:
-    with session.cursor() as cursor:
-        cursor.execute(statement, values)
-        row = cursor.fetchone()
-    assert row is not None
-    return row
-
-
-def _whole(query: Query, form: Form, question: str, page: Page) -> Response:
+    Raises:
+        Problem: 406 or 416, they are not what was asked for.
+    """
     status, content_range = ranges.described(query.offset, page.row_count, page.total)
     if form is media.OBJECT and page.row_count != 1:
         raise _not_one(page.row_count)
-    version = Version(page.table_oid, page.published_at, question, pool.place())
-    headers = {**version.headers(), "Content-Range": content_range}
+    headers = {**version(page.table_oid, question).headers(), "Content-Range": content_range}
     if query.wants_count:
         headers["Preference-Applied"] = "count=exact"
     text = _as_csv(query, page.text) if form is media.CSV else page.text or ""
     return Response(text.encode(), status, headers, content_type=form.content_type)
 
 
+def row(session: Session, statement: sql.Composable | str, values: list[Any]) -> tuple[Any, ...]:
+    """The one row that a statement gives."""
+    with session.cursor() as cursor:
+        cursor.execute(statement, values)
+        [found] = cursor.fetchall()
+    return found
+
+
+def _head(query: Query, form: Form, question: str) -> Response:
+    """What a stream would begin with, without it."""
+    statement, values = statements.version(query, query.wants_count)
+    table_oid, total = read(query, lambda session: row(session, statement, values))
+    return streams.response(query, form, version(table_oid, question), total, None)
+
+
 def _not_one(row_count: int) -> Problem:
     count = "0 rows" if row_count == 0 else "more than 1 row"
-    message = "Cannot coerce the result to a single JSON object"
     return Problem(
         406,
         "Not one row",
         f"One row was asked for, and the result has {count}.",
         code="PGRST116",
-        message=message,
+        message="Cannot coerce the result to a single JSON object",
         details=f"The result contains {count}",
         hint=None,
     )
@@ -118,10 +155,3 @@ def _csv_field(value: str | None) -> str:
     if value in ("", "\\.") or any(sign in value for sign in ',"\r\n'):
         return '"{}"'.format(value.replace('"', '""'))
     return value
-
-
-def _question(form: Form) -> str:
-    """All that the answer depends on, but for the rows."""
-    headers = request.headers
-    parts = (request.path, request.query_string.decode("latin-1"), form.name)
-    return "\n".join((*parts, headers.get("Range", ""), headers.get("Prefer", "")))

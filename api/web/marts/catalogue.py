@@ -54,7 +54,7 @@ class Column:
         return self.data_type == "boolean"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Mart:
     """A mart that is served. `key` names the columns that tell its rows apart, if any do."""
 

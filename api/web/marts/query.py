@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
 from psycopg2 import sql
-from werkzeug.datastructures import Headers
 
 from api.web.marts import filters, ranges, selecting
 from api.web.marts.catalogue import Mart
@@ -46,7 +45,7 @@ class Query:
         return replace(self, where=filters.all_of([added, *([self.where] if self.where else [])]))
 
 
-def parse(mart: Mart, query_string: str, headers: Headers) -> Query:
+def parse(mart: Mart, query_string: str, wanted_range: str = "", prefer: str = "") -> Query:
     """Read a query string, and the headers Range and Prefer.
 
     Raises:
@@ -55,7 +54,7 @@ def parse(mart: Mart, query_string: str, headers: Headers) -> Query:
     parameters, conditions = _parameters(mart, query_string)
     outputs = selecting.outputs(mart, parameters.get("select", ""))
     limit, offset = _number(parameters, "limit"), _number(parameters, "offset") or 0
-    start, end = _range(headers)
+    start, end = _range(wanted_range)
     stop = None if limit is None else offset + limit
     if end is not None:
         stop = end + 1 if stop is None else min(stop, end + 1)
@@ -67,7 +66,7 @@ def parse(mart: Mart, query_string: str, headers: Headers) -> Query:
         selecting.ordering(mart, outputs, parameters.get("order", "")),
         None if stop is None else max(0, stop - offset),
         offset,
-        _wants_count(headers.get("Prefer", "")),
+        _wants_count(prefer),
     )
 
 
@@ -97,9 +96,9 @@ def _number(parameters: Mapping[str, str], name: str) -> int | None:
     return int(text)
 
 
-def _range(headers: Headers) -> tuple[int, int | None]:
+def _range(text: str) -> tuple[int, int | None]:
     """The first and the last row that the header Range asks for; in bytes, it is not for us."""
-    found = _RANGE.fullmatch(headers.get("Range", "").removeprefix("items="))
+    found = _RANGE.fullmatch(text.removeprefix("items="))
     if found is None:
         return 0, None
     start, end = int(found[1]), int(found[2]) if found[2] else None

@@ -5,7 +5,6 @@ from flask import Blueprint, Response, request
 from api.web.marts import catalogue, media
 from api.web.marts.answers import answer
 from api.web.marts.catalogue import Mart
-from api.web.marts.query import parse
 from api.web.problems import Problem
 
 blueprint = Blueprint("marts", __name__)
@@ -25,8 +24,7 @@ def results() -> Response:
 
 
 def _rows(wanted: Mart) -> Response:
-    form = media.negotiated(request.headers.get("Accept", ""))
-    return answer(parse(wanted, request.query_string.decode("latin-1"), request.headers), form)
+    return answer(wanted, media.negotiated(request.headers.get("Accept", "")))
 
 
 def _served(name: str) -> Mart:

@@ -67,8 +67,8 @@ def ordering(mart: Mart, selected: list[Output], text: str) -> list[sql.Composab
 
 def _output(mart: Mart, part: str) -> Output:
     pieces = split(part, ":")
-    if (len(pieces) == 3 and pieces[1] == "") or len(pieces) > 3 or "::" in part:
-        raise bad_query(f"select={part}: there are no casts here; leave out what follows '::'.")
+    if len(pieces) > 2:
+        raise bad_query(f"select={part}: write column or name:column; there are no casts (::).")
     alias = unquoted(pieces[0].strip()) if len(pieces) == 2 else None
     if alias is not None and not _ALIAS.fullmatch(alias):
         raise bad_query(f"select={part}: a name is up to 63 letters, digits, - and _.")

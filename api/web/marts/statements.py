@@ -14,10 +14,6 @@ select
     {text},
     count(*),
     to_regclass({name})::oid::bigint,
-    (
-        select extract(epoch from published_at)::float8
-        from elute.publications where table_oid = to_regclass({name})
-    ),
     {total}
 from ({rows}) as _row
 """
@@ -26,10 +22,6 @@ from ({rows}) as _row
 _VERSION = """
 select
     to_regclass({name})::oid::bigint,
-    (
-        select extract(epoch from published_at)::float8
-        from elute.publications where table_oid = to_regclass({name})
-    ),
     {total}
 from (select from {table} limit 1) as _row
 right join (select) as _one on true
@@ -74,8 +66,8 @@ def rows(query: Query) -> sql.Composable:
 def page(query: Query, form: str) -> tuple[sql.Composable, list[Any]]:
     """One statement for all of a small answer.
 
-    Its one row: the text (for CSV an array of arrays), how many rows, the table's oid, when it was
-    published in seconds, and the count if one is wanted.
+    Its one row: the text (for CSV an array of arrays), how many rows, the table's oid, and the
+    count if one is wanted.
     """
     text = _as_lists(query) if form == "csv" else sql.SQL(_OBJECTS[form])
     statement = sql.SQL(_PAGE).format(
@@ -85,7 +77,7 @@ def page(query: Query, form: str) -> tuple[sql.Composable, list[Any]]:
 
 
 def version(query: Query, wants_count: bool) -> tuple[sql.Composable, list[Any]]:
-    """The table's oid, when it was published, and the count if one is wanted."""
+    """The table's oid, and the count if one is wanted."""
     total = _total(query) if wants_count else sql.NULL
     statement = sql.SQL(_VERSION).format(
         name=_name(query.mart), total=total, table=table(query.mart)

@@ -19,7 +19,7 @@ from api.web.marts.media import JSON, Form
 from api.web.marts.query import Query
 from api.web.marts.reading import explained, read
 from api.web.marts.spool import Abandoned, Spool
-from api.web.marts.versions import Version
+from api.web.marts.versions import Version, version
 from api.web.problems import RETRY_SECONDS, Problem
 
 MOST_AT_ONCE = 4  # others wait, so that small answers always find a session
@@ -39,7 +39,7 @@ class Export:
         self._lock = threading.Lock()
         self._session: Session | None = None
         self._has_head = threading.Event()
-        self.head: tuple[int, float | None, int | None] = (0, None, None)
+        self.head: tuple[int, int | None] = (0, None)
         self._thread = threading.Thread(target=self._run, name="export", daemon=True)
 
     def start(self) -> None:
@@ -125,9 +125,8 @@ def answer(query: Query, form: Form, question: str) -> Response:
     export = Export(query, form, spool)
     try:
         export.start()
-        oid, published_at, total = export.head
-        version = Version(oid, published_at, question, pool.place())
-        answered = response(query, form, version, total, export)
+        table_oid, total = export.head
+        answered = response(query, form, version(table_oid, question), total, export)
         if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
             # Only the length tells such a client whether it has all of it.
             while not spool.wait(LOOK_SECONDS, for_all=True):
@@ -141,10 +140,10 @@ def answer(query: Query, form: Form, question: str) -> Response:
 
 
 def response(
-    query: Query, form: Form, version: Version, total: int | None, body: Export | None
+    query: Query, form: Form, current: Version, total: int | None, body: Export | None
 ) -> Response:
     """The answer that begins a stream."""
-    headers, status = version.headers(), 200
+    headers, status = current.headers(), 200
     if total is not None:
         most = total - query.offset if query.limit is None else query.limit
         status, headers["Content-Range"] = ranges.described(

@@ -8,8 +8,16 @@ from email.utils import formatdate, parsedate_to_datetime
 
 from werkzeug.datastructures import Headers
 
-_FORMAT = "1"  # another number when the same rows come to look different
+from api.database import Session
+from api.web import pool
+
 VARY = "Accept, Authorization, Cookie, Prefer, Range"
+_FORMAT = "1"  # another number when the same rows come to look different
+_MOST_KNOWN = 1000
+_PUBLISHED = """
+select extract(epoch from published_at)::float8 from elute.publications where table_oid = %s
+"""
+_known: dict[tuple[str, int], float] = {}
 
 
 @dataclass(frozen=True)
@@ -26,7 +34,7 @@ class Version:
 
     @property
     def etag(self) -> str:
-        """The validator; weak, for rows that tie may come in another order."""
+        """The validator; weak, for it says nothing of how the bytes are sent."""
         words = "\0".join((_FORMAT, self.place, self.question))
         digest = hashlib.blake2b(words.encode("utf-8", "surrogateescape"), digest_size=9)
         return f'W/"{self.table_oid:x}-{digest.hexdigest()}"'
@@ -60,6 +68,26 @@ class Version:
             return False
 
 
+def version(table_oid: int, question: str) -> Version:
+    """The version of the table with this oid; when it was published is looked up once."""
+    place = pool.place()
+    published_at = _known.get((place, table_oid))
+    if published_at is None:
+        published_at = pool.reader().read(lambda session: _published_at(session, table_oid))
+        if published_at is not None:
+            if len(_known) >= _MOST_KNOWN:
+                _known.clear()
+            _known[place, table_oid] = published_at
+    return Version(table_oid, published_at, question, place)
+
+
 def is_conditional(headers: Headers) -> bool:
     """Whether a request asks only for what is newer than it has."""
     return "If-None-Match" in headers or "If-Modified-Since" in headers
+
+
+def _published_at(session: Session, table_oid: int) -> float | None:
+    with session.cursor() as cursor:
+        cursor.execute(_PUBLISHED, [table_oid])
+        row = cursor.fetchone()
+    return row[0] if row else None
