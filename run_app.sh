@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Set Elute up where it is not yet, and run the command given: ./run_app.sh build
+# Set Elute up where it is not yet, and run the command given, such as ./run_app.sh build; without
+# one, serve: web app, worker and database, until Ctrl-C.
 set -euo pipefail
 
 checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
@@ -9,9 +10,5 @@ checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 find_home
 set_up "$ELUTE_HOME/venv" requirements.txt
 
-if [ $# -eq 0 ]; then
-  "$ELUTE_HOME/venv/bin/elute" --help
-  printf '\nTo build the tables: %s build\n' "$0"
-  exit
-fi
+[ $# -gt 0 ] || set -- serve
 exec "$ELUTE_HOME/venv/bin/elute" "$@"

@@ -100,6 +100,7 @@ def _start_cold(job: Job) -> Invocation:
         process = subprocess.Popen(
             [sys.executable, "-m", "api.worker.child", str(theirs.fileno())],
             env=python_environment({}),
+            cwd=CHECKOUT,
             pass_fds=[theirs.fileno()],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,

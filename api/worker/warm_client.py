@@ -30,6 +30,7 @@ class WarmDbt:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "api.worker.warm", str(theirs.fileno())],
             env=python_environment(environment),
+            cwd=CHECKOUT,
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

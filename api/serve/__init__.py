@@ -1,0 +1,1 @@
+"""`elute serve`: web app, worker and database, started, watched over and stopped together."""

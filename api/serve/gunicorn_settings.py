@@ -1,0 +1,21 @@
+"""How gunicorn serves the app: `gunicorn -c python:api.serve.gunicorn_settings`.
+
+One process with many threads: they wait for PostgreSQL and for clients far more than they work.
+"""
+
+from api.settings import Settings
+
+_settings = Settings.from_environment()
+_host = f"[{_settings.web_host}]" if ":" in _settings.web_host else _settings.web_host
+
+wsgi_app = "api.web.app:create_app()"
+bind = [f"{_host}:{_settings.web_port}"]
+worker_class = "gthread"
+workers = 1
+threads = 64
+# A page that follows a run never ends by itself.
+graceful_timeout = 3
+loglevel = "warning"
+proc_name = "elute"
+# It would lie in the account's home, where Elute writes nothing.
+control_socket_disable = True

@@ -1,0 +1,150 @@
+"""Starts the parts of the service, watches over them, and stops them."""
+
+import http.client
+import os
+import subprocess
+import sys
+import time
+
+from api.connection import is_embedded
+from api.environment import environment
+from api.runs import schema
+from api.serve.child import Child
+from api.serve.lock import ServeError, address, check_port, is_loopback, lock_home
+from api.settings import CHECKOUT, Settings
+from api.worker.signals import Waiter
+
+_STOP_SECONDS = 7.0  # for web app and worker together, before they are killed
+_MOST_ENDS = 5
+_LOOK_SECONDS = 0.2
+
+
+def run(settings: Settings) -> int:
+    """`elute serve`: run everything until Ctrl-C or SIGTERM.
+
+    Returns:
+        0 when it was told to stop.
+
+    Raises:
+        ServeError: the settings, the home or the port do not allow it, or the web app keeps ending.
+        ServerError: there is no database.
+    """
+    refuse_open_door(settings)
+    held = lock_home(settings)
+    check_port(settings)
+    waiter = Waiter()
+    waiter.listen()
+    os.environ.update(environment(settings))
+    supervisor = Supervisor(settings, waiter, held)
+    try:
+        schema.upgrade(os.environ)
+        supervisor.watch()
+    finally:
+        supervisor.stop()
+    return 0
+
+
+def refuse_open_door(settings: Settings) -> None:
+    """Let nobody from other machines in without a token, unless told to.
+
+    Raises:
+        ServeError: they could come in.
+    """
+    if is_loopback(settings.web_host) or settings.token:
+        return
+    if not settings.is_insecure:
+        raise ServeError(
+            f"ELUTE_HOST is {settings.web_host}, which other machines can reach, and there is no "
+            "ELUTE_TOKEN that would keep them from starting builds and replacing files. "
+            "Set ELUTE_TOKEN, or ELUTE_INSECURE=1 if that is meant."
+        )
+    print(
+        f"elute: warning: whoever reaches {settings.web_host} can start builds and replace files: "
+        "ELUTE_INSECURE is 1 and ELUTE_TOKEN is not set.",
+        file=sys.stderr,
+    )
+
+
+class Supervisor:
+    """The parts, and the pipes by which they notice that we are gone.
+
+    Args:
+        settings: where everything is.
+        waiter: tells when to stop.
+        held: descriptor of the home's lock, which lasts until the last part has ended.
+    """
+
+    def __init__(self, settings: Settings, waiter: Waiter, held: int) -> None:
+        self._settings, self._waiter = settings, waiter
+        lifeline, self._our_life = os.pipe()
+        others_end, others_live = os.pipe()
+        self._keeper = self._start_keeper(lifeline, others_end, held)
+        inherited = [others_live, held]
+        worker = ["-m", "api.cli", "worker", "--lifeline", "0"]
+        web = ["-m", "gunicorn", "-c", "python:api.serve.gunicorn_child"]
+        self._web = Child("web app", web, lifeline, inherited)
+        self._worker = Child("worker", worker, lifeline, inherited)
+        self._others_live = others_live
+        self._has_said = False
+
+    def watch(self) -> None:
+        """Start the parts and keep them going until told to stop.
+
+        Raises:
+            ServeError: the web app ends again and again.
+        """
+        while not self._waiter.is_stopping:
+            for child in (self._web, self._worker):
+                status = child.look_after()
+                if status is not None:
+                    self._note_end(child, status)
+            if not self._has_said and self._answers():
+                print(f"Elute is at {address(self._settings)} (Ctrl-C stops it).", flush=True)
+                self._has_said = True
+            self._waiter.wait(_LOOK_SECONDS)
+
+    def stop(self) -> None:
+        """Stop the parts, the database last."""
+        deadline = time.monotonic() + _STOP_SECONDS
+        for child in (self._web, self._worker):
+            child.terminate()
+        for child in (self._web, self._worker):
+            child.end(deadline)
+        os.close(self._others_live)
+        os.close(self._our_life)
+        if self._keeper:
+            self._keeper.wait()
+
+    def _start_keeper(
+        self, lifeline: int, others_end: int, held: int
+    ) -> "subprocess.Popen[bytes] | None":
+        if not is_embedded(self._settings):
+            return None
+        return subprocess.Popen(
+            [sys.executable, "-m", "api.serve.keeper", str(others_end)],
+            stdin=lifeline,
+            pass_fds=[others_end, held],
+            cwd=CHECKOUT,
+            start_new_session=True,
+        )
+
+    def _note_end(self, child: Child, status: int) -> None:
+        print(f"elute: the {child.name} ended (status {status}); again.", file=sys.stderr)
+        if child is self._web and child.ends >= _MOST_ENDS:
+            raise ServeError(
+                f"The web app ended {child.ends} times in a row, the last time with status "
+                f"{status}. What it said is above and in {self._settings.home / 'logs'}."
+            )
+
+    def _answers(self) -> bool:
+        """Whether the web app answers, with whatever."""
+        host, _, port = address(self._settings).removeprefix("http://").rpartition(":")
+        connection = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=2)
+        try:
+            connection.request("GET", "/health/live")
+            connection.getresponse().read()
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+        return True
