@@ -69,7 +69,7 @@ def histogram(name: str) -> Response:
     column = syntax.column(mart, wanted)
     if not column.is_number:
         raise syntax.bad_query(f"{wanted} is of type {column.data_type}; histograms are of numbers.")
-    rows = _rows(mart, wanted, bins, parse(mart, urlencode(parameters, doseq=True), {}))
+    rows = _rows(mart, wanted, bins, parse(mart, urlencode(parameters, doseq=True)))
     return jsonify(column=wanted, **_body(rows, column.data_type in _WHOLE))
 
 

@@ -35,10 +35,10 @@ export function setText(target, text) {
 }
 
 /** A labelled list of values: [[name, value or element], …]. */
-export function facts(pairs) {
+export function facts(pairs, style = "facts") {
   return element(
     "dl",
-    { class: "facts" },
+    { class: style },
     ...pairs.map(([name, value]) =>
       element("div", {}, element("dt", {}, name), element("dd", {}, value)),
     ),
@@ -48,7 +48,7 @@ export function facts(pairs) {
 /** A plain table in a region that scrolls by itself: columns are [heading, is a number]. */
 export function plainTable(label, columns, rows) {
   const cell = (name, value, index) =>
-    element(name, { class: columns[index][1] ? "number" : null, scope: name === "th" && "col" }, value);
+    element(name, { class: columns[index][1] && "number", scope: name === "th" && "col" }, value);
   return element(
     "div",
     { class: "scroll", role: "region", "aria-label": label, tabindex: "0" },
@@ -63,6 +63,11 @@ export function plainTable(label, columns, rows) {
       ),
     ),
   );
+}
+
+/** Text for those who hear the page. */
+export function unseen(text) {
+  return element("span", { class: "unseen" }, text);
 }
 
 /** How a null is shown. */

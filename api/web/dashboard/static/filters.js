@@ -5,22 +5,41 @@ export function boxes(table) {
   return [...table.querySelectorAll("[data-filter]")];
 }
 
+const FORMS = { number: /^[+-]?(\d+\.?\d*|\.\d+)$/, date: /^\d{4}(-\d{2}){0,2}$/, id: /^[+-]?\d+$/ };
+
 /** What the boxes say, as [column, condition] pairs such as ["name", "ilike.*wei*"]. */
 export function conditions(table) {
   return boxes(table)
-    .filter((box) => box.value.trim() !== "")
-    .map((box) => [box.dataset.filter, condition(box.dataset.operator, box.value.trim())]);
+    .filter((box) => box.value.trim() !== "" && isUsable(box))
+    .map((box) => [box.dataset.filter, condition(box.dataset, box.value.trim())]);
 }
 
-function condition(operator, value) {
+/** Whether a box's text is a number or a date, if it must be; the box shows it if not. */
+function isUsable(box) {
+  const isGood = FORMS[box.dataset.kind]?.test(box.value.trim()) ?? true;
+  box.ariaInvalid = isGood ? null : "true";
+  return isGood;
+}
+
+function condition({ operator, kind }, value) {
+  if (kind === "date") return `${operator}.${wholeDate(value, operator === "lte")}`;
   // An underscore would stand for any letter, and addresses are full of them. A star may.
   return operator === "ilike" ? `ilike.*${value.replace(/[\\%_]/g, "\\$&")}*` : `${operator}.${value}`;
+}
+
+/** The first or the last day of a year or a month, or that day itself. */
+function wholeDate(text, isEnd) {
+  const [year, month, day] = text.split("-");
+  if (day) return text;
+  if (!month) return isEnd ? `${year}-12-31` : `${year}-01-01`;
+  const last = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
+  return `${year}-${month}-${isEnd ? last : "01"}`;
 }
 
 /** Fill the boxes from an address; what they cannot show is returned, to be kept as it is. */
 export function restore(table, query) {
   const rest = [];
-  for (const box of boxes(table)) box.value = "";
+  for (const box of boxes(table)) [box.value, box.ariaInvalid] = ["", null];
   for (const [column, text] of query) {
     const [operator, value] = [text.slice(0, text.indexOf(".")), text.slice(text.indexOf(".") + 1)];
     const box = boxes(table).find(

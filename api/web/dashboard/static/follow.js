@@ -45,6 +45,8 @@ function note(progress, kind, data) {
     progress.state = "running";
     progress.startedAt ??= progress.serverNow;
   } else if (kind === "nodes") progress.total = data.node_count;
+  // The hooks before and after are not among the nodes that dbt counts.
+  else if (data.resource_type === "operation") return;
   else if (kind === "node_started") progress.current = data;
   else if (kind === "node_finished") progress.finished.add(data.node);
 }

@@ -6,7 +6,7 @@ const INTEGER = new Intl.NumberFormat("en");
 const ROUNDED = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
 const MOMENT = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
 const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
-const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
 const STEPS = [["day", 86400], ["hour", 3600], ["minute", 60]];
 
 /** 100000 as 100,000. */

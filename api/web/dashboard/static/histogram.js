@@ -5,8 +5,9 @@ import { count, counted, short } from "./format.js";
 import { plot } from "./plot.js";
 
 /** Draw it into a figure; a click on a column calls `onpick` with the conditions it stands for. */
-export async function histogram(figure, { mart, column, title, axis, singular, onpick }) {
-  const found = await json(`/marts/${mart}/histogram?column=${column}&bins=24`);
+export async function histogram(figure, options) {
+  const { mart, column, bins = 24, title, axis, singular, onpick } = options;
+  const found = await json(`/marts/${mart}/histogram?column=${column}&bins=${bins}`);
   const plural = `${singular}s`;
   const marks = found.bins.map((bin) => mark(bin, found, column));
   plot(figure, {

@@ -3,7 +3,7 @@
 import { json } from "./api.js";
 import { element, find, plainTable } from "./elements.js";
 import { moment, seconds } from "./format.js";
-import { badge } from "./outcome.js";
+import { asker, badge } from "./outcome.js";
 import { plot } from "./plot.js";
 import { page } from "./states.js";
 
@@ -38,12 +38,6 @@ function row(run) {
     seconds(run.seconds),
     element("span", { class: "error" }, firstLine(run.error)),
   ];
-}
-
-/** Who or what asked for a run. */
-function asker({ trigger, requested_by: who, request_count: times }) {
-  const more = times > 1 ? `, ${times} requests` : "";
-  return `${trigger}${who ? ` (${who})` : ""}${more}`;
 }
 
 function firstLine(text) {

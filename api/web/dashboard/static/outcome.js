@@ -22,6 +22,20 @@ export const STATES = {
   crashed: ["broke off", true],
 };
 
+const TRIGGERS = {
+  http: "HTTP",
+  schedule: "the schedule",
+  "file change": "a changed file",
+  "first build": "the first start",
+  terminal: "a terminal",
+};
+
+/** Who or what asked for a run. */
+export function asker({ trigger, requested_by: who, request_count: times }) {
+  const more = times > 1 ? `; ${count(times)} requests` : "";
+  return `${TRIGGERS[trigger] ?? trigger}${who ? ` (${who})` : ""}${more}`;
+}
+
 /** A label for a state. */
 export function badge(state) {
   const [text] = STATES[state] ?? [state];

@@ -7,6 +7,7 @@ import { count } from "./format.js";
 const HEIGHT = 170;
 const [LEFT, BOTTOM, TOP] = [40, 34, 8];
 const ROW = 22;
+const WIDEST = 72;
 
 /**
  * Draw a plot into a figure.
@@ -72,7 +73,7 @@ function mark({ label, value, href, isBad }, shapes, { measured, format, pick })
 function columns({ width, title, marks, axis, measured, format, pick }) {
   const top = scale(Math.max(0, ...marks.map(({ value }) => value)), format ? 0.01 : 1);
   const inner = width - LEFT - 4;
-  const step = inner / Math.max(1, marks.length);
+  const step = Math.min(WIDEST, inner / Math.max(1, marks.length));
   const base = HEIGHT - BOTTOM;
   const y = (value) => base - ((base - TOP) * value) / top.at(-1);
   const lines = top.map((value) => [

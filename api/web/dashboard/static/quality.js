@@ -2,7 +2,7 @@
 
 import { rows } from "./api.js";
 import { downloads } from "./downloads.js";
-import { element, facts, find, none, plainTable } from "./elements.js";
+import { element, facts, find, none, plainTable, unseen } from "./elements.js";
 import { count, counted } from "./format.js";
 import { page } from "./states.js";
 import { DataTable } from "./table.js";
@@ -59,7 +59,7 @@ function reasonTable(reasons) {
   if (!reasons.length) {
     return element("p", { class: "panel" }, "Nothing was left out: every record and every value could be used.");
   }
-  const columns = [["File"], ["Column"], ["Problem"], ["What was done"], ["How often", true], ["First record", true], [""]];
+  const columns = [["File"], ["Column"], ["Problem"], ["What was done"], ["How often", true], ["First record", true], [unseen("Show")]];
   return plainTable(
     "Problems by file and reason",
     columns,

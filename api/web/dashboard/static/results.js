@@ -27,7 +27,7 @@ page(async () => {
   const [stats] = await Promise.all([rows("experiment_stats"), users.load()]);
   headline(stats.rows[0], stats.publishedAt);
   find("content").hidden = false; // The plots are drawn in the size they have.
-  await Promise.all([experiments(), runTimes(), compounds()]);
+  await Promise.all([experiments(), runTimes(stats.rows[0].user_count), compounds()]);
 });
 
 function headline(stats, publishedAt) {
@@ -42,7 +42,7 @@ function headline(stats, publishedAt) {
     tile("Mean run time", stats.avg_experiment_run_time === null ? none() : short(stats.avg_experiment_run_time),
       stats.min_experiment_run_time === null ? "no run time is known" : range),
     tile("Compounds", count(stats.compound_count), `${count(stats.used_compound_count)} used`),
-    tile("Published", publishedAt ? time(publishedAt) : "before", element("a", { href: "/history" }, "all runs")),
+    tile("Published", time(publishedAt ?? new Date().toISOString()), element("a", { href: "/history" }, "all runs")),
   );
 }
 
@@ -67,8 +67,9 @@ function experiments() {
   });
 }
 
-function runTimes() {
+function runTimes(userCount) {
   return histogram(find("plot-run-times"), {
+    bins: Math.min(24, Math.max(8, Math.ceil(2 * Math.sqrt(userCount)))),
     mart: "user_summary",
     column: "avg_experiment_run_time",
     title: "Mean run time per user",

@@ -2,8 +2,8 @@
 
 import { call, json } from "./api.js";
 import { drawn, element, facts, find, plainTable, setText } from "./elements.js";
-import { counted, moment, seconds } from "./format.js";
-import { badge, outcome } from "./outcome.js";
+import { moment, seconds } from "./format.js";
+import { asker, badge, outcome } from "./outcome.js";
 import { page } from "./states.js";
 
 const ACTIVE = new Set(["queued", "running"]);
@@ -27,39 +27,42 @@ function summary(run) {
     ...told.texts.map((text) => element("p", {}, text)),
     element("p", { class: "links" }, ...told.links.filter(({ pathname }) => pathname !== location.pathname)),
   );
-  const asked = run.requested_by ? `${run.trigger} (${run.requested_by})` : run.trigger;
   return [
     notice,
     element("div", { class: "card" }, facts([
       ["State", badge(run.state)],
-      ["Asked by", run.request_count > 1 ? `${asked}, ${counted(run.request_count, "request")}` : asked],
+      ["Asked by", asker(run)],
       ["Asked for", moment(run.requested_at)],
       ["Started", moment(run.started_at) || "not yet"],
       ["Took", seconds(run.seconds) || "not ended"],
       ["dbt", run.is_warm === null ? "" : run.is_warm ? "was loaded already" : "had to be loaded"],
       ...Object.entries(run.options).map(([name, value]) => [name, String(value)]),
-    ])),
+    ], "facts across")),
   ].filter(Boolean);
 }
 
-function steps({ nodes, node_count: total, started_at: startedAt }) {
+function steps({ nodes, started_at: startedAt }) {
   if (!nodes?.length) return element("p", { class: "quiet" }, "No steps are known of this run.");
   const start = Date.parse(startedAt);
-  const timed = nodes.map((node) => ({ ...node, from: (Date.parse(node.started_at) - start) / 1000 }));
+  const timed = nodes.filter(isWork).map((node) => ({ ...node, from: (Date.parse(node.started_at) - start) / 1000 }));
   const end = Math.max(...timed.map(({ from, seconds: took }) => from + (took ?? 0)), 0.001);
   const table = plainTable(
     "Steps of the run",
     [["Step"], ["Kind"], ["How it went"], ["Took", true], [`From 0 to ${seconds(end)}`]],
     timed.map((node) => [
       element("code", {}, node.name),
-      node.resource_type,
+      node.resource_type.replace("_", " "),
       stateOf(node),
       node.status ? seconds(node.seconds) : "",
       timeline(node, end),
     ]),
   );
-  const known = element("p", { class: "quiet" }, total ? `${nodes.length} of ${counted(total, "step")}` : "");
-  return element("div", {}, known, table);
+  return table;
+}
+
+// Hooks and exposures are of interest only if one of them fails.
+function isWork({ resource_type: type, status }) {
+  return !["operation", "exposure"].includes(type) || !["success", "no-op", "running"].includes(status);
 }
 
 function stateOf({ status, message }) {

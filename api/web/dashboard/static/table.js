@@ -31,7 +31,7 @@ export class DataTable {
       head.querySelector("button")?.addEventListener("click", () => this.sortBy(head.dataset.column));
     }
     for (const box of boxes(this.table)) {
-      box.addEventListener("input", () => this.filterSoon(box.type === "date" ? 0 : TYPING_PAUSE));
+      box.addEventListener("input", () => this.filterSoon());
     }
     for (const button of this.pager.querySelectorAll("button")) {
       button.addEventListener("click", () => this.turn(button.value));
@@ -69,9 +69,9 @@ export class DataTable {
     this.go(0);
   }
 
-  filterSoon(pause) {
+  filterSoon() {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.go(0, "replaceState"), pause);
+    this.timer = setTimeout(() => this.go(0, "replaceState"), TYPING_PAUSE);
   }
 
   /** Show only what fulfils these conditions: [["experiment_count", "gte.5"], …]. */
