@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Callable
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 
@@ -18,9 +17,8 @@ _SECONDS = 4
 
 def main(what: str) -> int:
     """Look whether it is well; 0 if it is, 1 if not, with the reason on standard error."""
-    looks: dict[str, Callable[[], str | None]] = {"web": _web, "worker": _worker}
     try:
-        problem = looks[what]()
+        problem = _web() if what == "web" else _worker()
     except (EluteError, psycopg2.Error, HTTPException, OSError) as error:
         problem = str(error)
     if problem:

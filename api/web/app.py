@@ -18,6 +18,7 @@ BLUEPRINTS = (
     "api.web.metrics",
     "api.web.dashboard",
     "api.web.docs_site",
+    "api.web.openapi",
 )
 LARGEST_BODY = 1024 * 1024  # bytes; an upload of a file sets its own limit
 

@@ -8,6 +8,7 @@ from typing import Any
 import flask
 import psycopg2
 from flask import Blueprint, Response, request
+from werkzeug.exceptions import MethodNotAllowed
 
 from api.errors import EluteError, ServerError
 from api.runs.run import Run
@@ -27,6 +28,8 @@ _WAIT_PREFERENCE = re.compile(r"wait\s*=\s*(\d{1,6})", re.ASCII)
 @access.changes
 def trigger() -> Response:
     """Start a build, or join one that waits, and wait until it has ended or the time is up."""
+    if request.method == "HEAD":  # Flask adds it to GET, and it must not start anything.
+        raise MethodNotAllowed(["GET", "POST", "OPTIONS"])
     try:
         seconds = _seconds()
         run, has_worker = ask_for_run()
