@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -9,6 +10,7 @@ from typing import TypeVar
 import psycopg2
 import psycopg2.errors
 from psycopg2 import sql
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from api.database import Session, connect
@@ -42,7 +44,8 @@ class Pool:
 
     def _renew(self) -> None:
         self._idle: list[Session] = []
-        self._places = threading.BoundedSemaphore(SIZE)
+        self._open = self._waiting = 0
+        self._changed = threading.Condition()
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -52,16 +55,11 @@ class Pool:
             ServerError: there is no server.
             Problem: 503, all sessions are taken and none came back in time.
         """
-        if not self._places.acquire(timeout=WAIT_SECONDS):
-            raise _busy()
+        session = self._take()
         try:
-            session = self._take()
-            try:
-                yield session
-            finally:
-                self._give_back(session)
+            yield session
         finally:
-            self._places.release()
+            self._give_back(session)
 
     def read(self, function: Callable[[Session], Answer]) -> Answer:
         """Call `function` with a session; once more if that session turns out to be dead."""
@@ -80,27 +78,55 @@ class Pool:
         idle, self._idle = self._idle, []
         for session in idle:
             session.close()
+        self._vacate(len(idle))
 
     def _take(self) -> Session:
         try:
             return self._idle.pop()
         except IndexError:
-            return self._open()
+            return self._wait() or self._connect()
 
-    def _open(self) -> Session:
-        prepare_database()
-        session = connect()
-        session.autocommit = True
-        self._prepare(session)
+    def _wait(self) -> Session | None:
+        """An idle session, or None and the right to open one."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        with self._changed:
+            self._waiting += 1  # Before looking: who gives back looks at this after giving.
+            try:
+                while not self._idle:
+                    if self._open < SIZE:
+                        self._open += 1
+                        return None
+                    if not self._changed.wait(deadline - time.monotonic()):
+                        raise _busy()
+                return self._idle.pop()
+            finally:
+                self._waiting -= 1
+
+    def _connect(self) -> Session:
+        try:
+            prepare_database()
+            session = connect()
+            session.autocommit = True
+            self._prepare(session)
+        except BaseException:
+            self._vacate(1)
+            raise
         return session
 
     def _give_back(self, session: Session) -> None:
-        if session.closed:
-            return
-        if session.info.transaction_status != psycopg2.extensions.TRANSACTION_STATUS_IDLE:
-            session.close()  # Something broke off in the middle.
+        status = session.info.transaction_status
+        if session.closed or status != TRANSACTION_STATUS_IDLE:
+            session.close()  # It has died, or something broke off in the middle.
+            self._vacate(1)
             return
         self._idle.append(session)
+        if self._waiting:
+            self._vacate(0)
+
+    def _vacate(self, count: int) -> None:
+        with self._changed:
+            self._open -= count
+            self._changed.notify()
 
 
 def _busy() -> Problem:

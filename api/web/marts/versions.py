@@ -5,6 +5,7 @@ import math
 import time
 from dataclasses import dataclass
 from email.utils import formatdate, parsedate_to_datetime
+from functools import lru_cache
 
 from werkzeug.datastructures import Headers
 
@@ -50,7 +51,7 @@ class Version:
     def headers(self) -> dict[str, str]:
         """What a client needs to ask whether there is something newer."""
         second = self.last_modified
-        modified = {"Last-Modified": formatdate(second, usegmt=True)} if second else {}
+        modified = {"Last-Modified": _as_date(second)} if second else {}
         return {"ETag": self.etag, "Cache-Control": "no-cache", "Vary": VARY, **modified}
 
     def is_known(self, headers: Headers) -> bool:
@@ -84,6 +85,11 @@ def version(table_oid: int, question: str) -> Version:
 def is_conditional(headers: Headers) -> bool:
     """Whether a request asks only for what is newer than it has."""
     return "If-None-Match" in headers or "If-Modified-Since" in headers
+
+
+@lru_cache(maxsize=100)
+def _as_date(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 def _published_at(session: Session, table_oid: int) -> float | None:
