@@ -42,16 +42,30 @@ def run(settings: Settings, arguments: list[str]) -> int:
     """
     os.environ.update(environment(settings))
     connect().close()  # A server that is not there is better said before dbt starts.
-    outcome = run_dbt(["build", *arguments])
+    is_help = bool({"-h", "--help"} & set(arguments))
+    outcome = run_dbt(["build", *arguments]) if is_help else _recorded(settings, arguments)
     if outcome.interrupted:
         print("\nStopped. What was published before stays.", file=sys.stderr)
         return 130
     if not outcome.succeeded:
         print("\n" + _wrapped(explain(outcome)), file=sys.stderr)
         return 1
-    if not {"-h", "--help"} & set(arguments):
+    if not is_help:
         _print_results()
     return 0
+
+
+def _recorded(settings: Settings, arguments: list[str]) -> Outcome:
+    """Build, and note it among the runs."""
+    from api.worker.recorder import Recorder  # noqa: PLC0415 (it needs this module)
+
+    recorder = Recorder(settings, arguments)
+    outcome = Outcome(interrupted=True)
+    try:
+        outcome = run_dbt(["build", *arguments], listen=recorder)
+    finally:
+        recorder.end(outcome)
+    return outcome
 
 
 def explain(outcome: Outcome) -> str:

@@ -105,22 +105,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def _unexpected(error: Exception) -> str:
     """Write the traceback to the log file and return one sentence that says where it is."""
-    import logging  # noqa: PLC0415
-    from logging.handlers import RotatingFileHandler  # noqa: PLC0415
+    from api import log_file  # noqa: PLC0415
 
     what = f"something unexpected went wrong ({type(error).__name__})"
     try:
-        log_file = Settings.from_environment().log_file
-        log_file.parent.mkdir(parents=True, exist_ok=True)
-        handler = RotatingFileHandler(log_file, maxBytes=1_000_000, backupCount=3, encoding="utf-8")
+        settings = Settings.from_environment()
+        log_file.write(settings, f"elute {' '.join(sys.argv[1:])}", error)
     except (OSError, EluteError):
         return f"{what}, and no log could be written; 'elute --debug ...' shows the details."
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    logger = logging.Logger("elute")
-    logger.addHandler(handler)
-    logger.error("elute %s", " ".join(sys.argv[1:]), exc_info=error)
-    handler.close()
-    return f"{what}; the details are in {log_file}."
+    return f"{what}; the details are in {settings.log_file}."
 
 
 def _discard_output() -> None:

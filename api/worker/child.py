@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 STOP = b"s"
 QUIET = ("--log-level", "none", "--log-level-file", "none", "--no-use-colors")
-_SHORTEST_SECRET = 4  # Anything shorter is part of other words.
 _GRACE = 10.0  # seconds that dbt has to end by itself once nobody listens any more
 
 
@@ -81,10 +80,9 @@ def _obey(channel: socket.socket, is_over: threading.Event) -> None:
 
 
 def _invoke(job: Job, tell: "_Teller", manifest: "Manifest | None") -> Outcome:
-    password = job.environment.get("PGPASSWORD", "")
-    secret = password if len(password) >= _SHORTEST_SECRET else ""
+    listen = Translator(tell.happening, secret=job.environment.get("PGPASSWORD", ""))
     try:
-        return run_dbt([*job.arguments, *QUIET], manifest, Translator(tell.happening, secret))
+        return run_dbt([*job.arguments, *QUIET], manifest, listen)
     except KeyboardInterrupt:  # before or after dbt itself
         return Outcome(interrupted=True)
 

@@ -1,5 +1,6 @@
 """dbt's own events as the events of a run; see `api.runs.run.Event` for their kinds."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
@@ -9,6 +10,8 @@ if TYPE_CHECKING:
     from dbt_common.events.base_types import EventMsg
 
 Happening = tuple[datetime, str, dict[str, Any]]  # when, kind, data
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_SHORTEST_SECRET = 4  # Anything shorter is part of other words.
 _SHOWN = frozenset({"info", "warn", "error"})
 
 
@@ -28,7 +31,8 @@ class Translator:
     """
 
     def __init__(self, tell: Callable[[Happening], None], secret: str = "") -> None:
-        self._tell, self._secret = tell, secret
+        self._tell = tell
+        self._secret = secret if len(secret) >= _SHORTEST_SECRET else ""
         self._positions: dict[str, int] = {}
         self._has_total = False
         self._lock = threading.Lock()
@@ -77,6 +81,7 @@ class Translator:
         }
 
     def _clean(self, text: str) -> str:
+        text = _COLOURS.sub("", text)
         return text.replace(self._secret, "***") if self._secret else text
 
 

@@ -36,7 +36,8 @@ def prepare() -> "Manifest | None":
     from dbt.contracts.graph.manifest import Manifest  # noqa: PLC0415
     from dbt_common.clients.jinja import template_cache  # noqa: PLC0415
 
-    manifest = dbtRunner().invoke(["parse", *child.QUIET]).result
+    # The static parser starts threads, which a fork would miss and wait for.
+    manifest = dbtRunner().invoke(["parse", "--no-static-parser", *child.QUIET]).result
     if isinstance(manifest, Manifest):
         for macro in manifest.macros.values():
             template_cache.get_node_template(macro)
