@@ -6,9 +6,9 @@ from urllib.parse import urlencode
 from flask import Response, jsonify, request
 from psycopg2 import sql
 
-from api.web import pool
+from api.database import Session
 from api.web.dashboard import blueprint
-from api.web.marts import catalogue, selecting, statements, syntax
+from api.web.marts import catalogue, reading, selecting, statements, syntax
 from api.web.marts.catalogue import Mart
 from api.web.marts.query import Query, parse
 from api.web.problems import Problem
@@ -65,10 +65,14 @@ def histogram(name: str) -> Response:
     bins = _number_of_bins(parameters.pop("bins", ["20"])[0])
     mart = catalogue.marts().get(name)
     if mart is None:
-        raise Problem(404, "No such mart", f"There is no mart {name!r}; /marts lists those there are.")
+        raise Problem(
+            404, "No such mart", f"There is no mart {name!r}; /marts lists those there are."
+        )
     column = syntax.column(mart, wanted)
     if not column.is_number:
-        raise syntax.bad_query(f"{wanted} is of type {column.data_type}; histograms are of numbers.")
+        raise syntax.bad_query(
+            f"{wanted} is of type {column.data_type}; histograms are of numbers."
+        )
     rows = _rows(mart, wanted, bins, parse(mart, urlencode(parameters, doseq=True)))
     return jsonify(column=wanted, **_body(rows, column.data_type in _WHOLE))
 
@@ -84,20 +88,18 @@ def _rows(mart: Mart, column: str, bins: int, query: Query) -> list[tuple[Any, .
     where = sql.SQL("where {}").format(query.where.statement) if query.where else sql.SQL("")
     statement = sql.SQL(_BINS).format(
         column=sql.Identifier(selecting.TABLE, column),
-        table=sql.SQL("{} as {}").format(
-            statements.table(mart), sql.Identifier(selecting.TABLE)
-        ),
+        table=sql.SQL("{} as {}").format(statements.table(mart), sql.Identifier(selecting.TABLE)),
         where=where,
         bins=sql.Literal(bins),
         smallest=sql.Literal(0 if is_whole else -300),
     )
 
-    def read(session: pool.Session) -> list[tuple[Any, ...]]:
+    def read(session: Session) -> list[tuple[Any, ...]]:
         with session.cursor() as cursor:
             cursor.execute(statement, statements.values(query))
             return cursor.fetchall()
 
-    return pool.reader().read(read)
+    return reading.read(query, read)
 
 
 def _body(rows: list[tuple[Any, ...]], is_whole: bool) -> dict[str, Any]:

@@ -43,8 +43,6 @@ def render(template: str, status: int = 200, **values: Any) -> Response:
     return response
 
 
-
-
 @blueprint.get("/")
 @access.open_to_all
 def results() -> Response:

@@ -4,12 +4,15 @@
 import { Problem } from "./api.js";
 import { element, find } from "./elements.js";
 
+const NOT_BUILT = "Not built yet"; // as the API calls it
+
 /** Draw the page with `load`, again whenever a build is published, and say so if it cannot be. */
 export function page(load) {
   const draw = async () => {
     try {
       await load();
       show(null);
+      performance.mark("elute:ready");
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
       show(problem);
@@ -32,7 +35,7 @@ function panel(problem) {
   const { title, text, actions } = describe(problem);
   return [
     element("h2", {}, title),
-    element("p", {}, text),
+    element("p", {}, ...[text].flat()),
     element("p", { class: "actions" }, ...actions),
   ];
 }
@@ -41,7 +44,12 @@ function describe(problem) {
   if (isNotBuilt(problem)) {
     return {
       title: "No results yet",
-      text: "Nothing has been built so far. Put your three files in place, or keep the sample, and build.",
+      text: [
+        element("span", { class: "when-building" }, "A build is going on. What it finds appears here by itself."),
+        element("span", { class: "when-idle" }, problem.title === NOT_BUILT
+          ? "Nothing has been built so far. Put your three files in place, or keep the sample, and build."
+          : "The tables are to look different since the last build. Build again."),
+      ],
       actions: [buildButton(), link("/files", "Look at the files")],
     };
   }
@@ -64,12 +72,12 @@ function describe(problem) {
 }
 
 function isNotBuilt(problem) {
-  return problem.title === "Not built yet";
+  return [NOT_BUILT, "Not built anew yet"].includes(problem.title);
 }
 
 function buildButton() {
   const build = () => document.dispatchEvent(new CustomEvent("elute:build"));
-  return element("button", { type: "button", class: "primary", onclick: build }, "Build now");
+  return element("button", { type: "button", class: "primary when-idle", onclick: build }, "Build now");
 }
 
 function link(href, text, style = "button") {

@@ -1,0 +1,120 @@
+"""Starting, following and cancelling builds, in one browser and in two."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg2
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import SAMPLE, Open, Site, build, is_ready
+
+# A run that meets this lock waits, so that there is time to look at it.
+LOCK = "lock table intermediate.int_user_summary in access exclusive mode"
+WATCH_PROGRESS = """() => {
+  window.steps = [];
+  const bar = document.getElementById("progress-bar");
+  new MutationObserver(() => window.steps.push(Number(bar.ariaValueNow)))
+    .observe(bar, { attributes: true });
+}"""
+
+
+@contextmanager
+def held_up(site: Site) -> Iterator[None]:
+    """Hold up every build before it publishes."""
+    session = psycopg2.connect(**site.connection)
+    session.cursor().execute(LOCK)
+    try:
+        yield
+    finally:
+        session.close()
+
+
+@pytest.fixture
+def page(open_page: Open) -> Page:
+    """The page Runs, on which nothing waits for a mart."""
+    return is_ready(open_page("/history"))
+
+
+def test_a_build_shows_its_steps_and_how_it_ended(page: Page) -> None:
+    page.evaluate(WATCH_PROGRESS)
+    page.get_by_role("button", name="Build now").click()
+    expect(page.get_by_role("progressbar", name="Progress of the build")).to_be_visible()
+    outcome = page.locator("#outcome")
+    expect(outcome).to_contain_text("is done, in")
+    expect(outcome).to_contain_text("98 records read, 1 left out.")
+    expect(outcome.get_by_role("link", name="See what was left out")).to_be_visible()
+    expect(page.locator("#progress")).to_be_hidden()
+    steps = [step for step in page.evaluate("window.steps") if step]
+    assert len(set(steps)) > 5
+    assert steps == sorted(steps)
+    outcome.get_by_role("button", name="Close").click()
+    expect(outcome).to_be_empty()
+
+
+def test_two_browsers_see_the_same_build_and_one_cancels_it(
+    site: Site, page: Page, open_page: Open
+) -> None:
+    other = is_ready(open_page("/quality"))
+    with held_up(site):
+        page.get_by_role("button", name="Build now").click()
+        for each in (page, other):
+            expect(each.locator("#progress-node")).to_contain_text("int_user_summary")
+            expect(each.locator("#progress-left")).not_to_be_empty()
+        assert (
+            other.locator("#progress-title").inner_text()
+            == page.locator("#progress-title").inner_text()
+        )
+        expect(page.get_by_role("button", name="Build now")).to_have_attribute(
+            "aria-disabled", "true"
+        )
+        other.get_by_role("button", name="Cancel").click()
+        for each in (page, other):
+            expect(each.locator("#outcome")).to_contain_text("was cancelled.")
+    expect(page.locator("#runs tbody tr").first).to_contain_text("cancelled")
+    expect(page.locator("#last-build")).to_contain_text("Last build cancelled")
+
+
+def test_results_follow_a_build_that_was_started_elsewhere(site: Site, open_page: Open) -> None:
+    page = is_ready(open_page("/"))
+    expect(page.locator("#users-status")).to_have_text("1 to 14 of 14 users")
+    site.execute("delete from marts.user_summary where user_id > 3")
+    build(site.address)
+    expect(page.locator("#outcome")).to_contain_text("is done")
+    expect(page.locator("#users-status")).to_have_text("1 to 14 of 14 users")
+    page.reload()
+    expect(page.locator("#users-status")).to_have_text("1 to 14 of 14 users")
+
+
+def test_a_failure_names_the_file_and_the_line(site: Site, page: Page) -> None:
+    (site.files / "users.csv").write_bytes(SAMPLE["users.csv"] + b"15,Olga\n")
+    try:
+        page.get_by_role("button", name="Build now").click()
+        outcome = page.locator("#outcome")
+        expect(outcome).to_contain_text("failed.")
+        expect(outcome).to_contain_text("users.csv, line 16: 2 fields where 4 are expected")
+        expect(outcome).to_contain_text("The results are still those of the last good build.")
+        outcome.get_by_role("link", name="See this run").click()
+        expect(page.locator("#run")).to_contain_text("users.csv, line 16")
+        expect(page.locator("#log")).to_contain_text("line 16")
+        expect(page.locator("#last-build a")).to_have_class("bad")
+    finally:
+        (site.files / "users.csv").write_bytes(SAMPLE["users.csv"])
+
+
+def test_the_page_of_a_run_has_its_steps_with_times_and_its_log(page: Page) -> None:
+    page.locator("#runs tbody tr", has_text="succeeded").first.get_by_role("link").click()
+    expect(page.locator("#run")).to_contain_text("is done, in")
+    row = page.locator("#nodes tbody tr", has_text="int_input_summary").first
+    expect(row).to_contain_text("model")
+    expect(row).to_contain_text("success")
+    expect(row.locator("rect")).to_have_count(1)
+    expect(page.locator("#log")).to_contain_text("model int_input_summary success")
+
+
+def test_durations_lead_to_their_runs(page: Page) -> None:
+    page.locator("#durations summary").click()
+    link = page.locator("#durations tbody a").first
+    words = link.inner_text().split(",")[0]
+    link.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(words)

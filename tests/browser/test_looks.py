@@ -1,0 +1,87 @@
+"""What holds for every page: axe finds nothing, nothing is cut off, the keyboard is enough."""
+
+import re
+from typing import Any
+
+import pytest
+from axe_core_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import NARROW, Open, is_ready
+
+PAGES = ("/", "/users/1", "/quality", "/history", "/history/1", "/files")
+
+
+def complaints(axe: Axe, page: Page) -> list[str]:
+    found: dict[str, Any] = axe.run(page)
+    return [
+        f"{violation['id']}: {node['html'][:200]} {node['any'][:1]}"
+        for violation in found["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_nothing(open_page: Open, axe: Axe, path: str, scheme: str) -> None:
+    page = is_ready(open_page(path, color_scheme=scheme))
+    for details in page.locator("details").all():
+        details.evaluate("details => { details.open = true; }")
+    assert complaints(axe, page) == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_phone_shows_all_of_it_without_scrolling_sideways(open_page: Open, path: str) -> None:
+    page = is_ready(open_page(path, viewport=NARROW))
+    assert page.evaluate("document.documentElement.scrollWidth") == NARROW["width"]
+
+
+def test_dark_where_the_system_is(open_page: Open) -> None:
+    backgrounds = {
+        is_ready(open_page("/", color_scheme=scheme)).evaluate(
+            "getComputedStyle(document.body).backgroundColor"
+        )
+        for scheme in ("light", "dark")
+    }
+    assert len(backgrounds) == 2
+
+
+def test_the_keyboard_is_enough(open_page: Open) -> None:
+    page = is_ready(open_page("/"))
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    heading = page.get_by_role("button", name="Name", exact=True)
+    focus(page, heading.inner_text())
+    outline = heading.evaluate("heading => getComputedStyle(heading).outlineStyle")
+    assert outline == "solid"
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("columnheader", name="Name", exact=True)).to_have_attribute(
+        "aria-sort", "ascending"
+    )
+    expect(heading).to_be_focused()
+    focus(page, "Name contains")
+    page.keyboard.type("wei")
+    expect(page.locator("#users-status")).to_have_text("1 to 1 of 1 user")
+    focus(page, "Chen Wei")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/users/3$"))
+
+
+def focus(page: Page, name: str, most: int = 60) -> None:
+    """Press Tab until what is called so has the focus."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        found = page.evaluate(
+            "document.activeElement.ariaLabel ?? document.activeElement.innerText"
+        )
+        if found == name:
+            return
+    pytest.fail(f"{name} cannot be reached by Tab")
+
+
+def test_who_wants_no_motion_gets_none(open_page: Open) -> None:
+    page = is_ready(open_page("/", reduced_motion="reduce"))
+    bar = page.locator("#progress-bar > div")
+    assert bar.evaluate("bar => getComputedStyle(bar).transitionDuration") == "0s"

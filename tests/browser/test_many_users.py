@@ -1,0 +1,87 @@
+"""A hundred thousand users, and the docs site: what has to be quick, and what must stay here."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Open, Site, is_ready
+
+FILL = """
+insert into marts.user_summary
+select 1000 + number, 'User ' || number, 'user' || number || '@lab.example',
+    date '2020-01-01' + (number % 2000)::int, number % 40, round(20 + (number % 997) / 7.0, 4),
+    1 + number % 12, 'Compound ' || (1 + number % 12), 'C8H10N4O2'
+from generate_series(1, 100000) as number
+"""
+MILLISECONDS_UNTIL = """([action, target]) => new Promise((resolve) => {
+  const rows = document.querySelector("#users tbody");
+  const begun = performance.now();
+  new MutationObserver((_changes, observer) => {
+    observer.disconnect();
+    resolve(performance.now() - begun);
+  }).observe(rows, { childList: true });
+  const element = document.querySelector(target);
+  if (action === "click") return element.click();
+  element.value = action;
+  element.dispatchEvent(new Event("input"));
+})"""
+READY = """() => performance.getEntriesByType("mark")
+  .find(({ name }) => name === "elute:ready").startTime"""
+
+
+@pytest.fixture(scope="module")
+def _many(site: Site) -> Iterator[None]:
+    site.execute(FILL)
+    site.execute("analyze marts.user_summary")
+    yield
+    site.execute("delete from marts.user_summary where user_id > 1000")
+
+
+@pytest.fixture
+def page(_many: None, open_page: Open) -> Page:
+    page = is_ready(open_page("/"))
+    expect(page.locator("#users-status")).to_have_text("1 to 50 of 100,014 users")
+    return page
+
+
+def test_the_page_is_ready_in_a_second_and_a_half(page: Page) -> None:
+    page.wait_for_function("performance.getEntriesByName('elute:ready').length")
+    assert page.evaluate(READY) < 1500
+
+
+@pytest.mark.parametrize(
+    ("action", "target"),
+    [
+        ("click", "th[data-column=name] button"),
+        ("click", "th[data-column=avg_experiment_run_time] button"),
+        ("compound 7", "[data-filter=compound_name]"),
+        ("user99@", "[data-filter=email]"),
+        ("30", "[data-filter=experiment_count]"),
+        ("click", "#users-pager [value=last]"),
+    ],
+)
+def test_sorting_and_filtering_answer_at_once(page: Page, action: str, target: str) -> None:
+    page.evaluate(MILLISECONDS_UNTIL, [action, target])  # The first one warms the tables up.
+    page.evaluate("history.back()")
+    expect(page.locator("#users-status")).to_contain_text("of 100,014 users")
+    # The pause after typing is ours too.
+    took = min(page.evaluate(MILLISECONDS_UNTIL, [action, target]) for _ in range(2))
+    assert took < 300
+
+
+def test_pages_on_the_server(page: Page) -> None:
+    page.get_by_role("button", name="Next").click()
+    expect(page.locator("#users-status")).to_have_text("51 to 100 of 100,014 users")
+    page.get_by_role("button", name="Last").click()
+    expect(page.locator("#users-status")).to_have_text("100,001 to 100,014 of 100,014 users")
+    page.get_by_label("Rows").select_option("500")
+    expect(page.locator("#users-status")).to_have_text("1 to 500 of 100,014 users")
+    expect(page.locator("#users tbody tr")).to_have_count(500)
+
+
+def test_the_docs_site_is_of_this_project_and_asks_nobody(open_page: Open) -> None:
+    page = open_page("/docs/")
+    expect(page.get_by_role("heading", name="Elute")).to_be_visible()
+    page.goto(f"{page.url.split('#')[0]}#!/model/model.elute.user_summary")
+    expect(page.get_by_text("One row per kept user").first).to_be_visible()

@@ -1,0 +1,129 @@
+"""The page Results, and the page of one user."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Open, is_ready
+
+
+def names(page: Page) -> list[str]:
+    """The users in the table."""
+    return page.locator("#users tbody tr td:nth-child(2)").all_inner_texts()
+
+
+@pytest.fixture
+def results(open_page: Open) -> Page:
+    """The page, with all users."""
+    page = is_ready(open_page("/"))
+    expect(page.locator("#users-status")).to_have_text("1 to 14 of 14 users")
+    return page
+
+
+def test_the_laboratory_in_a_few_numbers(results: Page) -> None:
+    tiles = results.locator("#headline > div")
+    expect(tiles).to_have_count(6)
+    expect(tiles.nth(0)).to_contain_text("14")
+    expect(tiles.nth(1)).to_contain_text("1 experiment left out")
+    expect(tiles.nth(5)).to_contain_text("now")
+
+
+def test_a_click_on_a_heading_sorts_and_another_turns_it_round(results: Page) -> None:
+    results.get_by_role("button", name="Name", exact=True).click()
+    head = results.get_by_role("columnheader", name="Name", exact=True)
+    expect(head).to_have_attribute("aria-sort", "ascending")
+    assert names(results) == sorted(names(results))
+    results.get_by_role("button", name="Name", exact=True).click()
+    expect(head).to_have_attribute("aria-sort", "descending")
+    expect(results.locator("#users tbody tr").first).to_contain_text("Noor Siddiqui")
+
+
+@pytest.mark.parametrize(
+    ("box", "text", "expected"),
+    [
+        ("Name contains", "wei", ["Chen Wei"]),
+        ("E-mail contains", "WEI@LAB", ["Chen Wei"]),
+        ("User is", "3", ["Chen Wei"]),
+        ("Experiments from", "11", ["Amara Okafor", "Chen Wei"]),
+        ("Mean run time from", "50.5", ["Chen Wei"]),
+        ("Signed up to, such as 2021 or 2021-06-15", "2021-03", ["Amara Okafor", "Bruno Keller"]),
+        ("Signed up from, such as 2021 or 2021-06-15", "2024-10-07", ["Noor Siddiqui"]),
+        ("Most common compound contains", "dopa", ["Chen Wei"]),
+    ],
+)
+def test_each_kind_of_filter(results: Page, box: str, text: str, expected: list[str]) -> None:
+    results.get_by_label(box, exact=True).fill(text)
+    expect(results.locator("#users-status")).to_contain_text(f"of {len(expected)} user")
+    assert names(results) == expected
+    results.get_by_role("button", name="Clear filters").click()
+    expect(results.locator("#users-status")).to_have_text("1 to 14 of 14 users")
+
+
+def test_a_view_is_an_address(results: Page, open_page: Open) -> None:
+    results.get_by_label("Experiments from").fill("5")
+    results.get_by_role("button", name="Experiments", exact=True).click()
+    expect(results.get_by_role("columnheader", name="Experiments")).to_have_attribute(
+        "aria-sort", "ascending"
+    )
+    expect(results.locator("#users-status")).to_contain_text("of 8 users")
+    path = results.evaluate("location.pathname + location.search")
+    assert "experiment_count=gte.5" in path
+    again = is_ready(open_page(path))
+    expect(again.locator("#users-status")).to_contain_text("of 8 users")
+    expect(again.get_by_label("Experiments from")).to_have_value("5")
+    assert names(again) == names(results)
+    results.go_back()
+    expect(results.get_by_role("columnheader", name="Experiments")).to_have_attribute(
+        "aria-sort", "none"
+    )
+    expect(results.get_by_label("Experiments from")).to_have_value("5")
+
+
+def test_what_is_no_number_is_marked_and_not_asked_for(results: Page) -> None:
+    box = results.get_by_label("Experiments from")
+    box.fill("many")
+    expect(box).to_have_attribute("aria-invalid", "true")
+    expect(results.locator("#users-status")).to_have_text("1 to 14 of 14 users")
+
+
+def test_nothing_found_says_so(results: Page) -> None:
+    results.get_by_label("Name contains").fill("nobody_%")
+    expect(results.locator("#users tbody")).to_have_text("No users match these filters.")
+    expect(results.locator("#users-status")).to_have_text("0 users")
+
+
+def test_a_column_of_a_plot_narrows_the_table(results: Page) -> None:
+    results.locator("#plot-experiments .clickable").last.click()
+    expect(results.locator("#users-status")).to_have_text("1 to 1 of 1 user")
+    assert names(results) == ["Amara Okafor"]
+    results.locator("#plot-compounds summary").click()
+    results.locator("#plot-compounds").get_by_role("link", name="Dopamine").click()
+    expect(results.get_by_label("Compound is")).to_have_value("5")
+    expect(results.locator("#users tbody")).to_contain_text("Chen Wei")
+
+
+@pytest.mark.parametrize(
+    ("form", "begins"),
+    [("CSV", b"user_id,name"), ("JSON", b'[{"user_id":3,'), ("NDJSON", b'{"user_id":3,')],
+)
+def test_a_download_has_what_the_table_shows(results: Page, form: str, begins: bytes) -> None:
+    results.get_by_label("User is").fill("3")
+    expect(results.locator("#users-status")).to_have_text("1 to 1 of 1 user")
+    with results.expect_download() as waiting:
+        results.get_by_role("link", name=form, exact=True).click()
+    content = waiting.value.path().read_bytes()
+    assert waiting.value.suggested_filename == f"user_summary.{form.lower()}"
+    assert content.startswith(begins)
+    assert b"Chen Wei" in content
+    assert b"Amara" not in content
+
+
+def test_the_recipe_for_a_notebook_names_this_view(results: Page) -> None:
+    results.get_by_label("User is").fill("3")
+    expect(results.locator("#users-status")).to_have_text("1 to 1 of 1 user")
+    results.get_by_text("This view in a notebook").click()
+    recipe = results.locator("#recipe").inner_text()
+    users: dict[str, Any] = {}
+    exec(recipe, users)
+    assert users["users"]["name"].tolist() == ["Chen Wei"]
