@@ -38,17 +38,18 @@ class Prepared:
         self._statement, self._values = statements.page(asked, form.name)
         self._text: str | None = None
 
-    def page(self, values: list[str] | None = None) -> Page:
+    def page(self, first_value: str | None = None) -> Page:
         """Fetch the rows, or the first of them and one more than can be shown at once.
 
         Args:
-            values: what to put for the values of the conditions.
+            first_value: what to put for the first value of the conditions.
         """
+        values = self._values if first_value is None else [first_value, *self._values[1:]]
 
         def fetch(session: Session) -> Page:
             if self._text is None:
                 self._text = self._statement.as_string(session)
-            return Page(*row(session, self._text, values or self._values))
+            return Page(*row(session, self._text, values))
 
         return read(self.query, fetch)
 
@@ -85,6 +86,46 @@ def answer(mart: Mart, form: Form) -> Response:
     if request.method == "HEAD":
         return _head(asked.query, form, question)
     return streams.answer(asked.query, form, question)
+
+
+# Its first value is the key's, whatever it says here.
+@lru_cache(maxsize=100)
+def prepared_row(mart: Mart, query_string: bytes) -> Prepared:
+    """Read a query for the row with a key.
+
+    Raises:
+        Problem: 400; it says what is wrong and what would be right.
+    """
+    query = parse(mart, query_string.decode("latin-1"))
+    return Prepared(query.filtered(mart.key[0], "eq.0"), media.OBJECT)
+
+
+def one(mart: Mart, key: int, form: Form) -> Response:
+    """Answer this request with the row that has this key.
+
+    Raises:
+        Problem: there is none, or it cannot be had.
+    """
+    asked = prepared_row(mart, request.query_string)
+    question = "\n".join((request.full_path, form.name))
+    if is_conditional(request.headers):
+        known = unchanged(asked.query, question)
+        if known is not None:
+            return known
+    page = asked.page(str(key))
+    if page.row_count != 1:
+        raise no_such_row(mart, str(key))
+    return whole(asked.query, form, question, page)
+
+
+def no_such_row(mart: Mart, key: str) -> Problem:
+    """There is no row with this key."""
+    return Problem(
+        404,
+        "No such row",
+        f"There is no {mart.key[0]} {key!r} in {mart.name}; keys are whole numbers, and a record "
+        "that was left out is in /marts/data_issues.",
+    )
 
 
 def unchanged(query: Query, question: str) -> Response | None:

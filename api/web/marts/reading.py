@@ -41,7 +41,7 @@ def explained(query: Query, error: psycopg2.Error) -> Exception:
     """What a refusal of the database means to the one who asked; itself if it is not about that."""
     mart, message = query.mart, error.diag.message_primary or ""
     if isinstance(error, errors.UndefinedTable):
-        return not_built(mart)
+        return _no_tables() if '"intermediate.' in message else not_built(mart)
     if isinstance(error, errors.UndefinedColumn):
         return outdated(mart)
     if isinstance(error, errors.QueryCanceled):
@@ -57,6 +57,14 @@ def not_built(mart: Mart) -> Problem:
         "Not built yet",
         f"{mart.name} has not been built yet. Build it with POST /trigger-etl, "
         "or see what became of the last build at GET /runs.",
+    )
+
+
+def _no_tables() -> Problem:
+    return _come_back(
+        "Nothing to explain it with",
+        "The tables behind the published numbers are not there. "
+        "Build again with POST /trigger-etl, then ask again.",
     )
 
 
