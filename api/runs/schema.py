@@ -95,29 +95,33 @@ _IS_MEMBER = "select from pg_roles where rolname = %s and pg_has_role(current_us
 _MAY_READ = """
 select
     has_schema_privilege(%(reader)s, to_regnamespace('marts'), 'usage')
+    and has_schema_privilege(%(reader)s, to_regnamespace('intermediate'), 'usage')
     and has_table_privilege(%(reader)s, 'elute.publications', 'select')
     and not exists (
         select from pg_class
-        where relnamespace = to_regnamespace('marts') and relkind = 'r'
+        where relnamespace in (to_regnamespace('marts'), to_regnamespace('intermediate'))
+            and relkind in ('r', 'v')
             and not has_table_privilege(%(reader)s, oid, 'select')
     )
-    and exists (
-        select from pg_default_acl, aclexplode(defaclacl) as acl
-        where defaclnamespace = to_regnamespace('marts') and defaclrole = current_user::regrole
+    and (
+        select count(*) from pg_default_acl, aclexplode(defaclacl) as acl
+        where defaclnamespace in (to_regnamespace('marts'), to_regnamespace('intermediate'))
+            and defaclrole = current_user::regrole
             and acl.grantee = %(reader)s::regrole
-    )
+    ) = 2
 """
 _GRANTS = """
 create schema if not exists marts;
-grant usage on schema marts, elute to {reader};
-grant select on all tables in schema marts to {reader};
+create schema if not exists intermediate;
+grant usage on schema marts, intermediate, elute to {reader};
+grant select on all tables in schema marts, intermediate to {reader};
 grant select on elute.publications to {reader};
-alter default privileges in schema marts grant select on tables to {reader};
+alter default privileges in schema marts, intermediate grant select on tables to {reader};
 """
 
 
 def _grant(session: Session) -> None:
-    """Make the reading role and let it read marts, those that builds will make too.
+    """Make the reading role and let it read marts, and what explains them, built or to be built.
 
     A user who may not make roles goes on without; see `has_reader`.
     """
