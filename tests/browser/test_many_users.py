@@ -51,23 +51,19 @@ def test_the_page_is_ready_in_a_second_and_a_half(page: Page) -> None:
 
 
 @pytest.mark.parametrize(
-    ("action", "target"),
+    ("target", "action", "again"),
     [
-        ("click", "th[data-column=name] button"),
-        ("click", "th[data-column=avg_experiment_run_time] button"),
-        ("compound 7", "[data-filter=compound_name]"),
-        ("user99@", "[data-filter=email]"),
-        ("30", "[data-filter=experiment_count]"),
-        ("click", "#users-pager [value=last]"),
+        ("th[data-column=name] button", "click", "click"),
+        ("th[data-column=avg_experiment_run_time] button", "click", "click"),
+        ("[data-filter=compound_name]", "compound 7", "compound 1"),
+        ("[data-filter=email]", "user99@", "r99999"),
+        ("[data-filter=experiment_count]", "30", "39"),
     ],
 )
-def test_sorting_and_filtering_answer_at_once(page: Page, action: str, target: str) -> None:
-    page.evaluate(MILLISECONDS_UNTIL, [action, target])  # The first one warms the tables up.
-    page.evaluate("history.back()")
-    expect(page.locator("#users-status")).to_contain_text("of 100,014 users")
-    # The pause after typing is ours too.
-    took = min(page.evaluate(MILLISECONDS_UNTIL, [action, target]) for _ in range(2))
-    assert took < 300
+def test_sorting_and_filtering_answer_at_once(page: Page, target: str, action: str, again: str) -> None:
+    # The pause after typing counts too. The machine may be busy with other tests: twice.
+    times = [page.evaluate(MILLISECONDS_UNTIL, [each, target]) for each in (action, again)]
+    assert min(times) < 300, times
 
 
 def test_pages_on_the_server(page: Page) -> None:
@@ -81,7 +77,8 @@ def test_pages_on_the_server(page: Page) -> None:
 
 
 def test_the_docs_site_is_of_this_project_and_asks_nobody(open_page: Open) -> None:
-    page = open_page("/docs/")
+    # dbt's page asks for an icon by the name of its template, before the template is filled.
+    page = open_page("/docs/", expected=("getIcon",))
     expect(page.get_by_role("heading", name="Elute")).to_be_visible()
     page.goto(f"{page.url.split('#')[0]}#!/model/model.elute.user_summary")
     expect(page.get_by_text("One row per kept user").first).to_be_visible()

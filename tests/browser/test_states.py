@@ -74,11 +74,11 @@ def test_a_mart_without_rows_is_no_error(site: Site, open_page: Open) -> None:
 def test_without_a_database_the_page_says_so_and_comes_back(site: Site, open_page: Open) -> None:
     page = is_ready(open_page("/quality", expected=("503",)))
     with out_of_reach(site):
-        expect(page.get_by_role("alert")).to_contain_text("The database cannot be reached")
+        expect(page.locator("#trouble")).to_contain_text("The database cannot be reached")
         expect(page.locator("#inputs .card")).to_have_count(3)
         other = open_page("/")
         expect(other.locator("#state")).to_contain_text("No database")
-    expect(page.get_by_role("alert")).to_be_empty()
+    expect(page.locator("#trouble")).to_be_empty()
     is_ready(other)
 
 
@@ -107,7 +107,7 @@ def test_a_token_is_asked_for_checked_and_forgotten(locked: str, open_page: Open
     expect(page.locator("#state")).to_contain_text("Sign in to see this")
     page.locator("#state").get_by_role("link", name="Sign in").click()
     sign_in(page, "guessed")
-    expect(page.get_by_role("alert")).to_contain_text("That is not the token.")
+    expect(page.locator("#wrong")).to_contain_text("That is not the token.")
     sign_in(page, "reads")
     expect(page).to_have_url(f"{locked}/quality?problem=ilike.*user*")
     expect(page.locator("#issues-status")).to_have_text("1 to 1 of 1 problem")
@@ -122,7 +122,7 @@ def test_a_token_is_asked_for_checked_and_forgotten(locked: str, open_page: Open
 
 @pytest.mark.parametrize("target", ["https://example.com/", "//example.com", "/\\example.com"])
 def test_signing_in_leads_nowhere_else(locked: str, open_page: Open, target: str) -> None:
-    page = open_page(f"/sign-in?next={target}", address=locked)
+    page = open_page(f"/sign-in?next={target}", address=locked, expected=("401",))
     sign_in(page, "changes")
     expect(page).to_have_url(f"{locked}/")
     is_ready(page)

@@ -13,6 +13,7 @@ let following = null; // the id of the run whose events we get
 let newestEnded = null; // the id of the newest run known to have ended
 let isAway = false; // whether the last look found no server or no database
 let progress = null;
+const looking = setInterval(look, LOOK_EVERY);
 
 async function look() {
   if (document.hidden || following !== null) return;
@@ -22,6 +23,7 @@ async function look() {
     notice(runs);
   } catch (problem) {
     if (problem.status === 0 || problem.status === 503) goAway(problem);
+    else if (problem.status === 401) clearInterval(looking); // Signing in loads the page anew.
   }
 }
 
@@ -175,6 +177,5 @@ find("build-button").addEventListener("click", build);
 find("cancel").addEventListener("click", cancel);
 document.addEventListener("elute:build", build);
 document.addEventListener("visibilitychange", look);
-setInterval(look, LOOK_EVERY);
 setInterval(drawWords, 1000);
 look();

@@ -68,7 +68,12 @@ function describe(problem) {
       actions: [],
     };
   }
-  return { title: problem.title, text: problem.message, actions: [link("/", "Back to the results")] };
+  const texts = { 404: "It is not there, or not any more." };
+  return {
+    title: problem.title,
+    text: texts[problem.status] ?? problem.message,
+    actions: [link("/", "Back to the results")],
+  };
 }
 
 function isNotBuilt(problem) {

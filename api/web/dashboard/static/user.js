@@ -1,0 +1,131 @@
+// The page of one user: each number, and the experiments and compounds that it comes from.
+
+import { json } from "./api.js";
+import { element, facts, find, none, plainTable, setText } from "./elements.js";
+import { count, counted, formula } from "./format.js";
+import { page } from "./states.js";
+
+const userId = find("user").dataset.user;
+
+page(async () => {
+  const found = await json(`/etl-results/${encodeURIComponent(userId)}/explain`);
+  const name = found.user.name ?? `User ${userId}`;
+  setText(document.querySelector("h1"), name);
+  document.title = `${name} · Elute`;
+  find("user").replaceChildren(...about(found), ...sections(found));
+});
+
+function about({ user, note }) {
+  return [
+    facts([
+      ["User", String(user.user_id)],
+      ["E-mail", user.email ?? none()],
+      ["Signed up", user.signup_date ?? none()],
+    ], "facts across lead"),
+    note ? element("p", { class: "notice" }, note) : "",
+  ];
+}
+
+function sections(found) {
+  return [
+    element("div", { class: "cards" }, experiments(found), mean(found), compound(found)),
+    element("h2", {}, "Compounds"),
+    compounds(found),
+    element("h2", {}, "Experiments"),
+    listed(found),
+    ...leftOut(found),
+  ];
+}
+
+function card(title, figure, ...texts) {
+  return element("section", { class: "card number-card" },
+    element("h2", {}, title),
+    element("p", { class: "figure" }, figure),
+    ...texts.map((text) => element("p", { class: "quiet" }, text)));
+}
+
+function experiments({ experiment_count: { value }, data_issues: issues }) {
+  const dropped = issues.filter(isDropped).length;
+  const kept = `${counted(value, "record")} of this user in user_experiments.csv kept`;
+  return card("Experiments", count(value), `${kept}${dropped ? `, ${count(dropped)} left out` : ""}.`);
+}
+
+function mean({ avg_experiment_run_time: { value, sum, count: known, rule }, experiment_count: all }) {
+  if (value === null) {
+    return card("Mean run time", none(), all.value ? "None of the run times is known." : "There is no experiment.");
+  }
+  const unknown = all.value - known;
+  const without = unknown ? ` ${counted(unknown, "experiment")} without a run time ${unknown === 1 ? "does" : "do"} not count.` : "";
+  return card("Mean run time", String(value), `= ${sum} / ${known}.${without}`, rule);
+}
+
+function compound({ user, compound_id: { value, tied_compound_ids: tied, rule }, compounds: all, experiment_count }) {
+  if (value === null) return card("Most common compound", none(), "No known compound occurs in the experiments.");
+  const most = all.find(({ is_most_common: is }) => is);
+  const share = `In ${count(most.experiment_count)} of ${counted(experiment_count.value, "experiment")}.`;
+  const tie = tied.length > 1 ? `${tied.length} compounds tie (${tied.join(", ")}); the lowest id is taken.` : "";
+  return card("Most common compound", user.compound_name ?? `compound ${value}`, `${share} ${tie}`.trim(), rule);
+}
+
+function compounds({ compounds: all }) {
+  if (!all.length) return element("p", { class: "quiet" }, "None.");
+  return plainTable(
+    "Compounds of this user",
+    [["Compound", true], ["Name"], ["Structure"], ["Experiments", true], ["Remark"]],
+    all.map((each) => [
+      String(each.compound_id),
+      each.compound_name,
+      formula(each.compound_structure),
+      count(each.experiment_count),
+      remark(each),
+    ]),
+  );
+}
+
+function remark({ is_most_common: isMost, is_tied_for_most: isTied }) {
+  if (isMost) return "the most common one";
+  return isTied ? "ties with it, has a higher id" : "";
+}
+
+function listed({ experiments: all, experiment_count: { value }, compounds: known, data_issues: issues }) {
+  if (!all.length) return element("p", { class: "quiet" }, "None.");
+  const names = new Map(known.map((each) => [each.compound_id, each.compound_name]));
+  const table = plainTable(
+    "Experiments of this user",
+    [["Record", true], ["Experiment", true], ["Compounds as written"], ["Compounds that count"], ["Run time", true], ["Remark"]],
+    all.map((each) => [
+      count(each.record_number),
+      String(each.experiment_id),
+      each.experiment_compound_ids,
+      each.counted_compound_ids.map((id) => names.get(id) ?? id).join(", ") || none(),
+      each.experiment_run_time === null ? null : String(each.experiment_run_time),
+      problems(issues, each.record_number),
+    ]),
+  );
+  const more = value > all.length ? `The first ${count(all.length)} of ${count(value)}.` : "";
+  return element("div", {}, element("p", { class: "quiet" }, more), table);
+}
+
+function problems(issues, recordNumber) {
+  return issues
+    .filter((each) => each.source_file === "user_experiments.csv" && each.record_number === recordNumber)
+    .map(({ value, problem, action }) => `${value ?? "nothing"}: ${problem}, ${action}`)
+    .join("; ");
+}
+
+function leftOut({ data_issues: issues }) {
+  const dropped = issues.filter(isDropped);
+  if (!dropped.length) return [];
+  return [
+    element("h2", {}, "Records left out"),
+    plainTable(
+      "Records of this user that were left out",
+      [["File"], ["Record", true], ["Column"], ["Value"], ["Problem"]],
+      dropped.map((each) => [each.source_file, count(each.record_number), each.column_name, each.value, each.problem]),
+    ),
+  ];
+}
+
+function isDropped({ action }) {
+  return action === "record dropped";
+}
