@@ -6,6 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, request, send_file
 from seed_csv import Report
 from werkzeug.datastructures import ETags
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from api.settings import Settings
 from api.web import input_files, uploads
@@ -41,7 +42,15 @@ def download(name: str) -> Response:
     )
     response.call_on_close(file.close)
     response.content_length = version.bytes
-    response.make_conditional(request, accept_ranges=True, complete_length=version.bytes)
+    try:
+        response.make_conditional(request, accept_ranges=True, complete_length=version.bytes)
+    except RequestedRangeNotSatisfiable:
+        response.close()
+        raise
+    if response.status_code in (304, 412):
+        response.close()
+    if response.status_code == 412:
+        raise _another()
     return response
 
 
@@ -142,11 +151,15 @@ def _require_match(version: Version | None) -> None:
     """Refuse to overwrite what the client has not seen, if it says what it has seen."""
     wanted, unwanted = request.if_match, request.if_none_match
     if (wanted and not _covers(wanted, version)) or (unwanted and _covers(unwanted, version)):
-        raise Problem(
-            412,
-            "The file is another one by now",
-            "Somebody has replaced it since you looked. Look at it again, then decide.",
-        )
+        raise _another()
+
+
+def _another() -> Problem:
+    return Problem(
+        412,
+        "The file is another one by now",
+        "Somebody has replaced it since you looked. Look at it again, then decide.",
+    )
 
 
 def _covers(etags: ETags, version: Version | None) -> bool:

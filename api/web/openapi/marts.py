@@ -106,7 +106,8 @@ def histogram(mart: Mart) -> Operation:
 
 def download(mart: Mart) -> Operation:
     """The rows as a file."""
-    forms = dict.fromkeys(sorted(downloads.FORMATS.values()), TEXT)
+    schemas = _schemas(mart)
+    forms = {form: schemas[form] for form in sorted(downloads.FORMATS.values())}
     file = contents("The rows, as a file to save.", forms)
     return Operation(
         "marts",
@@ -116,13 +117,17 @@ def download(mart: Mart) -> Operation:
     )
 
 
-def _rows_answers(mart: Mart) -> dict[int, Json]:
-    schemas = {
+def _schemas(mart: Mart) -> dict[str, Json]:
+    return {
         media.JSON.media_type: list_of(_any_row(mart)),
         media.OBJECT.media_type: _any_row(mart),
         media.CSV.media_type: TEXT,
         media.NDJSON.media_type: TEXT,
     }
+
+
+def _rows_answers(mart: Mart) -> dict[int, Json]:
+    schemas = _schemas(mart)
     return {
         200: contents("The rows; all of them, if they are counted.", schemas, **_ROWS_HEADERS),
         206: contents("Some of the rows that were counted.", schemas, **_ROWS_HEADERS),

@@ -113,7 +113,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("events.events", "GET"): Operation(
         "runs",
         {
-            200: contents(_EVENTS, {"text/event-stream": TEXT}),
+            200: contents(_EVENTS, {"text/event-stream": {}}),
             204: answer("The run has ended, and the client has all of it."),
             400: _BAD,
             404: _NO_RUN,
@@ -139,7 +139,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
             206: contents("The part of it that Range names.", {"text/csv": TEXT}),
             304: answer("The client has it already."),
             404: problem("There is no such file."),
-            412: contents("It is another one by now.", {}),
+            412: problem("It is another one by now."),
             416: problem("It has no such part."),
         },
         [_IF_NONE_MATCH, header("Range", TEXT, "Such as bytes=0-99.")],

@@ -1,0 +1,69 @@
+"""The web app in this process, on a laboratory's database."""
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from api.database import Session, connect
+from api.runs import schema
+from api.settings import Settings
+from api.web import pool
+from api.web.app import create_app
+from tests.integration.conftest import SAMPLE, Laboratory
+
+
+@pytest.fixture(scope="module")
+def environment(one_laboratory: Laboratory) -> Iterator[dict[str, str]]:
+    """The laboratory's variables, also in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PGDATABASE", one_laboratory.environment["PGDATABASE"])
+        pool.reset()
+        schema.upgrade(os.environ)
+        yield one_laboratory.environment
+    pool.reset()
+
+
+@pytest.fixture(scope="module")
+def app(environment: dict[str, str]) -> Flask:
+    """The app of that laboratory; what it is told with `changes` is in its own settings."""
+    return create_app(Settings.from_environment(environment))
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A client of it."""
+    return app.test_client()
+
+
+@pytest.fixture
+def session(environment: dict[str, str]) -> Iterator[Session]:
+    """A session as a worker has it, and an empty queue."""
+    with closing(connect(os.environ)) as session:
+        session.autocommit = True
+        session.cursor().execute("truncate elute.runs restart identity cascade")
+        yield session
+
+
+@pytest.fixture(scope="module")
+def built(one_laboratory: Laboratory, environment: dict[str, str]) -> Laboratory:
+    """The laboratory with the sample, built."""
+    one_laboratory.clear()
+    one_laboratory.write(SAMPLE)
+    result = one_laboratory.build()
+    assert result.returncode == 0, result.stderr
+    schema.upgrade(os.environ)
+    return one_laboratory
+
+
+@pytest.fixture
+def files(one_laboratory: Laboratory) -> Path:
+    """The folder with the input files: the sample, and nothing else."""
+    for path in sorted(one_laboratory.files.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    one_laboratory.write(SAMPLE)
+    return one_laboratory.files

@@ -1,0 +1,130 @@
+"""The OpenAPI document: it names all there is, and nothing answers otherwise than it says."""
+
+import os
+from contextlib import closing
+from typing import Any
+
+import pytest
+import schemathesis
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, Phase, given, settings
+from openapi_spec_validator import validate
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from api.database import connect
+from api.web.marts import catalogue
+from api.web.openapi import document
+from tests.integration.conftest import Laboratory
+
+_CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    unsupported_method,
+]
+
+
+@pytest.fixture(scope="module")
+def described(app: Flask) -> dict[str, Any]:
+    answer = app.test_client().get("/openapi.json")
+    assert answer.status_code == 200
+    return dict(answer.get_json())
+
+
+def test_it_is_valid(described: dict[str, Any]) -> None:
+    validate(described)
+    assert described["openapi"].startswith("3.1")
+
+
+def test_it_names_every_route_and_no_other(app: Flask, described: dict[str, Any]) -> None:
+    adapter = app.url_map.bind("localhost")
+    examples = {"run_id": "1", "name": "users.csv", "user_id": "1", "ending": "csv"}
+    named = set()
+    for path, methods in described["paths"].items():
+        for method in methods:
+            endpoint, _ = adapter.match(path.format(**examples), method.upper())
+            named.add((endpoint, method.upper()))
+    there = {
+        (rule.endpoint, method)
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if rule.endpoint not in document.PAGES
+    }
+    assert named == there
+    assert {rule.endpoint for rule in app.url_map.iter_rules()} >= document.PAGES
+
+
+def test_every_column_is_a_filter_of_its_mart(described: dict[str, Any]) -> None:
+    for mart in catalogue.marts().values():
+        parameters = described["paths"][f"/marts/{mart.name}"]["get"]["parameters"]
+        assert {parameter["name"] for parameter in parameters} >= set(mart.by_name)
+
+
+def test_each_operation_has_a_name_of_its_own_and_a_summary(described: dict[str, Any]) -> None:
+    operations = [each for methods in described["paths"].values() for each in methods.values()]
+    names = [operation["operationId"] for operation in operations]
+    assert len(set(names)) == len(names)
+    assert all(operation["summary"] for operation in operations)
+
+
+def test_the_page_names_every_path(client: FlaskClient, described: dict[str, Any]) -> None:
+    answer = client.get("/api")
+    assert answer.mimetype == "text/html"
+    assert all(f"<code>{path}</code>" in answer.text for path in described["paths"])
+    assert "http://" not in answer.text
+    assert "https://" not in answer.text
+
+
+def test_nothing_answers_otherwise_than_it_says(app: Flask, built: Laboratory) -> None:
+    def whole(environ: Any, start_response: Any) -> list[bytes]:
+        # As a real server does, and schemathesis does not: read to the end, and close.
+        with closing(app(environ, start_response)) as parts:  # type: ignore[type-var]
+            return [b"".join(parts)]
+
+    wrong = []
+    for found in schemathesis.openapi.from_wsgi("/openapi.json", whole).get_all_operations():
+        operation = found.ok()  # type: ignore[union-attr]
+        try:
+            try_out(operation)
+        except Exception as error:  # One, or a group.
+            wrong.append(f"{operation.label}: {error}")
+    assert not wrong, "\n\n".join(wrong)
+
+
+def try_out(operation: Any) -> None:
+    @settings(
+        max_examples=10,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(operation.as_strategy())
+    def try_one(case: Any) -> None:
+        # Nobody builds here, so nothing may wait for a build.
+        cancel_waiting_runs()
+        case.headers["Prefer"] = "respond-async"
+        if "wait" in case.query:
+            case.query["wait"] = 0
+        case.call_and_validate(checks=_CHECKS)
+
+    try_one()
+
+
+def cancel_waiting_runs() -> None:
+    with closing(connect(os.environ)) as session:
+        session.autocommit = True
+        session.cursor().execute(
+            "update elute.runs set state = 'cancelled', finished_at = now() where state = 'queued'"
+        )
