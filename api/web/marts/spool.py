@@ -4,7 +4,7 @@ import io
 import os
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -80,23 +80,21 @@ class Spool:
         Raises:
             BaseException: the writer's error.
         """
-        size = None if for_all else self._beginning
-        with self._changed:
-            is_there = self._changed.wait_for(lambda: self._has_more(size), seconds)
+        is_there = self._wait_past(None if for_all else self._beginning, seconds)
         if self._error is not None:
             raise self._error
         return is_there
 
-    def blocks(self) -> Iterator[bytes]:
-        """What is written, as it comes.
+    def blocks(self, seconds: float, idle: Callable[[], None]) -> Iterator[bytes]:
+        """What is written, as it comes; `idle` is called whenever nothing has for so long.
 
         Raises:
             BaseException: the writer's error; what came until then is not whole.
         """
         position = 0
         while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._has_more(position))  # noqa: B023
+            while not self._wait_past(position, seconds):
+                idle()
             block = os.pread(self._file.fileno(), BLOCK, position)
             if not block:
                 break
@@ -112,8 +110,12 @@ class Spool:
                 self._file.close()
             self._has_left = True
 
-    def _has_more(self, size: int | None) -> bool:
-        return self._is_ended or (size is not None and self._size > size)
+    def _wait_past(self, size: int | None, seconds: float) -> bool:
+        def is_past() -> bool:
+            return self._is_ended or (size is not None and self._size > size)
+
+        with self._changed:
+            return self._changed.wait_for(is_past, seconds)
 
     def _append(self, text: bytes) -> None:
         rest = memoryview(text)

@@ -36,6 +36,7 @@ class Export:
 
     def __init__(self, query: Query, form: Form, spool: Spool) -> None:
         self._query, self._form, self._spool = query, form, spool
+        self._connection = request.environ.get("gunicorn.socket")
         self._lock = threading.Lock()
         self._session: Session | None = None
         self._has_head = threading.Event()
@@ -51,11 +52,15 @@ class Export:
         self._thread.start()
         self._has_head.wait()
         while not self._spool.wait(LOOK_SECONDS):
-            if _has_hung_up():
-                raise Abandoned
+            self._look()
+
+    def wait(self) -> None:
+        """Wait for all of it."""
+        while not self._spool.wait(LOOK_SECONDS, for_all=True):
+            self._look()
 
     def __iter__(self) -> Iterator[bytes]:
-        yield from self._spool.blocks()
+        yield from self._spool.blocks(LOOK_SECONDS, self._look)
 
     def close(self) -> None:
         """End the query, if it still runs: its client has all of it, or has gone away."""
@@ -63,6 +68,11 @@ class Export:
         with self._lock:
             if self._session is not None:
                 self._session.cancel()
+
+    def _look(self) -> None:
+        """Give up if the client has hung up; gunicorn lets us look at its connection."""
+        if isinstance(self._connection, socket.socket) and _is_closed(self._connection):
+            raise Abandoned
 
     def _run(self) -> None:
         error: BaseException | None = None
@@ -129,8 +139,7 @@ def answer(query: Query, form: Form, question: str) -> Response:
         answered = response(query, form, version(table_oid, question), total, export)
         if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
             # Only the length tells such a client whether it has all of it.
-            while not spool.wait(LOOK_SECONDS, for_all=True):
-                pass
+            export.wait()
         if spool.size is not None:
             answered.content_length = spool.size
     except BaseException:
@@ -158,11 +167,7 @@ def _spool(form: Form) -> Spool:
     return Spool(folder, b"[", b",\n", b"]") if form is JSON else Spool(folder)
 
 
-def _has_hung_up() -> bool:
-    """Whether the client has closed the connection; gunicorn lets us look at it."""
-    connection = request.environ.get("gunicorn.socket")
-    if not isinstance(connection, socket.socket):
-        return False
+def _is_closed(connection: socket.socket) -> bool:
     try:
         return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
     except BlockingIOError:

@@ -1,0 +1,412 @@
+"""The marts over HTTP, as the sample's build published them."""
+
+import csv
+import io
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import psycopg2
+import pytest
+from flask.testing import FlaskClient
+from psycopg2 import sql
+
+from api.database import Session, connect
+from api.web import pool
+from tests.integration.conftest import MARTS, Laboratory
+from tests.rules.model import USER_SUMMARY_COLUMNS
+
+OBJECT = "application/vnd.pgrst.object+json"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _built(built: Laboratory) -> None:
+    """Every test here reads that build."""
+
+
+@pytest.fixture
+def owner() -> Iterator[Session]:
+    """A session that may do what a build does."""
+    with closing(connect()) as session:
+        session.autocommit = True
+        yield session
+
+
+def replace(owner: Session, name: str) -> None:
+    """Put a new table with the same rows in the place of another, as dbt does."""
+    new, old = sql.Identifier(name.partition(".")[2] + "__new"), sql.Identifier("old")
+    schema, mart = (sql.Identifier(part) for part in name.split("."))
+    owner.cursor().execute(
+        sql.SQL(
+            "create table {schema}.{new} as select * from {schema}.{mart};"
+            "begin;"
+            "alter table {schema}.{mart} rename to {old};"
+            "alter table {schema}.{new} rename to {mart};"
+            "commit;"
+            "drop table {schema}.{old} cascade"
+        ).format(schema=schema, mart=mart, new=new, old=old)
+    )
+
+
+@contextmanager
+def hidden(owner: Session, table: str) -> Iterator[None]:
+    """Take a table away for a while."""
+    name = sql.Identifier(*table.split("."))
+    owner.cursor().execute(sql.SQL("alter table {} rename to hidden").format(name))
+    try:
+        yield
+    finally:
+        back = sql.SQL("alter table {} rename to {}").format(
+            sql.Identifier(table.partition(".")[0], "hidden"),
+            sql.Identifier(table.partition(".")[2]),
+        )
+        owner.cursor().execute(back)
+
+
+def users(client: FlaskClient, query: str = "") -> list[int]:
+    """The ids that a query finds."""
+    response = client.get(f"/etl-results?{query}")
+    assert response.status_code == 200, response.text
+    return [row["user_id"] for row in response.json or []]
+
+
+def everything(client: FlaskClient) -> list[dict[str, Any]]:
+    """All rows."""
+    rows = client.get("/etl-results").json
+    assert isinstance(rows, list)
+    return rows
+
+
+def test_results_are_the_nine_columns_ordered_by_user(client: FlaskClient) -> None:
+    rows = everything(client)
+    assert [tuple(row) for row in rows] == [USER_SUMMARY_COLUMNS] * 14
+    assert [row["user_id"] for row in rows] == sorted(row["user_id"] for row in rows)
+    assert rows[0] == {
+        "user_id": 1,
+        "name": "Amara Okafor",
+        "email": "amara.okafor@lab.example",
+        "signup_date": "2021-03-15",
+        "experiment_count": 12,
+        "avg_experiment_run_time": 45.0417,
+        "compound_id": 10,
+        "compound_name": "Theobromine",
+        "compound_structure": "C7H8N4O2",
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "rule"),
+    [
+        ("user_id=eq.3", lambda row: row["user_id"] == 3),
+        ("user_id=neq.3", lambda row: row["user_id"] != 3),
+        ("user_id=not.eq.3", lambda row: row["user_id"] != 3),
+        ("user_id=gt.3&user_id=lte.9", lambda row: 3 < row["user_id"] <= 9),
+        ("user_id=gte.3&user_id=lt.9", lambda row: 3 <= row["user_id"] < 9),
+        ("user_id=in.(1,2,99)", lambda row: row["user_id"] in (1, 2)),
+        ("user_id=not.in.(1,2)", lambda row: row["user_id"] not in (1, 2)),
+        ("user_id=in.()", lambda _: False),
+        ('name=in.("Amara Okafor",Nobody)', lambda row: row["name"] == "Amara Okafor"),
+        ("name=like.*a*", lambda row: "a" in row["name"]),
+        ("name=ilike.*A*", lambda row: "a" in row["name"].lower()),
+        ("name=not.ilike.*a*", lambda row: "a" not in row["name"].lower()),
+        ("name=like(any).{A*,B*}", lambda row: row["name"][0] in "AB"),
+        ("signup_date=gte.2022-01-01", lambda row: (row["signup_date"] or "") >= "2022"),
+        ("compound_id=is.null", lambda row: row["compound_id"] is None),
+        ("compound_id=not.is.null", lambda row: row["compound_id"] is not None),
+        ("compound_id=isdistinct.10", lambda row: row["compound_id"] != 10),
+        (
+            "or=(user_id.lt.3,and(user_id.gt.5,experiment_count.eq.2))",
+            lambda row: row["user_id"] < 3 or (row["user_id"] > 5 and row["experiment_count"] == 2),
+        ),
+        ("not.or=(user_id.lt.3,user_id.gt.5)", lambda row: 3 <= row["user_id"] <= 5),
+    ],
+)
+def test_filters_find_what_they_say(client: FlaskClient, query: str, rule: Any) -> None:
+    assert users(client, query) == [row["user_id"] for row in everything(client) if rule(row)]
+
+
+def test_ordering(client: FlaskClient) -> None:
+    rows = everything(client)
+
+    def by_count(row: dict[str, Any]) -> tuple[int, int]:
+        return -row["experiment_count"], row["user_id"]
+
+    expected = [row["user_id"] for row in sorted(rows, key=by_count)]
+    assert users(client, "order=experiment_count.desc") == expected
+    nulls = [row["user_id"] for row in rows if row["compound_id"] is None]
+    assert users(client, "order=compound_id.asc.nullsfirst")[: len(nulls)] == nulls
+    assert users(client, "order=compound_id.desc.nullslast")[-len(nulls) :] == nulls
+    # The column of that name, not another that is called so in the answer.
+    swapped = client.get("/etl-results?select=user_id,name:email,email:name&order=name.desc").json
+    assert swapped is not None
+    names = [row["email"] for row in swapped]
+    assert names == sorted(names, reverse=True)
+
+
+def test_pages_fit_together(client: FlaskClient) -> None:
+    pages = [
+        users(client, f"limit=4&offset={offset}&order=experiment_count") for offset in (0, 4, 8, 12)
+    ]
+    assert [len(page) for page in pages] == [4, 4, 4, 2]
+    assert [user for page in pages for user in page] == users(client, "order=experiment_count")
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "status", "content_range"),
+    [
+        ("", {}, 200, "0-13/*"),
+        ("limit=5", {}, 200, "0-4/*"),
+        ("", {"Prefer": "count=exact"}, 200, "0-13/14"),
+        ("limit=5&offset=5", {"Prefer": "count=exact"}, 206, "5-9/14"),
+        ("limit=5", {"Prefer": "count=planned"}, 206, "0-4/14"),
+        ("", {"Range-Unit": "items", "Range": "10-19", "Prefer": "count=exact"}, 206, "10-13/14"),
+        ("", {"Range": "2-3"}, 200, "2-3/*"),
+        ("limit=0", {"Prefer": "count=exact"}, 206, "*/14"),
+        ("user_id=gt.99", {"Prefer": "count=exact"}, 200, "*/0"),
+        ("user_id=lt.4", {"Prefer": "count=exact"}, 200, "0-2/3"),
+        ("offset=15", {"Prefer": "count=exact"}, 416, "*/14"),
+        ("select=experiment_count,count()", {"Prefer": "count=exact"}, 200, "0-8/9"),
+    ],
+)
+def test_ranges_and_counts(
+    client: FlaskClient, query: str, headers: dict[str, str], status: int, content_range: str
+) -> None:
+    for response in (
+        client.get(f"/etl-results?{query}", headers=headers),
+        client.head(f"/etl-results?{query}", headers=headers),
+    ):
+        assert response.status_code == status
+        assert response.headers["Content-Range"] == content_range
+
+
+def test_rows_are_summed_up(client: FlaskClient) -> None:
+    rows = everything(client)
+    counts: dict[int, int] = {}
+    for row in rows:
+        counts[row["experiment_count"]] = counts.get(row["experiment_count"], 0) + 1
+    answer = client.get("/etl-results?select=experiment_count,count()").json
+    assert answer == [{"experiment_count": key, "count": counts[key]} for key in sorted(counts)]
+    sums = client.get(
+        "/marts/user_summary?select=n:count(),experiment_count.sum(),least:user_id.min(),"
+        "most:name.max()"
+    ).json
+    assert sums == [
+        {
+            "n": 14,
+            "sum": sum(row["experiment_count"] for row in rows),
+            "least": 1,
+            "most": max(row["name"] for row in rows),
+        }
+    ]
+
+
+def test_one_row_alone(client: FlaskClient) -> None:
+    one = client.get("/etl-results?user_id=eq.3", headers={"Accept": OBJECT})
+    assert one.json == everything(client)[2]
+    assert one.content_type.startswith(OBJECT)
+    for query, count in (("user_id=eq.99", "0 rows"), ("", "more than 1 row")):
+        response = client.get(f"/etl-results?{query}", headers={"Accept": OBJECT})
+        assert response.status_code == 406
+        assert response.json is not None
+        assert response.json["code"] == "PGRST116"
+        assert count in response.json["details"]
+
+
+@pytest.mark.parametrize("mart", MARTS)
+def test_each_mart_in_each_form_is_the_same(client: FlaskClient, mart: str) -> None:
+    rows = client.get(f"/marts/{mart}").json
+    assert rows
+    lines = client.get(f"/marts/{mart}", headers={"Accept": "application/x-ndjson"}).text
+    assert [json.loads(line) for line in lines.splitlines()] == rows
+    text = client.get(f"/marts/{mart}", headers={"Accept": "text/csv"}).text
+    table = list(csv.reader(io.StringIO(text)))
+    assert table[0] == list(rows[0])
+    assert len(table) == len(rows) + 1
+    for cells, row in zip(table[1:], rows, strict=True):
+        for cell, value in zip(cells, row.values(), strict=True):
+            expected = "" if value is None else value
+            assert (json.loads(cell) if isinstance(value, (dict, float)) else cell) == (
+                expected if isinstance(value, (dict, float)) else str(expected)
+            )
+
+
+def test_a_form_that_is_not_to_be_had(client: FlaskClient) -> None:
+    response = client.get("/etl-results", headers={"Accept": "image/png"})
+    assert response.status_code == 406
+    assert "text/csv" in response.text
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("user_id=eq.abc", "'abc' is no value for user_id, of type bigint."),
+        ("user_id=eq.99999999999999999999", "is no value for user_id, of type bigint."),
+        ("signup_date=gt.2021-13-40", "'2021-13-40' is no value for signup_date, of type date."),
+        ("or=(name.eq.x,avg_experiment_run_time.gt.much)", "'much' is no value for avg_exp"),
+        ("nothing=eq.1", "There is no column 'nothing'"),
+    ],
+)
+def test_what_is_wrong_is_said(client: FlaskClient, query: str, said: str) -> None:
+    response = client.get(f"/etl-results?{query}")
+    assert response.status_code == 400
+    assert response.content_type == "application/problem+json"
+    assert response.json is not None
+    assert said in response.json["detail"]
+    assert response.json["instance"] == "/etl-results"
+
+
+def test_values_are_never_read_as_sql(client: FlaskClient) -> None:
+    for text in ("'; drop table marts.user_summary; --", "%s", "\\", "%(x)s", "a'b\\"):
+        assert client.get("/etl-results", query_string={"name": f"eq.{text}"}).json == []
+        quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+        assert client.get("/etl-results", query_string={"name": f'in.("{quoted}")'}).json == []
+    assert len(everything(client)) == 14
+
+
+def test_an_unknown_mart_and_an_unknown_user(client: FlaskClient) -> None:
+    response = client.get("/marts/nothing")
+    assert response.status_code == 404
+    assert "compound_usage, data_issues" in response.text
+    for user_id in ("99", "abc", "99999999999999999999", "1.5"):
+        response = client.get(f"/etl-results/{user_id}")
+        assert response.status_code == 404
+        assert f"There is no user_id '{user_id}'" in response.text
+        assert client.get(f"/etl-results/{user_id}/explain").status_code == 404
+
+
+def test_one_user(client: FlaskClient) -> None:
+    assert client.get("/etl-results/3").json == everything(client)[2]
+    assert client.get("/etl-results/3?select=name").json == {"name": "Chen Wei"}
+
+
+def test_a_client_is_told_that_nothing_has_changed(client: FlaskClient, owner: Session) -> None:
+    for path in ("/etl-results?limit=3", "/etl-results/3", "/marts/compound_usage"):
+        first = client.get(path)
+        assert first.headers["Cache-Control"] == "no-cache"
+        tags = {"If-None-Match": first.headers["ETag"]}
+        again = client.get(path, headers=tags)
+        assert (again.status_code, again.data) == (304, b"")
+        assert again.headers["ETag"] == first.headers["ETag"]
+    since = {"If-Modified-Since": client.get("/etl-results").headers["Last-Modified"]}
+    assert client.get("/etl-results", headers=since).status_code == 304
+    earlier = {"If-Modified-Since": "Mon, 01 Jan 2024 00:00:00 GMT"}
+    assert client.get("/etl-results", headers=earlier).status_code == 200
+
+    tags = {"If-None-Match": client.get("/etl-results").headers["ETag"]}
+    assert client.get("/etl-results", headers={**tags, "Accept": "text/csv"}).status_code == 200
+    replace(owner, "marts.user_summary")
+    after = client.get("/etl-results", headers=tags)
+    assert after.status_code == 200
+    assert "Last-Modified" not in after.headers  # Nobody has said yet when that was.
+    assert client.get("/etl-results", headers=since).status_code == 200
+
+
+def test_readers_see_nothing_of_a_table_being_replaced(client: FlaskClient, owner: Session) -> None:
+    is_over = threading.Event()
+    counts: list[int] = []
+
+    def hammer() -> None:
+        while not is_over.is_set():
+            response = client.application.test_client().get("/etl-results")
+            counts.append(len(response.json or []) if response.status_code == 200 else -1)
+
+    threads = [threading.Thread(target=hammer) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(50):
+        replace(owner, "marts.user_summary")
+    is_over.set()
+    for thread in threads:
+        thread.join()
+    assert len(counts) > 50
+    assert set(counts) == {14}
+
+
+def test_a_mart_that_is_not_built_yet(client: FlaskClient, owner: Session) -> None:
+    with hidden(owner, "marts.compound_usage"):
+        response = client.get("/marts/compound_usage")
+        listed = client.get("/marts").json
+    assert response.status_code == 503
+    assert "compound_usage has not been built yet" in response.text
+    assert response.headers["Retry-After"]
+    states = {mart["name"]: mart["is_built"] for mart in listed or []}
+    assert states == {mart: mart != "compound_usage" for mart in MARTS}
+
+
+def test_marts_are_listed(client: FlaskClient) -> None:
+    listed = {mart["name"]: mart for mart in client.get("/marts").json or []}
+    assert set(listed) == set(MARTS)
+    assert listed["input_summary"]["published_at"]
+    for name, mart in listed.items():
+        [row, *_] = client.get(mart["path"]).json or []
+        assert [column["name"] for column in mart["columns"]] == list(row), name
+
+
+def test_every_number_is_explained(client: FlaskClient) -> None:
+    for row in everything(client):
+        found = client.get(f"/etl-results/{row['user_id']}/explain").json
+        assert found is not None
+        assert found["is_consistent"] is True
+        assert found["note"] is None
+        assert found["user"] == row
+        assert len(found["experiments"]) == row["experiment_count"]
+        times = [each["experiment_run_time"] for each in found["experiments"]]
+        known = [time for time in times if time is not None]
+        mean = found["avg_experiment_run_time"]
+        assert (mean["count"], mean["value"]) == (len(known), row["avg_experiment_run_time"])
+        assert (mean["sum"] or 0) == pytest.approx(sum(known))
+        used = [each["counted_compound_ids"] for each in found["experiments"]]
+        counts = {each["compound_id"]: each["experiment_count"] for each in found["compounds"]}
+        for compound_id, count in counts.items():
+            assert sum(compound_id in ids for ids in used) == count
+        tied = [key for key, count in counts.items() if count == max(counts.values())]
+        assert sorted(tied) == found["compound_id"]["tied_compound_ids"]
+        assert min(tied, default=None) == row["compound_id"]
+
+
+def test_what_was_left_out_of_a_user_is_told(client: FlaskClient) -> None:
+    issues = client.get("/marts/data_issues?order=record_number").json or []
+    for issue in issues:
+        user_id = issue["record"]["user_id"]
+        response = client.get(f"/etl-results/{user_id}/explain")
+        if issue["problem"] == "unknown user":
+            assert response.status_code == 404
+        else:
+            assert issue in (response.json or {})["data_issues"]
+
+
+def test_an_explanation_says_when_it_is_of_another_build(
+    client: FlaskClient, owner: Session
+) -> None:
+    with hidden(owner, "intermediate.int_experiments_validated"):
+        response = client.get("/etl-results/1/explain")
+        assert response.status_code == 503
+        assert "Build again" in response.text
+        owner.cursor().execute(
+            "create table intermediate.int_experiments_validated as "
+            "select * from intermediate.hidden"
+        )
+        found = client.get("/etl-results/1/explain").json
+        owner.cursor().execute("drop table intermediate.int_experiments_validated")
+    assert found is not None
+    assert found["is_consistent"] is False
+    assert "of a later build" in found["note"]
+
+
+def test_the_reading_role_can_only_read() -> None:
+    for statement in (
+        "delete from marts.user_summary",
+        "create table marts.mine (x bigint)",
+        "select * from raw.users",
+        "select * from elute.runs",
+    ):
+        with (
+            pool.reader().session() as session,
+            session.cursor() as cursor,
+            pytest.raises(
+                (psycopg2.errors.InsufficientPrivilege, psycopg2.errors.ReadOnlySqlTransaction)
+            ),
+        ):
+            cursor.execute(statement)
