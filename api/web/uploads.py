@@ -2,6 +2,7 @@
 
 import errno
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +26,7 @@ def receive(to: Path) -> None:
     Raises:
         Problem: 400 no form with one file, 415 another type of body, 507 the disk is full.
     """
-    request.max_content_length = None  # The disk is the limit.
+    request.max_content_length = sys.maxsize  # The disk is the limit.
     _require_room(to, request.content_length or 0)
     if request.mimetype == FORM:
         _receive_form(to)

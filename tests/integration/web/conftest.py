@@ -1,6 +1,7 @@
 """The web app in this process, on a laboratory's database."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -30,7 +31,7 @@ def environment(one_laboratory: Laboratory) -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def app(environment: dict[str, str]) -> Flask:
-    """The app of that laboratory; what it is told with `changes` is in its own settings."""
+    """The app of that laboratory."""
     return create_app(Settings.from_environment(environment))
 
 
@@ -61,9 +62,9 @@ def built(one_laboratory: Laboratory, environment: dict[str, str]) -> Laboratory
 
 
 @pytest.fixture
-def files(one_laboratory: Laboratory) -> Path:
+def files(one_laboratory: Laboratory) -> Iterator[Path]:
     """The folder with the input files: the sample, and nothing else."""
-    for path in sorted(one_laboratory.files.rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
+    one_laboratory.clear()
     one_laboratory.write(SAMPLE)
-    return one_laboratory.files
+    yield one_laboratory.files
+    shutil.rmtree(one_laboratory.files / ".replaced", ignore_errors=True)

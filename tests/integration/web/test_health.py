@@ -1,0 +1,81 @@
+"""Health checks and metrics, with a database, without one, before and after a build."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from flask.testing import FlaskClient
+
+from api import probe
+from api.database import Session
+from api.runs import queue
+from api.web import pool
+from tests.integration.conftest import Laboratory
+
+
+@pytest.fixture
+def no_database(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("PGPORT", "1")
+        pool.reset()
+        yield
+    pool.reset()
+
+
+def test_it_is_not_ready_before_the_first_build(
+    client: FlaskClient, one_laboratory: Laboratory
+) -> None:
+    one_laboratory.clear()
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.get_json()["marts"]) == (503, "not built yet")
+    assert client.get("/health/live").get_json() == {"status": "live"}
+    metrics = client.get("/metrics").text
+    assert "elute_database_up 1.0" in metrics
+    assert "elute_mart_rows" not in metrics
+
+
+def test_without_a_database_it_lives(client: FlaskClient, no_database: None) -> None:
+    assert client.get("/health/live").status_code == 200
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.get_json()["database"]) == (503, "not reachable")
+    metrics = client.get("/metrics")
+    assert (metrics.status_code, "elute_database_up 0.0" in metrics.text) == (200, True)
+    trigger = client.get("/trigger-etl")
+    assert (trigger.status_code, trigger.get_json()["status"]) == (503, "error")
+    assert client.get("/runs").mimetype == "application/problem+json"
+
+
+def test_a_worker_is_seen_by_its_lock(client: FlaskClient, session: Session) -> None:
+    assert client.get("/health/ready").get_json()["worker"] == "not running"
+    assert probe.main("worker") == 1
+    queue.execute(session, "lock_worker")
+    assert client.get("/health/ready").get_json()["worker"] == "running"
+    assert probe.main("worker") == 0
+    assert "elute_worker_up 1.0" in client.get("/metrics").text
+
+
+def test_after_a_build_it_is_ready_and_measured(
+    built: Laboratory, client: FlaskClient, session: Session
+) -> None:
+    assert client.get("/health/ready").status_code == 200
+    queue.request(session, "schedule")
+    run = queue.start_next(session)
+    assert run is not None
+    queue.finish(session, run.run_id, "succeeded")
+    queue.request(session, "schedule")
+    client.get("/nothing/like/this")
+    lines = client.get("/metrics").text.splitlines()
+    for line in (
+        'elute_mart_rows{mart="user_summary"} 14.0',
+        'elute_mart_rows{mart="data_issues"} 3.0',
+        'elute_input_records{file="user_experiments.csv",outcome="dropped"} 1.0',
+        'elute_runs{state="queued"} 1.0',
+        'elute_runs{state="succeeded"} 1.0',
+        "elute_last_run_succeeded 1.0",
+    ):
+        assert line in lines
+    assert any(
+        line.startswith('elute_http_requests_total{method="GET",route="none"') for line in lines
+    )
+    assert not any("/nothing" in line for line in lines)
+    assert os.environ["PGPASSWORD"] not in "\n".join(lines)

@@ -1,0 +1,198 @@
+"""The input files over HTTP: what is said of them, and that only good ones get in, whole."""
+
+import io
+import stat
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from api.web import input_files, uploads
+from tests.integration.conftest import SAMPLE
+
+USERS = SAMPLE["users.csv"]
+MORE = USERS + b"99,Zoe,zoe@lab.example,2024-02-29\n"
+
+
+def put(client: FlaskClient, content: bytes, name: str = "users.csv", **more: Any) -> Any:
+    more.setdefault("content_type", "text/csv")
+    return client.put(f"/inputs/{name}", data=content, **more)
+
+
+def test_each_file_is_described(client: FlaskClient, files: Path) -> None:
+    (files / "compounds.csv").unlink()
+    extra = USERS.replace(b"\n", b",x\n")
+    (files / "users.csv").write_bytes(extra)
+    users, experiments, compounds = client.get("/inputs").get_json()["inputs"]
+    assert (users["name"], users["records"], users["extra_columns"]) == ("users.csv", 14, ["x"])
+    assert (experiments["records"], experiments["bytes"]) == (72, len(SAMPLE[experiments["name"]]))
+    assert experiments["problems"] == []
+    assert not compounds["exists"]
+    assert compounds["problems"][0]["reason"].startswith("there is no such file")
+
+
+def test_a_file_is_downloaded_as_it_is(client: FlaskClient, files: Path) -> None:
+    with client.get("/inputs/users.csv") as answer:
+        assert (answer.data, answer.mimetype) == (USERS, "text/csv")
+        seen = {"If-None-Match": answer.headers["ETag"]}
+    with client.get("/inputs/users.csv", headers=seen) as again:
+        assert (again.status_code, again.data) == (304, b"")
+    with client.get("/inputs/users.csv", headers={"Range": "bytes=0-6"}) as part:
+        assert (part.status_code, part.data) == (206, b"user_id")
+
+
+@pytest.mark.parametrize("name", ["seeds.yml", "users", "..%2Fusers.csv", ".replaced", "USERS.CSV"])
+def test_no_other_file_is_got_or_put(client: FlaskClient, files: Path, name: str) -> None:
+    assert client.get(f"/inputs/{name}").status_code == 404
+    assert put(client, USERS, name).status_code == 404
+    assert sorted(path.name for path in files.iterdir()) == sorted(SAMPLE)
+
+
+def test_a_good_file_takes_the_place_and_the_old_one_is_kept(
+    client: FlaskClient, files: Path
+) -> None:
+    (files / "users.csv").chmod(0o640)
+    answer = put(client, MORE)
+    assert answer.status_code == 200
+    assert answer.get_json()["records"] == 15
+    assert (files / "users.csv").read_bytes() == MORE
+    assert stat.S_IMODE((files / "users.csv").stat().st_mode) == 0o640
+    kept = files / ".replaced" / answer.get_json()["kept_as"]
+    assert kept.read_bytes() == USERS
+    assert client.get("/inputs").get_json()["inputs"][0]["replaced"] == [kept.name]
+
+
+def test_a_form_with_one_file_will_do(client: FlaskClient, files: Path) -> None:
+    form = {"file": (io.BytesIO(MORE), "my export.csv")}
+    answer = client.put("/inputs/users.csv", data=form)
+    assert answer.status_code == 200
+    assert (files / "users.csv").read_bytes() == MORE
+
+
+def test_what_dbt_would_take_for_a_seed_is_never_left(client: FlaskClient, files: Path) -> None:
+    put(client, MORE)
+    put(client, b"nonsense")
+    assert sorted(path.name for path in files.rglob("*.csv")) == sorted(SAMPLE)
+
+
+def test_a_bad_file_is_refused_with_file_line_and_reason(client: FlaskClient, files: Path) -> None:
+    answer = put(client, USERS + b"15,too,few\n16,too,many,2020-01-01,x\n")
+    problem = answer.get_json()
+    assert (answer.status_code, answer.mimetype) == (422, "application/problem+json")
+    assert (problem["file"], problem["line"]) == ("users.csv", 16)
+    assert problem["reason"].startswith("3 fields where 4 are expected")
+    assert [each["line"] for each in problem["problems"]] == [16, 17]
+    assert (files / "users.csv").read_bytes() == USERS
+    assert not (files / ".replaced").exists()
+
+
+def test_a_file_without_a_record_is_refused(client: FlaskClient, files: Path) -> None:
+    assert put(client, USERS.split(b"\n")[0]).status_code == 422
+    assert put(client, b"").status_code == 422
+
+
+def test_a_dry_run_replaces_nothing(client: FlaskClient, files: Path) -> None:
+    answer = client.put("/inputs/users.csv?dry_run=1", data=MORE, content_type="text/csv")
+    assert (answer.status_code, answer.get_json()["records"]) == (200, 15)
+    assert client.put("/inputs/users.csv?dry_run=1", data=b"x").status_code == 422
+    assert (files / "users.csv").read_bytes() == USERS
+    assert sorted(path.name for path in files.iterdir()) == sorted(SAMPLE)
+
+
+def test_what_somebody_else_has_replaced_is_not_overwritten(
+    client: FlaskClient, files: Path
+) -> None:
+    with client.get("/inputs/users.csv") as answer:
+        seen = {"If-Match": answer.headers["ETag"]}
+    first = put(client, MORE, headers=seen)
+    assert first.status_code == 200
+    assert put(client, USERS, headers=seen).status_code == 412
+    assert put(client, USERS, headers={"If-Match": first.headers["ETag"]}).status_code == 200
+    assert put(client, MORE, headers={"If-None-Match": "*"}).status_code == 412
+
+
+def test_a_file_that_was_not_there_is_created(client: FlaskClient, files: Path) -> None:
+    (files / "users.csv").unlink()
+    answer = put(client, USERS, headers={"If-None-Match": "*"})
+    assert (answer.status_code, answer.get_json()["kept_as"]) == (201, None)
+
+
+def test_the_newest_ten_are_kept(client: FlaskClient, files: Path) -> None:
+    for _ in range(12):
+        assert put(client, MORE).status_code == 200
+    kept = client.get("/inputs").get_json()["inputs"][0]["replaced"]
+    assert len(kept) == input_files.KEPT == 10
+    assert kept == sorted(kept, reverse=True)
+    assert all((files / ".replaced" / name).read_bytes() == MORE for name in kept)
+
+
+def test_of_two_uploads_at_once_with_the_same_etag_one_wins(app: Flask, files: Path) -> None:
+    with app.test_client().get("/inputs/users.csv") as answer:
+        seen = {"If-Match": answer.headers["ETag"]}
+    statuses = []
+
+    def upload() -> None:
+        statuses.append(put(app.test_client(), MORE, headers=seen).status_code)
+
+    threads = [threading.Thread(target=upload) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [200] + [412] * 7
+    assert len(list((files / ".replaced").iterdir())) == 1
+
+
+def test_a_link_stays_one(client: FlaskClient, files: Path, tmp_path: Path) -> None:
+    (files / "users.csv").rename(tmp_path / "export.csv")
+    (files / "users.csv").symlink_to(tmp_path / "export.csv")
+    assert put(client, MORE).status_code == 200
+    assert (files / "users.csv").is_symlink()
+    assert (tmp_path / "export.csv").read_bytes() == MORE
+
+
+def test_a_folder_that_is_not_there_is_told(client: FlaskClient, files: Path) -> None:
+    away = files.with_name("away")
+    files.rename(away)
+    try:
+        answer = put(client, USERS)
+    finally:
+        away.rename(files)
+    assert answer.status_code == 409
+    assert "ELUTE_SEEDS_DIR" in answer.get_json()["detail"]
+    assert str(files) not in answer.text
+
+
+def test_a_full_disk_is_told_before_the_file_is_sent(
+    client: FlaskClient, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "_RESERVE", 1 << 60)
+    answer = put(client, USERS)
+    assert answer.status_code == 507
+    assert sorted(path.name for path in files.iterdir()) == sorted(SAMPLE)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        ("application/json", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("multipart/form-data; boundary=x", 400),
+        ("application/octet-stream", 422),
+        ("", 422),
+    ],
+)
+def test_only_a_file_is_taken(
+    client: FlaskClient, files: Path, content_type: str, status: int
+) -> None:
+    assert put(client, b"{}", content_type=content_type).status_code == status
+
+
+def test_an_upload_larger_than_other_bodies_may_be(client: FlaskClient, files: Path) -> None:
+    lines = b"".join(b"%d,Name,mail@lab.example,2020-01-01\n" % number for number in range(60_000))
+    content = USERS.split(b"\n")[0] + b"\n" + lines
+    assert len(content) > 2_000_000
+    assert put(client, content).get_json()["records"] == 60_000
