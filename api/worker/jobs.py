@@ -1,7 +1,6 @@
 """What dbt is asked to do, and the environment in which it does it."""
 
 import os
-from collections.abc import Mapping
 from typing import Any
 
 from api.runs.run import Run
@@ -9,10 +8,7 @@ from api.settings import Settings
 from api.worker.child import Job
 from api.worker.ending import names_of_sessions
 
-# dbt goes through all of its environment often, and has no use for our tokens.
-_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER", "LOGNAME")
-_KEPT_PREFIXES = ("PG", "DBT_", "ELUTE_")
-_NOT_KEPT = ("ELUTE_TOKEN", "ELUTE_READ_TOKEN")
+_NOT_FOR_DBT = ("ELUTE_TOKEN", "ELUTE_READ_TOKEN")
 # A query whose child was killed ends within a second.
 _CHECK_CONNECTION = "-c client_connection_check_interval=1s"
 
@@ -43,19 +39,16 @@ def build_job(settings: Settings, run: Run) -> Job:
     }
     if "max_dropped_ratio" in run.options:
         changes["ELUTE_MAX_DROPPED_RATIO"] = str(run.options["max_dropped_ratio"])
-    return Job(["build"], {**_small(os.environ), **changes})
+    # What it has to say comes as events; the files take a tenth of a run to write.
+    return Job(["build", "--no-write-json"], {**_ours(), **changes})
 
 
 def docs_job(settings: Settings) -> Job:
-    """The docs site of what the last build left in the target path; for idle moments."""
-    arguments = ["docs", "generate", "--static", "--no-compile"]
+    """The docs site, into the target path; for idle moments."""
     changes = {**_folders(settings), "PGAPPNAME": "elute docs"}
-    return Job(arguments, {**_small(os.environ), **changes}, niceness=10)
+    return Job(["docs", "generate", "--static"], {**_ours(), **changes}, niceness=10)
 
 
-def _small(environment: Mapping[str, str]) -> dict[str, str]:
-    return {
-        name: value
-        for name, value in environment.items()
-        if (name in _KEPT or name.startswith(_KEPT_PREFIXES)) and name not in _NOT_KEPT
-    }
+def _ours() -> dict[str, str]:
+    """Our environment, for the project may ask for any of it, without what is none of its."""
+    return {name: value for name, value in os.environ.items() if name not in _NOT_FOR_DBT}

@@ -81,8 +81,7 @@ class Recorder:
         if outcome.succeeded or outcome.interrupted:
             finish(session, run_id, "succeeded" if outcome.succeeded else "cancelled")
         else:
-            kind = outcome.error_kind
-            finish(session, run_id, "failed", error_kind=kind, error=explain(outcome))
+            finish(session, run_id, "failed", error_kind=outcome.error_kind, error=explain(outcome))
 
     def _begin(self, session: Session) -> int:
         """The run, noted; whoever sees it sees its lock taken too."""

@@ -18,7 +18,7 @@ from multiprocessing.context import ForkProcess
 from typing import TYPE_CHECKING, Any
 
 from api.settings import CHECKOUT
-from api.worker import child
+from api.worker import child, shortcuts
 from api.worker.signature import project_signature
 
 if TYPE_CHECKING:
@@ -36,11 +36,13 @@ def prepare() -> "Manifest | None":
     from dbt.contracts.graph.manifest import Manifest  # noqa: PLC0415
     from dbt_common.clients.jinja import template_cache  # noqa: PLC0415
 
+    shortcuts.take_shortcuts()
     # The static parser starts threads, which a fork would miss and wait for.
     manifest = dbtRunner().invoke(["parse", "--no-static-parser", *child.QUIET]).result
     if isinstance(manifest, Manifest):
         for macro in manifest.macros.values():
             template_cache.get_node_template(macro)
+        shortcuts.compile_models(manifest)
     else:
         manifest = None  # The run itself says what is wrong.
     gc.collect()
