@@ -1,19 +1,20 @@
 """The dbt docs site of the published build at /docs/, as the worker left it."""
 
-from flask import Blueprint, Response, current_app, redirect, send_file
+from flask import Blueprint, Response, redirect, send_file
 
-from api.settings import Settings
 from api.web import access
-from api.web.dashboard.pages import render
+from api.web.dashboard.pages import render, settings
 
 blueprint = Blueprint("docs_site", __name__)
 # dbt's page is one file with its scripts in it. It may load nothing and send nothing: not the
 # tracker either, which its scripts fetch when a project was built with usage statistics on.
 POLICY = (
-    "default-src 'self' 'unsafe-inline' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
+    "default-src 'self' 'unsafe-inline' data: blob:; "
+    "script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
     "connect-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "object-src 'none'"
 )
+
 
 @blueprint.get("/docs")
 @access.open_to_all
@@ -25,9 +26,8 @@ def without_slash() -> Response:
 @blueprint.get("/docs/")
 def site() -> Response:
     """The site; before the first build, a page that says so."""
-    settings: Settings = current_app.config["SETTINGS"]
     try:
-        response = send_file(settings.home / "docs" / "index.html", max_age=0, conditional=True)
+        response = send_file(settings().home / "docs" / "index.html", max_age=0, conditional=True)
     except FileNotFoundError:
         return render("no_docs.html", 404, here="/docs/")
     response.headers["Content-Security-Policy"] = POLICY

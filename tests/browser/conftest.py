@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 import psycopg2
 import pytest
-from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from psycopg2 import sql
 
@@ -23,9 +22,15 @@ from tests.conftest import COMMAND
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
-).split()
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 SAMPLE = {path.name: path.read_bytes() for path in (CHECKOUT / "seeds").glob("*.csv")}
 NARROW = {"width": 390, "height": 844}
 expect.set_options(timeout=20_000)
@@ -185,12 +190,6 @@ def open_page(site: Site, browser: Browser) -> Iterator[Open]:
     for context in contexts:
         context.close()
     assert complaints == []
-
-
-@pytest.fixture(scope="session")
-def axe() -> Axe:
-    """axe-core, from its package."""
-    return Axe()
 
 
 def is_ready(page: Page) -> Page:

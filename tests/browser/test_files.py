@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from tests.browser.conftest import SAMPLE, Open, Site, build, is_ready
 
@@ -54,8 +54,9 @@ def test_a_bad_file_is_refused_with_its_line(page: Page, site: Site, *, is_dropp
     if is_dropped:
         drop(page, "compounds.csv", SHORT)
     else:
-        file = {"name": "export.csv", "mimeType": "text/csv", "buffer": SHORT}
-        card(page, "compounds.csv").locator("input").set_input_files([file])  # type: ignore[list-item]
+        card(page, "compounds.csv").locator("input").set_input_files(
+            [FilePayload(name="export.csv", mimeType="text/csv", buffer=SHORT)]
+        )
     answer = card(page, "compounds.csv").get_by_role("status")
     expect(answer).to_contain_text("cannot be used")
     expect(answer).to_contain_text("line 14: 2 fields where 3 are expected")

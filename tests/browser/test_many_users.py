@@ -60,7 +60,9 @@ def test_the_page_is_ready_in_a_second_and_a_half(page: Page) -> None:
         ("[data-filter=experiment_count]", "30", "39"),
     ],
 )
-def test_sorting_and_filtering_answer_at_once(page: Page, target: str, action: str, again: str) -> None:
+def test_sorting_and_filtering_answer_at_once(
+    page: Page, target: str, action: str, again: str
+) -> None:
     # The pause after typing counts too. The machine may be busy with other tests: twice.
     times = [page.evaluate(MILLISECONDS_UNTIL, [each, target]) for each in (action, again)]
     assert min(times) < 300, times
@@ -77,8 +79,8 @@ def test_pages_on_the_server(page: Page) -> None:
 
 
 def test_the_docs_site_is_of_this_project_and_asks_nobody(open_page: Open) -> None:
-    # dbt's page asks for an icon by the name of its template, before the template is filled.
-    page = open_page("/docs/", expected=("getIcon",))
+    # dbt's page asks for its icons by the names of their templates, before those are filled.
+    page = open_page("/docs/", expected=("getIcon", "favicon"))
     expect(page.get_by_role("heading", name="Elute")).to_be_visible()
     page.goto(f"{page.url.split('#')[0]}#!/model/model.elute.user_summary")
     expect(page.get_by_text("One row per kept user").first).to_be_visible()

@@ -62,6 +62,7 @@ def test_each_kind_of_filter(results: Page, box: str, text: str, expected: list[
 
 def test_a_view_is_an_address(results: Page, open_page: Open) -> None:
     results.get_by_label("Experiments from").fill("5")
+    expect(results.locator("#users-status")).to_contain_text("of 8 users")
     results.get_by_role("button", name="Experiments", exact=True).click()
     expect(results.get_by_role("columnheader", name="Experiments")).to_have_attribute(
         "aria-sort", "ascending"

@@ -3,7 +3,6 @@
 import re
 
 from flask import Response, abort, current_app, make_response, request
-from werkzeug.routing import MapAdapter
 
 from api.web.dashboard import blueprint
 
@@ -16,7 +15,7 @@ def download(name: str, ending: str) -> Response:
     if ending not in FORMATS:
         abort(404)
     request.environ["HTTP_ACCEPT"] = FORMATS[ending]
-    routes: MapAdapter = current_app.url_map.bind(request.host)
+    routes = current_app.url_map.bind(request.host)
     endpoint, values = routes.match(f"/marts/{name}", method="GET")
     response = make_response(current_app.view_functions[endpoint](**values))
     if response.status_code == 200:

@@ -15,8 +15,8 @@ from api.web.problems import Problem
 
 MOST_BINS = 200
 _WHOLE = frozenset({"smallint", "integer", "bigint"})
-# Steps of 1, 2 or 5 times a power of ten; those of whole numbers are whole. In one statement, so
-# that a build that is published in between cannot give the step of one table to the rows of another.
+# Steps of 1, 2 or 5 times a power of ten; those of whole numbers are whole. In one statement, lest
+# a build that is published in between give the step of one table to the rows of another.
 _BINS = """
 with _values as (
     select {column}::numeric as value from {table} {where}
@@ -35,7 +35,9 @@ _steps as (
     from _limits
     cross join (values (1), (2), (5)) as factors (factor)
     cross join generate_series({smallest}, 308) as powers (power)
-    where factors.factor * 10::numeric ^ powers.power * {bins} > _limits.most - _limits.least
+    where
+        factors.factor * 10::numeric ^ powers.power * {bins}
+        > coalesce(nullif(_limits.most - _limits.least, 0), {bins} / 2.0)
 ),
 
 _counts as (

@@ -25,16 +25,21 @@ _HEADERS = {
 }
 
 
+def settings() -> Settings:
+    """Those of the app that answers."""
+    found: Settings = current_app.config["SETTINGS"]
+    return found
+
+
 def render(template: str, status: int = 200, **values: Any) -> Response:
     """A page, with the headers that every page has."""
-    settings: Settings = current_app.config["SETTINGS"]
     values.setdefault("next", request.full_path.rstrip("?"))
     page = render_template(
         f"dashboard/{template}",
         pages=PAGES,
         here=values.pop("here", request.path),
         modules=MODULES,
-        has_tokens=bool(settings.token or settings.read_token),
+        has_tokens=bool(settings().token or settings().read_token),
         is_signed_in=access.COOKIE in request.cookies,
         **values,
     )

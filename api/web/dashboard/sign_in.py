@@ -2,12 +2,11 @@
 
 from urllib.parse import urlsplit
 
-from flask import Response, current_app, make_response, redirect, request
+from flask import Response, make_response, redirect, request
 
-from api.settings import Settings
 from api.web import access
 from api.web.dashboard import blueprint
-from api.web.dashboard.pages import render
+from api.web.dashboard.pages import render, settings
 
 
 @blueprint.get("/sign-in")
@@ -21,8 +20,7 @@ def sign_in_form() -> Response:
 @access.open_to_all
 def sign_in() -> Response:
     """Keep the token if it is one of ours, and go back to where it was asked for."""
-    settings: Settings = current_app.config["SETTINGS"]
-    ours = {token for token in (settings.token, settings.read_token) if token}
+    ours = {token for token in (settings().token, settings().read_token) if token}
     token = request.form.get("token", "").strip()
     target = _own_path(request.form.get("next", "/"))
     if not access.is_token(token, ours):

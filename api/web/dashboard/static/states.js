@@ -68,10 +68,10 @@ function describe(problem) {
       actions: [],
     };
   }
-  const texts = { 404: "It is not there, or not any more." };
+  const isMissing = problem.status === 404;
   return {
-    title: problem.title,
-    text: texts[problem.status] ?? problem.message,
+    title: isMissing ? "There is nothing here" : problem.title,
+    text: isMissing ? "What this address names is not there, or not any more." : problem.message,
     actions: [link("/", "Back to the results")],
   };
 }

@@ -92,6 +92,7 @@ export class DataTable {
   }
 
   go(offset, record = "pushState") {
+    clearTimeout(this.timer); // What was typed is in the query by now.
     this.offset = offset;
     const query = this.query();
     if (this.order === this.usualOrder) query.delete("order");

@@ -21,7 +21,7 @@ function about({ user, note }) {
       ["User", String(user.user_id)],
       ["E-mail", user.email ?? none()],
       ["Signed up", user.signup_date ?? none()],
-    ], "facts across lead"),
+    ], "facts across"),
     note ? element("p", { class: "notice" }, note) : "",
   ];
 }
@@ -46,8 +46,11 @@ function card(title, figure, ...texts) {
 
 function experiments({ experiment_count: { value }, data_issues: issues }) {
   const dropped = issues.filter(isDropped).length;
-  const kept = `${counted(value, "record")} of this user in user_experiments.csv kept`;
-  return card("Experiments", count(value), `${kept}${dropped ? `, ${count(dropped)} left out` : ""}.`);
+  return card(
+    "Experiments",
+    count(value),
+    `The records of this user in user_experiments.csv that were kept; ${dropped ? count(dropped) : "none"} left out.`,
+  );
 }
 
 function mean({ avg_experiment_run_time: { value, sum, count: known, rule }, experiment_count: all }) {
