@@ -53,17 +53,18 @@ def rows(mart: Mart) -> Operation:
 
 def one_row(mart: Mart, key: str) -> Operation:
     """The row of a mart with this key."""
+    forms = {form.media_type: _any_row(mart) for form in (media.JSON, media.OBJECT)}
     return Operation(
         "marts",
         {
-            200: answer("The row.", _any_row(mart), ETag=_ROWS_HEADERS["ETag"]),
+            200: contents("The row.", forms, ETag=_ROWS_HEADERS["ETag"]),
             304: answer("The client has it already."),
             400: _BAD_QUERY,
             404: problem("There is no such row.", "QueryProblem"),
             406: _NO_FORM,
             503: _NOT_BUILT,
         },
-        [_SELECT, _IF_NONE_MATCH],
+        [_SELECT, *_filters(mart), *_CONDITIONS],
         path={key: _type(mart.by_name[key])},
     )
 
@@ -73,7 +74,7 @@ def explanation() -> Operation:
     return Operation(
         "marts",
         {
-            200: answer("The records that the row is made of.", {"type": "object"}),
+            200: answer("The records that the row is made of.", reference("Explanation")),
             404: problem("There is no such row.", "QueryProblem"),
             503: _NOT_BUILT,
         },
@@ -83,7 +84,9 @@ def explanation() -> Operation:
 
 def listing() -> Operation:
     """Which marts there are."""
-    return Operation("marts", {200: answer("The marts.", {}), 503: _NOT_BUILT})
+    return Operation(
+        "marts", {200: answer("The marts.", list_of(reference("Mart"))), 503: _NOT_BUILT}
+    )
 
 
 def histogram(mart: Mart) -> Operation:
@@ -177,11 +180,11 @@ def _filters(mart: Mart, without: tuple[str, ...] = ()) -> Iterator[Json]:
 
 _SELECT = query("select", TEXT, "Columns, as a,b, other names as x:a, and sums as count(),a.avg().")
 _IF_NONE_MATCH = header("If-None-Match", TEXT, "ETags that the client has already.")
+_CONDITIONS = (_IF_NONE_MATCH, header("If-Modified-Since", TEXT, "Only if published later."))
 _HEADERS = (
     header("Range", TEXT, "Rows, such as 0-49."),
     header("Prefer", TEXT, _PLANS),
-    _IF_NONE_MATCH,
-    header("If-Modified-Since", TEXT, "Only if it was published later."),
+    *_CONDITIONS,
 )
 _BAD_QUERY = problem("The query is not understood.", "QueryProblem")
 _NO_FORM = problem("None of what Accept names is to be had, or it is not one row.", "QueryProblem")
