@@ -29,7 +29,7 @@ def local_zone() -> tzinfo:
     name = os.environ.get("TZ", "").lstrip(":")
     try:
         return ZoneInfo(name) if name else _zone_of_file(Path("/etc/localtime"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, KeyError):
         return datetime.now().astimezone().tzinfo or timezone.utc
 
 

@@ -1,0 +1,187 @@
+"""Runs whose worker has died, on a real server; the test is the worker."""
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import psycopg2
+import pytest
+from psycopg2 import sql
+
+from api.database import Session
+from api.runs import queue, schema
+from api.runs.run import Run
+from api.worker.demands import Demands
+from api.worker.ending import try_again
+from api.worker.recovery import recover
+from tests.integration.test_worker import settings_for
+
+
+@pytest.fixture(scope="module")
+def parameters(connection_parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A database with Elute's own schema and nothing else."""
+    name = f"elute_recovery_{os.getpid()}"
+    with closing(psycopg2.connect(**connection_parameters)) as session:
+        session.autocommit = True
+        session.cursor().execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        schema.upgrade({**os.environ, "PGDATABASE": name})
+        yield {**connection_parameters, "dbname": name}
+        session.cursor().execute(
+            sql.SQL("drop database {} with (force)").format(sql.Identifier(name))
+        )
+
+
+def open_session(parameters: dict[str, Any]) -> Session:
+    session = psycopg2.connect(**parameters)
+    session.autocommit = True
+    return session
+
+
+@pytest.fixture
+def session(parameters: dict[str, Any]) -> Iterator[Session]:
+    with closing(open_session(parameters)) as session:
+        session.cursor().execute("truncate elute.runs, elute.run_events")
+        yield session
+
+
+def start(session: Session, **asked: Any) -> Run:
+    queue.request(session, "http", "somebody", **asked)
+    run = queue.start_next(session)
+    assert run
+    queue.execute(session, "lock_run", {"run_id": run.run_id})
+    return run
+
+
+def dead(parameters: dict[str, Any], session: Session, **asked: Any) -> Run:
+    """A run whose worker has gone."""
+    with closing(open_session(parameters)) as worker:
+        return start(worker, **asked)
+
+
+def look(session: Session, run: Run) -> Run:
+    found = queue.get(session, run.run_id)
+    assert found
+    return found
+
+
+def waiting(session: Session) -> list[Run]:
+    return queue.page(session, state="queued")
+
+
+def test_a_dead_run_is_marked_and_tried_again(parameters: Any, session: Session) -> None:
+    run = dead(parameters, session, options={"max_dropped_ratio": 0.5})
+    recover(session)
+    found = look(session, run)
+    assert (found.state, found.error_kind) == ("crashed", "elute")
+    assert "worker" in (found.error or "")
+    [again] = waiting(session)
+    assert (again.retry_of, again.options, again.trigger) == (run.run_id, run.options, "http")
+    assert [event.kind for event in queue.events_after(session, run.run_id)] == ["finished"]
+
+
+def test_it_is_tried_again_only_once(parameters: Any, session: Session) -> None:
+    dead(parameters, session)
+    recover(session)
+    [again] = waiting(session)
+    with closing(open_session(parameters)) as worker:
+        queue.start_next(worker)
+    recover(session)
+    assert look(session, again).state == "crashed"
+    assert waiting(session) == []
+
+
+def test_one_that_was_to_be_cancelled_is(parameters: Any, session: Session) -> None:
+    run = dead(parameters, session)
+    queue.cancel(session, run.run_id)
+    recover(session)
+    assert look(session, run).state == "cancelled"
+    assert waiting(session) == []
+
+
+def test_whoever_lost_the_database_says_so(parameters: Any, session: Session) -> None:
+    run = dead(parameters, session)
+    recover(session, lost=run.run_id)
+    found = look(session, run)
+    assert (found.state, found.error_kind) == ("crashed", "database")
+    assert len(waiting(session)) == 1
+
+
+def test_it_joins_a_run_that_waits(parameters: Any, session: Session) -> None:
+    dead(parameters, session)
+    other = queue.request(session, "http")
+    recover(session)
+    assert [run.run_id for run in waiting(session)] == [other.run_id]
+
+
+def test_one_that_waits_with_other_options_is_left_alone(parameters: Any, session: Session) -> None:
+    run = dead(parameters, session)
+    other = queue.request(session, "http", options={"max_dropped_ratio": 1.0})
+    recover(session)
+    assert look(session, run).state == "crashed"
+    assert [(found.run_id, found.options) for found in waiting(session)] == [
+        (other.run_id, {"max_dropped_ratio": 1.0})
+    ]
+
+
+def test_a_build_in_a_terminal_is_left_alone_while_it_lives(
+    parameters: Any, session: Session
+) -> None:
+    with closing(open_session(parameters)) as terminal:
+        run = queue.note_terminal(terminal, "somebody", ["--fail-fast"])
+        queue.execute(terminal, "lock_run", {"run_id": run.run_id})
+        recover(session)
+        assert look(session, run).state == "running"
+    recover(session)
+    assert look(session, run).state == "crashed"
+    assert waiting(session) == []
+
+
+def test_its_sessions_are_ended_first(parameters: Any, session: Session) -> None:
+    run = dead(parameters, session)
+    left = psycopg2.connect(**parameters, application_name=f"elute run {run.run_id} run lock")
+    recover(session)
+    with pytest.raises(psycopg2.OperationalError):
+        left.cursor().execute("select 1")
+    left.close()
+
+
+def test_a_cancelled_run_that_waited_is_over_at_once(parameters: Any, session: Session) -> None:
+    run = queue.request(session, "http")
+    queue.cancel(session, run.run_id)
+    assert look(session, run).state == "cancelled"
+    assert queue.start_next(session) is None
+    try_again(session, run)
+    assert waiting(session) == []
+
+
+def test_a_schedule_is_seen_to_once_across_workers(
+    parameters: Any, session: Session, tmp_path: Any
+) -> None:
+    every_minute = settings_for(tmp_path, ELUTE_SCHEDULE="* * * * *")
+    first = Demands(session, every_minute)
+    first.ask()
+    assert waiting(session) == []  # No tick was missed before there was a schedule.
+    queue.request(session, "schedule")
+    session.cursor().execute("update elute.runs set requested_at = now() - interval '3 minutes'")
+    missed = Demands(session, every_minute)
+    missed.ask()
+    missed.ask()
+    [run] = waiting(session)
+    assert run.request_count == 2
+
+
+def test_a_tick_waits_for_a_run_with_other_options(
+    parameters: Any, session: Session, tmp_path: Any
+) -> None:
+    queue.request(session, "schedule")
+    session.cursor().execute(
+        "update elute.runs set requested_at = now() - interval '3 minutes', state = 'succeeded'"
+    )
+    other = queue.request(session, "http", options={"max_dropped_ratio": 1.0})
+    demands = Demands(session, settings_for(tmp_path, ELUTE_SCHEDULE="* * * * *"))
+    demands.ask()
+    assert [run.run_id for run in waiting(session)] == [other.run_id]
+    queue.cancel(session, other.run_id)
+    demands.ask()
+    assert [run.trigger for run in waiting(session)] == ["schedule"]

@@ -1,0 +1,81 @@
+"""When a schedule is due, around the changes of the clocks too."""
+
+from datetime import datetime, timedelta, timezone
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from api.worker.schedule import Schedule, local_zone, next_tick
+
+BERLIN = ZoneInfo("Europe/Berlin")
+UTC = timezone.utc
+
+
+def at(*fields: int, fold: int = 0) -> datetime:
+    return datetime(*fields, tzinfo=BERLIN, fold=fold)  # type: ignore[misc, arg-type]
+
+
+def ticks(schedule: str, after: datetime, count: int) -> list[datetime]:
+    found = []
+    for _ in range(count):
+        after = next_tick(schedule, after)
+        found.append(after)
+    return found
+
+
+def test_the_hour_stays_the_same_through_the_year() -> None:
+    summer = next_tick("0 6 * * *", at(2026, 7, 1, 12))
+    winter = next_tick("0 6 * * *", at(2026, 12, 1, 12))
+    assert (summer.hour, winter.hour) == (6, 6)
+    assert summer.utcoffset() != winter.utcoffset()
+
+
+def test_an_hour_that_is_left_out_is_made_up_for_at_once() -> None:
+    night = ticks("30 2 * * *", at(2026, 3, 28, 12), 2)
+    assert night[0].astimezone(UTC) == datetime(2026, 3, 29, 1, 0, tzinfo=UTC)  # 3:00 in summer
+    assert night[1] == at(2026, 3, 30, 2, 30)
+
+
+def test_an_hour_that_comes_twice_counts_once() -> None:
+    night = ticks("30 2 * * *", at(2026, 10, 24, 12), 2)
+    assert [tick.day for tick in night] == [25, 26]
+
+
+def test_every_quarter_of_an_hour_goes_on_through_both_changes() -> None:
+    for day in (at(2026, 3, 29, 0, 50), at(2026, 10, 25, 0, 50)):
+        moments = [tick.astimezone(UTC) for tick in ticks("*/15 * * * *", day, 16)]
+        steps = {later - earlier for earlier, later in pairwise(moments)}
+        assert steps == {timedelta(minutes=15)}
+
+
+def test_a_tick_is_due_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    schedule = Schedule("0 6 * * *", datetime(2026, 1, 1, 5, tzinfo=UTC))
+    assert not schedule.is_due(datetime(2026, 1, 1, 5, 59, 59, tzinfo=UTC))
+    tick = datetime(2026, 1, 1, 6, tzinfo=UTC)
+    assert schedule.is_due(tick)
+    schedule.seen_to(tick)
+    assert not schedule.is_due(tick)
+    assert schedule.seconds_left(tick) == 24 * 60 * 60
+
+
+def test_ticks_that_were_missed_are_made_up_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    schedule = Schedule("0 * * * *", datetime(2026, 1, 1, tzinfo=UTC))
+    days_later = datetime(2026, 1, 4, 12, 30, tzinfo=UTC)
+    assert schedule.is_due(days_later)
+    schedule.seen_to(days_later)
+    assert not schedule.is_due(days_later)
+
+
+@pytest.mark.parametrize("name", ["Europe/Berlin", ":Europe/Berlin"])
+def test_the_zone_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("TZ", name)
+    assert local_zone() == BERLIN
+
+
+@pytest.mark.parametrize("name", ["", "No/Such_Zone", "CET-1CEST"])
+def test_there_is_always_a_zone(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("TZ", name)
+    assert next_tick("0 6 * * *", datetime.now(local_zone())).hour == 6

@@ -1,0 +1,64 @@
+"""When files have changed and settled."""
+
+from typing import Any
+
+from api.worker.watch import Watch
+
+OLD: dict[str, Any] = {"users.csv": [1, 10], "compounds.csv": [1, 20]}
+NEW: dict[str, Any] = {"users.csv": [2, 15], "compounds.csv": [1, 20]}
+NEWER: dict[str, Any] = {"users.csv": [3, 25], "compounds.csv": [1, 20]}
+
+
+def test_what_was_read_last_is_not_built_again() -> None:
+    watch = Watch(OLD)
+    assert not any(watch.is_due(OLD, second) for second in range(10))
+
+
+def test_a_change_is_due_when_it_has_settled() -> None:
+    watch = Watch(OLD)
+    assert [watch.is_due(NEW, moment) for moment in (0, 1, 1.9, 2)] == [False, False, False, True]
+
+
+def test_a_file_that_is_still_written_to_is_waited_for() -> None:
+    watch = Watch(OLD)
+    assert not watch.is_due(NEW, 0)
+    assert not watch.is_due(NEWER, 2)
+    assert not watch.is_due(NEWER, 3)
+    assert watch.is_due(NEWER, 4)
+
+
+def test_a_missing_file_is_waited_for() -> None:
+    watch = Watch(OLD)
+    missing = {**OLD, "users.csv": None}
+    assert not watch.is_due(missing, 0)
+    assert not watch.is_due(missing, 60)
+
+
+def test_it_is_due_until_a_run_reads_it() -> None:
+    watch = Watch(OLD)
+    watch.is_due(NEW, 0)
+    assert watch.is_due(NEW, 5)
+    assert watch.is_due(NEW, 6)
+    watch.was_read(NEW)
+    assert not watch.is_due(NEW, 7)
+
+
+def test_a_change_back_is_no_change() -> None:
+    watch = Watch(OLD)
+    watch.is_due(NEW, 0)
+    watch.is_due(OLD, 1)
+    assert not watch.is_due(OLD, 10)
+
+
+def test_without_a_run_to_compare_with_the_files_count_as_read() -> None:
+    watch = Watch(None)
+    assert not watch.is_due(OLD, 0)
+    assert not watch.is_due(OLD, 10)
+    watch.is_due(NEW, 11)
+    assert watch.is_due(NEW, 13)
+
+
+def test_a_change_made_while_nobody_watched_is_seen() -> None:
+    watch = Watch(OLD)
+    assert not watch.is_due(NEW, 100)
+    assert watch.is_due(NEW, 102)
