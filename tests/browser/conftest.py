@@ -7,7 +7,7 @@ import subprocess
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -33,6 +33,8 @@ FLAGS = (
 )
 SAMPLE = {path.name: path.read_bytes() for path in (CHECKOUT / "seeds").glob("*.csv")}
 NARROW = {"width": 390, "height": 844}
+# A run that meets this lock waits, so that there is time to look at it.
+LOCK = "lock table intermediate.int_user_summary in access exclusive mode"
 expect.set_options(timeout=20_000)
 
 
@@ -190,6 +192,17 @@ def open_page(site: Site, browser: Browser) -> Iterator[Open]:
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+@contextmanager
+def held_up(site: Site) -> Iterator[None]:
+    """Hold up every build before it publishes."""
+    session = psycopg2.connect(**site.connection)
+    session.cursor().execute(LOCK)
+    try:
+        yield
+    finally:
+        session.close()
 
 
 def is_ready(page: Page) -> Page:

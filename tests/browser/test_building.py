@@ -1,33 +1,16 @@
 """Starting, following and cancelling builds, in one browser and in two."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import psycopg2
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import SAMPLE, Open, Site, build, is_ready
+from tests.browser.conftest import SAMPLE, Open, Site, build, held_up, is_ready
 
-# A run that meets this lock waits, so that there is time to look at it.
-LOCK = "lock table intermediate.int_user_summary in access exclusive mode"
 WATCH_PROGRESS = """() => {
   window.steps = [];
   const bar = document.getElementById("progress-bar");
   new MutationObserver(() => window.steps.push(Number(bar.ariaValueNow)))
     .observe(bar, { attributes: true });
 }"""
-
-
-@contextmanager
-def held_up(site: Site) -> Iterator[None]:
-    """Hold up every build before it publishes."""
-    session = psycopg2.connect(**site.connection)
-    session.cursor().execute(LOCK)
-    try:
-        yield
-    finally:
-        session.close()
 
 
 @pytest.fixture

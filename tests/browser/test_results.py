@@ -7,6 +7,17 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open, is_ready
 
+FILTERS = [
+    ("Name contains", "wei", ["Chen Wei"]),
+    ("E-mail contains", "WEI@LAB", ["Chen Wei"]),
+    ("User is", "3", ["Chen Wei"]),
+    ("Experiments from", "11", ["Amara Okafor", "Chen Wei"]),
+    ("Mean run time from", "50.5", ["Chen Wei"]),
+    ("Signed up to, such as 2021 or 2021-06-15", "2021-03", ["Amara Okafor", "Bruno Keller"]),
+    ("Signed up from, such as 2021 or 2021-06-15", "2024-10-07", ["Noor Siddiqui"]),
+    ("Most common compound contains", "dopa", ["Chen Wei"]),
+]
+
 
 def names(page: Page) -> list[str]:
     """The users in the table."""
@@ -39,25 +50,13 @@ def test_a_click_on_a_heading_sorts_and_another_turns_it_round(results: Page) ->
     expect(results.locator("#users tbody tr").first).to_contain_text("Noor Siddiqui")
 
 
-@pytest.mark.parametrize(
-    ("box", "text", "expected"),
-    [
-        ("Name contains", "wei", ["Chen Wei"]),
-        ("E-mail contains", "WEI@LAB", ["Chen Wei"]),
-        ("User is", "3", ["Chen Wei"]),
-        ("Experiments from", "11", ["Amara Okafor", "Chen Wei"]),
-        ("Mean run time from", "50.5", ["Chen Wei"]),
-        ("Signed up to, such as 2021 or 2021-06-15", "2021-03", ["Amara Okafor", "Bruno Keller"]),
-        ("Signed up from, such as 2021 or 2021-06-15", "2024-10-07", ["Noor Siddiqui"]),
-        ("Most common compound contains", "dopa", ["Chen Wei"]),
-    ],
-)
-def test_each_kind_of_filter(results: Page, box: str, text: str, expected: list[str]) -> None:
-    results.get_by_label(box, exact=True).fill(text)
-    expect(results.locator("#users-status")).to_contain_text(f"of {len(expected)} user")
-    assert names(results) == expected
-    results.get_by_role("button", name="Clear filters").click()
-    expect(results.locator("#users-status")).to_have_text("1 to 14 of 14 users")
+def test_each_kind_of_filter(results: Page) -> None:
+    for box, text, expected in FILTERS:
+        results.get_by_label(box, exact=True).fill(text)
+        expect(results.locator("#users-status")).to_contain_text(f"of {len(expected)} user")
+        assert names(results) == expected
+        results.get_by_role("button", name="Clear filters").click()
+        expect(results.locator("#users-status")).to_have_text("1 to 14 of 14 users")
 
 
 def test_a_view_is_an_address(results: Page, open_page: Open) -> None:
@@ -86,6 +85,14 @@ def test_what_is_no_number_is_marked_and_not_asked_for(results: Page) -> None:
     box.fill("many")
     expect(box).to_have_attribute("aria-invalid", "true")
     expect(results.locator("#users-status")).to_have_text("1 to 14 of 14 users")
+
+
+def test_what_the_api_refuses_is_said(open_page: Open) -> None:
+    page = is_ready(open_page("/", expected=("400",)))
+    page.get_by_label("User is").fill("9" * 30)
+    expect(page.locator("#users-status")).to_contain_text("no value for user_id")
+    page.get_by_label("User is").fill("3")
+    expect(page.locator("#users-status")).to_have_text("1 to 1 of 1 user")
 
 
 def test_nothing_found_says_so(results: Page) -> None:
@@ -128,3 +135,26 @@ def test_the_recipe_for_a_notebook_names_this_view(results: Page) -> None:
     users: dict[str, Any] = {}
     exec(recipe, users)
     assert users["users"]["name"].tolist() == ["Chen Wei"]
+
+
+def test_every_number_of_a_user_is_explained(results: Page) -> None:
+    results.get_by_role("link", name="Hiro Tanaka").click()
+    expect(results.get_by_role("heading", level=1)).to_have_text("Hiro Tanaka")
+    cards = results.locator("#user .card")
+    expect(cards.nth(0)).to_contain_text("5")
+    expect(cards.nth(1)).to_contain_text("32.3125")
+    expect(cards.nth(1)).to_contain_text("= 129.25 / 4. 1 experiment without a run time")
+    expect(cards.nth(2)).to_contain_text("Acetylsalicylic acid")
+    expect(cards.nth(2)).to_contain_text("In 3 of 5 experiments.")
+    experiments = results.get_by_role("region", name="Experiments of this user")
+    rows = experiments.locator("tbody tr")
+    expect(rows).to_have_count(5)
+    times = rows.locator("td:nth-child(5)").all_inner_texts()
+    assert sum(float(time) for time in times if time != "none") == 129.25
+    expect(rows.filter(has_text="4;99")).to_contain_text("99: unknown compound, entry ignored")
+
+
+@pytest.mark.parametrize("user", ["404", "nobody"])
+def test_a_user_who_is_not_there(open_page: Open, user: str) -> None:
+    page = open_page(f"/users/{user}", expected=("404",))
+    expect(page.locator("#state")).to_contain_text("There is nothing here")

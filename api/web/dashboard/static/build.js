@@ -70,11 +70,15 @@ function draw(current) {
 
 function drawWords() {
   if (!progress) return;
-  setText(find("progress-title"), `Build ${progress.runId}`);
+  setText(find("progress-title"), `Run ${progress.runId}`);
   setText(find("progress-node"), words(progress));
   const left = secondsLeft(progress);
-  const estimate = left > 0.5 ? `about ${seconds(Math.ceil(left))} left` : "almost done";
-  setText(find("progress-left"), left === null || progress.isCancelling ? "" : estimate);
+  setText(find("progress-left"), left === null || progress.isCancelling ? "" : estimate(left));
+}
+
+function estimate(left) {
+  if (left > 0.5) return `about ${seconds(Math.ceil(left))} left`;
+  return left > -2 ? "almost done" : "taking longer than usual";
 }
 
 function words({ isCancelling, state, current, message }) {

@@ -27,6 +27,7 @@ export function short(value) {
 /** A duration: 0.84 s, 12 s, 3 min 5 s. */
 export function seconds(value) {
   if (value === null || value === undefined) return "";
+  if (value === 0) return "0 s";
   if (value < 10) return `${value.toFixed(value < 1 ? 2 : 1)} s`;
   if (value < 100) return `${Math.round(value)} s`;
   const whole = Math.round(value);

@@ -45,7 +45,7 @@ export function badge(state) {
 /** A title, paragraphs and links that tell how a run ended. */
 export function outcome(run) {
   if (run.state === "succeeded") return success(run);
-  const number = `Build ${run.run_id}`;
+  const number = `Run ${run.run_id}`;
   const details = element("a", { href: `/history/${run.run_id}` }, "See this run");
   if (run.state === "cancelled") return { title: `${number} was cancelled.`, texts: [KEPT], links: [] };
   if (run.state !== "failed") {
@@ -74,5 +74,5 @@ function success(run) {
     : [];
   const links = dropped ? [element("a", { href: "/quality" }, "See what was left out")] : [];
   const took = run.seconds === null ? "" : `, in ${seconds(run.seconds)}`;
-  return { title: `Build ${run.run_id} is done${took}.`, texts, links };
+  return { title: `Run ${run.run_id} is done${took}.`, texts, links };
 }

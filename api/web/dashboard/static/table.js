@@ -1,7 +1,7 @@
 // A table that sorts, filters and pages on the server. Its state is the page's address, and the
 // address is the API's own query: ?name=ilike.*wei*&order=experiment_count.desc
 
-import { json, rows } from "./api.js";
+import { Problem, json, rows } from "./api.js";
 import { element, find, none, setText } from "./elements.js";
 import { boxes, conditions, restore } from "./filters.js";
 import { count } from "./format.js";
@@ -40,7 +40,7 @@ export class DataTable {
     this.clearer.addEventListener("click", () => this.filterBy([]));
     addEventListener("popstate", () => {
       this.readAddress();
-      this.load();
+      this.go(this.offset, null);
     });
   }
 
@@ -99,8 +99,10 @@ export class DataTable {
     if (this.limit !== 50) query.set("limit", this.limit);
     if (offset) query.set("offset", offset);
     const text = readable(query);
-    history[record](null, "", location.pathname + (text && `?${text}`));
-    return this.load();
+    if (record) history[record](null, "", location.pathname + (text && `?${text}`));
+    return this.load().catch((problem) => {
+      if (!(problem instanceof Problem)) throw problem; // Of a problem the status tells.
+    });
   }
 
   /** Ask the server and draw its answer; an answer that was overtaken is dropped. */

@@ -1,0 +1,76 @@
+"""Pictures of every page, as docs/screenshots has them.
+
+They go to a temporary folder, or to the one that SCREENSHOTS_DIR names; look at them before you
+commit them.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import FilePayload, Page, expect
+
+from tests.browser.conftest import NARROW, SAMPLE, Open, Site, build, held_up, is_ready
+
+
+@pytest.fixture
+def take(tmp_path: Path, open_page: Open) -> Any:
+    """Open a page, or take the one given, and take a picture of it."""
+    folder = Path(os.environ.get("SCREENSHOTS_DIR") or tmp_path)
+
+    def take_(name: str, page: Page | str, **options: Any) -> Page:
+        shown = is_ready(open_page(page, **options)) if isinstance(page, str) else page
+        expect(shown.locator("#last-build")).not_to_be_empty()
+        shown.screenshot(path=folder / f"{name}.png")
+        assert (folder / f"{name}.png").stat().st_size > 10_000
+        return shown
+
+    return take_
+
+
+def test_pages(take: Any) -> None:
+    take("results", "/")
+    take("results-dark", "/", color_scheme="dark")
+    take("results-phone", "/", viewport=NARROW)
+    take("user", "/users/8")
+    take("quality", "/quality")
+    take("run", "/history/1")
+
+
+def test_a_build_that_is_going_on(take: Any, site: Site, open_page: Open) -> None:
+    page = is_ready(open_page("/"))
+    with held_up(site):
+        page.get_by_role("button", name="Build now").click()
+        expect(page.locator("#progress-node")).to_contain_text("int_user_summary")
+        take("building", page)
+    expect(page.locator("#outcome")).to_contain_text("is done")
+
+
+def test_a_file_that_was_checked(take: Any, open_page: Open) -> None:
+    page = is_ready(open_page("/files", expected=("422",)))
+    for name, end in (("compounds.csv", b"13,Ethanol,C2H6O\n"), ("users.csv", b"15,Olga\n")):
+        page.get_by_role("region", name=name).locator("input").set_input_files(
+            [FilePayload(name=name, mimeType="text/csv", buffer=SAMPLE[name] + end)]
+        )
+    expect(page.get_by_text("can be used.")).to_be_visible()
+    expect(page.get_by_text("cannot be used.")).to_be_visible()
+    take("files", page)
+
+
+def test_the_history(take: Any, site: Site, open_page: Open) -> None:
+    page = is_ready(open_page("/history"))
+    for content in (SAMPLE["users.csv"] + b"15,Olga\n", SAMPLE["users.csv"]):
+        (site.files / "users.csv").write_bytes(content)
+        page.get_by_role("button", name="Build now").click()
+        expect(page.locator("#progress")).to_be_visible()
+        expect(page.locator("#outcome")).not_to_be_empty()
+        page.get_by_role("button", name="Close").click()
+    with held_up(site):
+        page.get_by_role("button", name="Build now").click()
+        expect(page.locator("#progress-node")).to_contain_text("int_user_summary")
+        page.get_by_role("button", name="Cancel").click()
+        expect(page.locator("#outcome")).to_contain_text("was cancelled.")
+    build(site.address)
+    page.get_by_role("button", name="Close").click()
+    take("runs", "/history")
