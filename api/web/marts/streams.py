@@ -142,6 +142,9 @@ def answer(query: Query, form: Form, question: str) -> Response:
             export.wait()
         if spool.size is not None:
             answered.content_length = spool.size
+    except Abandoned as error:
+        export.close()
+        raise Problem(503, "Gone", "The client went away before the first row.") from error
     except BaseException:
         export.close()
         raise

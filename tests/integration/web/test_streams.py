@@ -1,0 +1,221 @@
+"""Large answers through a real gunicorn: whole, broken off, and abandoned."""
+
+import csv
+import http.client
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from typing import NamedTuple
+
+import pytest
+
+from api.database import Session, connect
+from api.runs import schema
+from tests.integration.conftest import Laboratory
+
+ROWS = 60_000  # about 14 MB of JSON: far more than sockets hold
+BROKEN_AT = 30_000
+# A table as a build publishes it, and two marts that go wrong in the middle of an answer.
+_TABLES = """
+create table marts.user_summary as
+select
+    number as user_id,
+    'Üser ' || number || E', "quoted"\\n' as name,
+    'user' || number || '@lab.example' as email,
+    date '2020-01-01' + (number %% 1000)::int as signup_date,
+    number %% 37 as experiment_count,
+    nullif(trim_scale(round(number::numeric / 7, 4)), 1) as avg_experiment_run_time,
+    number %% 500 as compound_id,
+    nullif('', 'x') as compound_name,
+    nullif('C1', 'C1') as compound_structure
+from generate_series(1::bigint, %(rows)s) as number;
+alter table marts.user_summary add primary key (user_id);
+analyze marts.user_summary;
+create view marts.compound_usage as
+select
+    user_id as compound_id,
+    name as compound_name,
+    null::text as compound_structure,
+    1 / (%(broken_at)s - user_id) as experiment_count,
+    0::bigint as user_count
+from marts.user_summary;
+-- Said to be immutable, so that it is called row by row as they are sent, not before.
+create function marts.stuck(bigint) returns text immutable language plpgsql as
+$$ begin perform pg_sleep(120); return 'awake'; end $$;
+create view marts.input_summary as
+select
+    user_id as source_file,
+    user_id as records_read,
+    user_id as records_kept,
+    user_id as records_dropped,
+    case when user_id = %(broken_at)s then marts.stuck(user_id) else name end as values_nulled,
+    user_id as entries_ignored
+from marts.user_summary;
+"""
+_COPYING = """
+from pg_stat_activity
+where datname = current_database() and query like '%copy (%' and pid <> pg_backend_pid()
+"""
+
+
+class Site(NamedTuple):
+    """A gunicorn, and a session with what its database's owner may do."""
+
+    port: int
+    owner: Session
+
+    def get(self, path: str, **headers: str) -> http.client.HTTPResponse:
+        """The beginning of an answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection.request("GET", path, headers={"Connection": "close", **headers})
+        return connection.getresponse()
+
+    def copies(self) -> int:
+        """How many exports are going on."""
+        with self.owner.cursor() as cursor:
+            cursor.execute(f"select count(*) {_COPYING}")
+            [row] = cursor.fetchall()
+        return int(row[0])
+
+    def wait_for_copies(self, count: int) -> None:
+        """Wait until that many are going on, for ten seconds at most."""
+        for _ in range(200):
+            if self.copies() == count:
+                return
+            self.owner.cursor().execute("select pg_sleep(0.05)")
+        pytest.fail(f"{self.copies()} exports are going on, not {count}")
+
+
+@pytest.fixture(scope="module")
+def site(one_laboratory: Laboratory) -> Iterator[Site]:
+    one_laboratory.clear()
+    environment = one_laboratory.environment
+    schema.upgrade(environment)
+    with socket.create_server(("127.0.0.1", 0)) as listener, closing(connect(environment)) as owner:
+        owner.autocommit = True
+        values = {"rows": ROWS, "broken_at": BROKEN_AT}
+        owner.cursor().execute(_TABLES, values)
+        listener.set_inheritable(True)
+        with subprocess.Popen(
+            [
+                *(sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--threads", "16"),
+                *("--bind", f"fd://{listener.fileno()}", "--log-level", "critical"),
+                *("--no-control-socket", "--graceful-timeout", "1", "api.web.app:create_app()"),
+            ],
+            env={**os.environ, **environment},
+            pass_fds=[listener.fileno()],
+        ) as process:
+            yield Site(listener.getsockname()[1], owner)
+            process.terminate()
+    one_laboratory.clear()
+
+
+def rows_of(text: str, media_type: str) -> list[tuple[str, str, str | None]]:
+    """Id, name and mean of each row."""
+    if media_type == "text/csv":
+        table = list(csv.reader(io.StringIO(text, newline="")))[1:]
+        return [(row[0], row[1], row[5] or None) for row in table]
+    found = json.loads(text) if media_type == "application/json" else None
+    rows = found or [json.loads(line) for line in text.splitlines()]
+    keys = ("user_id", "name", "avg_experiment_run_time")
+    return [
+        tuple(None if row[key] is None else str(row[key]) for key in keys)  # type: ignore[misc]
+        for row in rows
+    ]
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "application/x-ndjson", "text/csv"])
+def test_every_row_arrives_in_each_form(site: Site, media_type: str) -> None:
+    with site.get("/etl-results", Accept=media_type, Prefer="count=exact") as response:
+        assert response.status == 200
+        assert response.headers["Content-Range"] == f"0-{ROWS - 1}/{ROWS}"
+        assert response.headers["ETag"]
+        text = response.read().decode()
+    with site.owner.cursor() as cursor:
+        cursor.execute(
+            "select user_id::text, name, avg_experiment_run_time::text "
+            "from marts.user_summary order by user_summary.user_id"
+        )
+        expected = cursor.fetchall()
+    found = rows_of(text, media_type)
+    assert len(found) == ROWS
+    for (user_id, name, mean), row in zip(found, expected, strict=True):
+        assert (user_id, name) == row[:2]
+        assert mean == row[2] or float(mean or 0) == float(row[2] or 0)
+
+
+def test_small_and_large_answers_look_the_same(site: Site) -> None:
+    for media_type in ("application/json", "application/x-ndjson", "text/csv"):
+        with site.get("/etl-results?limit=1001", Accept=media_type) as response:
+            large = response.read().decode()
+        with site.get("/etl-results?limit=1000", Accept=media_type) as response:
+            small = response.read().decode()
+        assert large.startswith(small.removesuffix("]"))
+
+
+def test_an_old_client_is_told_the_length(site: Site) -> None:
+    with socket.create_connection(("127.0.0.1", site.port), timeout=60) as client:
+        client.sendall(b"GET /etl-results HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+        answer = client.makefile("rb").read()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert f"content-length: {len(body)}".encode() in head.lower()
+    assert len(json.loads(body)) == ROWS
+
+
+def test_an_error_in_the_middle_breaks_the_answer_off(site: Site) -> None:
+    with site.get("/marts/compound_usage?compound_id=gt.1000") as response:
+        assert response.status == 200
+        with pytest.raises(http.client.IncompleteRead) as raised:
+            response.read()
+    assert b'"compound_id":1001,' in raised.value.partial
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(raised.value.partial)
+
+
+def test_an_error_before_the_first_row_is_a_problem(site: Site) -> None:
+    with site.get(f"/marts/compound_usage?compound_id=gte.{BROKEN_AT}") as response:
+        assert response.status == 400
+        assert "division by zero" in response.read().decode()
+
+
+def test_a_killed_backend_breaks_the_answer_off(site: Site) -> None:
+    with site.get("/marts/input_summary", Accept="text/csv") as response:
+        assert response.read(1000)
+        site.wait_for_copies(1)
+        site.owner.cursor().execute(f"select pg_terminate_backend(pid) {_COPYING}")
+        with pytest.raises(http.client.IncompleteRead):
+            response.read()
+    with site.get("/etl-results?limit=1") as response:
+        assert response.status == 200
+
+
+def test_a_client_that_goes_away_ends_the_query(site: Site) -> None:
+    with site.get("/marts/input_summary") as response:
+        assert response.read(1000)
+        site.wait_for_copies(1)
+    response.close()
+    site.wait_for_copies(0)
+
+
+def test_a_slow_client_keeps_no_build_from_publishing(site: Site) -> None:
+    with site.get("/etl-results") as response:
+        assert response.read(1000)
+        site.wait_for_copies(0)
+        with site.owner.cursor() as cursor:
+            cursor.execute("begin; set local lock_timeout = '5s'")
+            cursor.execute("lock table marts.user_summary in access exclusive mode")
+            cursor.execute("rollback")
+        assert len(response.read()) > 10_000_000
+
+
+def test_a_large_answer_that_is_known_is_not_sent_again(site: Site) -> None:
+    with site.get("/etl-results") as response:
+        tag = response.headers["ETag"]
+        response.read()
+    with site.get("/etl-results", **{"If-None-Match": tag}) as response:
+        assert (response.status, response.read()) == (304, b"")
