@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -100,7 +100,7 @@ def held_up(parameters: Mapping[str, Any]) -> Iterator[Session]:
     with closing(psycopg2.connect(**parameters)) as session, session.cursor() as cursor:
         cursor.execute("lock table raw.users, raw.compounds in access exclusive mode")
         yield session
-        if not session.closed:
+        with suppress(psycopg2.Error):  # The server may have been stopped.
             session.rollback()
 
 

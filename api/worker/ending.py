@@ -49,11 +49,23 @@ def finish(
     logger.info("Run %d: %s%s", run_id, state, f": {error}" if error else "")
 
 
-def try_again(session: Session, run: Run) -> None:
-    """Ask for a run that makes up for one whose worker or database went away: once."""
-    asked = queue.get(session, run.run_id)
-    if run.trigger == "terminal" or run.retry_of or not asked or asked.cancel_requested_at:
-        return
+def finish_and_try_again(
+    session: Session, run: Run, state: str, *, error_kind: str, error: str
+) -> None:
+    """Note how a run ended, and ask for one that makes up for it, unless it did so itself.
+
+    Whoever sees that it has ended sees the other one too.
+    """
+    with transaction(session):
+        if run.trigger != "terminal" and run.retry_of is None:
+            _try_again(session, run)
+        data = {"state": state, "error_kind": error_kind, "error": error}
+        queue.finish(session, run.run_id, state, error_kind=error_kind, error=error)
+        queue.append_events(session, run.run_id, [(now(), "finished", data)])
+    logger.info("Run %d: %s: %s", run.run_id, state, error)
+
+
+def _try_again(session: Session, run: Run) -> None:
     try:
         again = queue.request(
             session, run.trigger, run.requested_by, run.options, retry_of=run.run_id

@@ -49,6 +49,8 @@ class Translator:
     def _translated(
         self, event: Any, name: str, level: str
     ) -> Iterator[tuple[str, dict[str, Any]]]:
+        if name in ("NodeStart", "NodeFinished") and _is_part(event.data.node_info):
+            return
         if name == "NodeStart":
             yield "node_started", self._node(event.data.node_info)
         elif name == "NodeFinished":
@@ -83,6 +85,11 @@ class Translator:
     def _clean(self, text: str) -> str:
         text = _COLOURS.sub("", text)
         return text.replace(self._secret, "***") if self._secret else text
+
+
+def _is_part(node: Any) -> bool:
+    """Whether a node only becomes part of others, and is none of those that dbt counts."""
+    return bool(node.materialized == "ephemeral")
 
 
 def _rows(response: Mapping[str, Any]) -> int | None:

@@ -10,7 +10,7 @@ from api.dbt_run import Outcome
 from api.runs import queue
 from api.runs.run import Run
 from api.worker.child import read_happening
-from api.worker.ending import finish, try_again
+from api.worker.ending import finish, finish_and_try_again
 from api.worker.events import Happening, now
 from api.worker.invocation import Invocation
 from api.worker.recovery import end_sessions
@@ -114,11 +114,9 @@ class Execution:
         if self._is_cancelled:
             finish(session, run_id, "cancelled")
         elif self._kill_at is not None:
-            finish(session, run_id, "stopped", error_kind="elute", error=_STOPPED)
-            try_again(session, self._run)
+            finish_and_try_again(session, self._run, "stopped", error_kind="elute", error=_STOPPED)
         elif outcome is None or outcome.interrupted:
-            finish(session, run_id, "crashed", error_kind="elute", error=_DIED)
-            try_again(session, self._run)
+            finish_and_try_again(session, self._run, "crashed", error_kind="elute", error=_DIED)
         else:
             finish(session, run_id, "failed", error_kind=outcome.error_kind, error=explain(outcome))
         return False

@@ -5,7 +5,12 @@ import time
 from api.database import Session
 from api.runs import queue
 from api.runs.run import Run
-from api.worker.ending import finish, names_of_sessions, sessions_of, try_again
+from api.worker.ending import (
+    finish,
+    finish_and_try_again,
+    names_of_sessions,
+    sessions_of,
+)
 
 _WITHIN = 10.0  # seconds for the sessions of a run to end
 _WORKER_GONE = "The worker that ran it ended unexpectedly. What was published before stays."
@@ -56,14 +61,13 @@ def _recover(session: Session, run: Run, *, is_database: bool) -> None:
     if run.cancel_requested_at:
         finish(session, run.run_id, "cancelled")
         return
-    finish(
+    finish_and_try_again(
         session,
-        run.run_id,
+        run,
         "crashed",
         error_kind="database" if is_database else "elute",
         error=_DATABASE_GONE if is_database else _WORKER_GONE,
     )
-    try_again(session, run)
 
 
 def _take(session: Session, run_id: int) -> bool:

@@ -70,7 +70,7 @@ def _debug_events() -> None:
             fire(manager, e, level, *rest, **options)
 
     _replace(DebugLevel, "__init__", remember)
-    DebugLevel.pb_msg = property(message, note)  # type: ignore[assignment]
+    DebugLevel.pb_msg = property(message, note)
     _replace(EventManager, "fire_event", fire_if_heard)
 
 

@@ -13,7 +13,6 @@ from api.database import Session
 from api.runs import queue, schema
 from api.runs.run import Run
 from api.worker.demands import Demands
-from api.worker.ending import try_again
 from api.worker.recovery import recover
 from tests.integration.test_worker import settings_for
 
@@ -33,7 +32,7 @@ def parameters(connection_parameters: dict[str, Any]) -> Iterator[dict[str, Any]
 
 
 def open_session(parameters: dict[str, Any]) -> Session:
-    session = psycopg2.connect(**parameters)
+    session: Session = psycopg2.connect(**parameters)
     session.autocommit = True
     return session
 
@@ -151,7 +150,6 @@ def test_a_cancelled_run_that_waited_is_over_at_once(parameters: Any, session: S
     queue.cancel(session, run.run_id)
     assert look(session, run).state == "cancelled"
     assert queue.start_next(session) is None
-    try_again(session, run)
     assert waiting(session) == []
 
 

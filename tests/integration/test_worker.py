@@ -1,0 +1,262 @@
+"""A worker as a real process, on a copy of the project: runs as they are carried out."""
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+from psycopg2 import sql
+
+from api.database import Session
+from api.runs import queue, schema
+from api.runs.run import Run
+from api.settings import CHECKOUT, Settings
+from tests.integration.conftest import SAMPLE, Laboratory
+from tests.service import Process, ended, held_up, listening, until, waits_for_lock
+
+# Takes away what warm dbt needs of dbt's internals, as a new version might.
+BREAKS_WARM_DBT = """
+import sys
+if "api.worker.warm" in sys.orig_argv:
+    import dbt_common.clients.jinja
+    del dbt_common.clients.jinja.template_cache
+"""
+
+
+def settings_for(home: Path, **changes: str) -> Settings:
+    return Settings.from_environment({"ELUTE_HOME": str(home), **changes})
+
+
+class Place:
+    """A database, a copy of the project, a folder of files, and what goes on there.
+
+    Attributes:
+        laboratory: its files and its tables.
+        checkout: the copy.
+    """
+
+    def __init__(self, folder: Path, parameters: dict[str, Any]) -> None:
+        self.parameters = parameters
+        self.checkout, self.folder = folder / "checkout", folder
+        for name in ("api", "dbt_project", "seeds"):
+            shutil.copytree(
+                CHECKOUT / name,
+                self.checkout / name,
+                ignore=shutil.ignore_patterns("__pycache__", "target"),
+            )
+        shutil.copy2(CHECKOUT / "profiles.yml", self.checkout)
+        home = folder / "home"
+        home.mkdir()
+        self.laboratory = Laboratory(home, parameters)
+        self.laboratory.write(SAMPLE)
+
+    def worker(self, **changes: str) -> Process:
+        """Start one."""
+        return Process(
+            "worker",
+            environment={**self.laboratory.environment, **changes},
+            log=self.folder / f"worker-{len(list(self.folder.glob('*.log')))}.log",
+            checkout=self.checkout,
+        )
+
+
+@pytest.fixture(scope="module")
+def place(
+    connection_parameters: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Place]:
+    name = f"elute_worker_{os.getpid()}"
+    with closing(psycopg2.connect(**connection_parameters)) as session:
+        session.autocommit = True
+        session.cursor().execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        schema.upgrade({**os.environ, "PGDATABASE": name})
+        folder = tmp_path_factory.mktemp("place")
+        yield Place(folder, {**connection_parameters, "dbname": name})
+        session.cursor().execute(
+            sql.SQL("drop database {} with (force)").format(sql.Identifier(name))
+        )
+
+
+@pytest.fixture(scope="module")
+def worker(place: Place) -> Iterator[Process]:
+    """The one that most tests share; it has carried out the first build."""
+    process = place.worker()
+    with listening(place.parameters) as session:
+        first = until(lambda: next(iter(queue.page(session)), None), session=session)
+        assert first.trigger == "first build"
+        assert ended(session, first.run_id).state == "succeeded", process.said()
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def session(place: Place, worker: Process) -> Iterator[Session]:
+    with listening(place.parameters) as session:
+        yield session
+
+
+def carried_out(session: Session, **asked: Any) -> Run:
+    return ended(session, queue.request(session, "http", "test", **asked).run_id)
+
+
+def log_of(session: Session, run: Run) -> str:
+    events = queue.events_after(session, run.run_id, limit=10_000)
+    return "\n".join(event.data["message"] for event in events if event.kind == "log")
+
+
+def test_a_run_tells_what_happens_in_order(session: Session) -> None:
+    run = carried_out(session)
+    assert (run.state, run.is_warm, run.error) == ("succeeded", True, None)
+    assert run.inputs is not None
+    assert [file["source_file"] for file in run.inputs] == [
+        "users.csv",
+        "user_experiments.csv",
+        "compounds.csv",
+    ]
+    events = queue.events_after(session, run.run_id, limit=10_000)
+    kinds = [event.kind for event in events]
+    assert (kinds[0], kinds[-1]) == ("started", "finished")
+    assert [event.event_number for event in events] == list(range(1, len(events) + 1))
+    started = [event.data["position"] for event in events if event.kind == "node_started"]
+    ended_nodes = {e.data["node"]: e.data for e in events if e.kind == "node_finished"}
+    assert started == list(range(1, (run.node_count or 0) + 1))
+    assert len(ended_nodes) == run.node_count
+    seed = ended_nodes["seed.elute.users"]
+    assert (seed["status"], seed["rows"], seed["resource_type"]) == ("success", 14, "seed")
+    assert events[-1].data == {"state": "succeeded", "error_kind": None, "error": None}
+    assert os.environ.get("PGPASSWORD", "?") not in json.dumps([e.data for e in events])
+
+
+def test_it_builds_what_a_terminal_builds(place: Place, session: Session) -> None:
+    assert carried_out(session).state == "succeeded"
+    marts = place.laboratory.marts()
+    assert place.laboratory.build().returncode == 0
+    assert place.laboratory.marts() == marts
+
+
+def test_a_ratio_holds_for_its_run_only(session: Session) -> None:
+    strict = carried_out(session, options={"max_dropped_ratio": 0.0})
+    assert (strict.state, strict.error_kind) == ("failed", "input")
+    assert "1 of 72 records were dropped" in (strict.error or "")
+    assert strict.is_warm
+    assert "parsing" not in log_of(session, strict)
+    assert carried_out(session).state == "succeeded"
+
+
+def test_a_bad_file_is_named(place: Place, session: Session) -> None:
+    place.laboratory.write({"users.csv": SAMPLE["users.csv"] + b"15,a,b,c,d,e\n"})
+    try:
+        run = carried_out(session)
+    finally:
+        place.laboratory.write(SAMPLE)
+    assert (run.state, run.error_kind) == ("failed", "input")
+    assert "users.csv, line 16: 6 fields where 4 are expected" in (run.error or "")
+    assert str(place.folder) not in (run.error or "")
+
+
+def test_a_cancelled_run_leaves_the_marts_and_no_session(place: Place, session: Session) -> None:
+    marts = place.laboratory.marts()
+    with held_up(place.parameters):
+        run = queue.request(session, "http")
+        until(lambda: waits_for_lock(session, run.run_id), session=session)
+        queue.cancel(session, run.run_id)
+        done = ended(session, run.run_id)
+        name = {"name": f"elute run {run.run_id}"}
+        assert queue.execute(session, "backends", name) == []
+    assert (done.state, done.error) == ("cancelled", None)
+    assert place.laboratory.marts() == marts
+
+
+def test_a_changed_project_is_built_and_warm_dbt_renewed(
+    place: Place, session: Session, worker: Process
+) -> None:
+    model = place.checkout / "dbt_project" / "tests" / "assert_changed.sql"
+    model.write_text("select 'the project has changed' as message\n", encoding="utf-8")
+    try:
+        run = carried_out(session)
+        assert (run.state, run.error_kind) == ("failed", "build")
+        assert "the project has changed" in (run.error or "")
+        until(lambda: "loading it anew" in worker.said())
+    finally:
+        model.unlink()
+    assert carried_out(session).state == "succeeded"
+
+
+def test_docs_follow_the_published_build(place: Place, session: Session) -> None:
+    run = carried_out(session)
+    docs = place.folder / "home" / "docs"
+
+    def describes_it() -> bool:
+        note = docs / "run.json"
+        return note.exists() and json.loads(note.read_text())["run_id"] >= run.run_id
+
+    until(describes_it)
+    assert "int_experiments_validated" in (docs / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_build_in_a_terminal_is_noted(place: Place, session: Session) -> None:
+    assert place.laboratory.build("--select", "users").returncode == 0
+    [run] = queue.page(session, limit=1)
+    assert (run.trigger, run.state) == ("terminal", "succeeded")
+    assert run.options == {"arguments": ["--select", "users"]}
+    assert run.node_count is not None
+    log = log_of(session, run)
+    assert "OK loaded seed file raw.users" in log
+    assert "\x1b" not in log
+
+
+def test_another_worker_stands_by_and_takes_over(
+    place: Place, session: Session, worker: Process
+) -> None:
+    other = place.worker()
+    try:
+        until(lambda: "standing by" in other.said())
+        with held_up(place.parameters):
+            run = queue.request(session, "http")
+            until(lambda: waits_for_lock(session, run.run_id), session=session)
+            worker.stop(signal.SIGKILL)
+            assert ended(session, run.run_id).state == "crashed"
+        [again] = [other for other in queue.page(session) if other.retry_of == run.run_id]
+        assert ended(session, again.run_id).state == "succeeded"
+    finally:
+        assert other.stop() == 0
+
+
+def test_a_worker_told_to_stop_leaves_its_run_to_the_next(place: Place) -> None:
+    stopped = place.worker(ELUTE_WATCH="1")
+    with listening(place.parameters) as session, held_up(place.parameters):
+        run = queue.request(session, "http")
+        until(lambda: waits_for_lock(session, run.run_id), session=session)
+        assert stopped.stop() == 0
+        assert ended(session, run.run_id).state == "stopped"
+    watching = place.worker(ELUTE_WATCH="1")
+    try:
+        with listening(place.parameters) as session:
+            [again] = [other for other in queue.page(session) if other.retry_of == run.run_id]
+            assert ended(session, again.run_id).state == "succeeded"
+            place.laboratory.write({"users.csv": SAMPLE["users.csv"] + b"15,Olive,,\n"})
+            newest = until(lambda: next(iter(queue.page(session)), again).run_id > again.run_id)
+            assert newest
+            [changed] = queue.page(session, limit=1)
+            assert changed.trigger == "file change"
+            assert ended(session, changed.run_id).state == "succeeded"
+    finally:
+        watching.stop()
+        place.laboratory.write(SAMPLE)
+
+
+def test_without_warm_dbt_it_builds_cold_and_says_so(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(BREAKS_WARM_DBT, encoding="utf-8")
+    cold = place.worker(PYTHONPATH=str(tmp_path))
+    try:
+        with listening(place.parameters) as session:
+            run = carried_out(session)
+            assert (run.state, run.is_warm) == ("succeeded", False)
+            assert "dbt cannot be kept loaded (ImportError" in log_of(session, run)
+    finally:
+        cold.stop()
