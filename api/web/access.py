@@ -3,6 +3,7 @@
 import hmac
 import ipaddress
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -82,7 +83,7 @@ def _check_origin() -> None:
     if site is not None:
         is_foreign = site not in ("same-origin", "none")
     else:
-        is_foreign = origin is not None and urlsplit(origin).netloc != request.host
+        is_foreign = origin is not None and origin.partition("://")[2] != request.host
     # A prefetch is a guess of the browser: nobody has asked for it yet.
     if is_foreign or "prefetch" in request.headers.get("Sec-Purpose", ""):
         raise Problem(
@@ -95,14 +96,22 @@ def _check_origin() -> None:
 
 def _check_host(settings: Settings) -> None:
     """Refuse names that another site has pointed at this machine (DNS rebinding)."""
-    host = urlsplit(f"//{request.host}").hostname or ""
-    if host not in ("localhost", settings.web_host) and not _is_loopback(host):
+    if not _is_our_name(request.host, settings.web_host):
         raise Problem(
             403,
             "Not called by its own name",
-            f"Elute listens on this machine only, and answers to localhost, not to {host!r}. "
-            "Set ELUTE_TOKEN to use another name.",
+            "Elute listens on this machine only, and answers to localhost, "
+            f"not to {request.host!r}. Set ELUTE_TOKEN to use another name.",
         )
+
+
+@lru_cache(maxsize=100)
+def _is_our_name(host: str, own: str) -> bool:
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    return name in ("localhost", own) or _is_loopback(name)
 
 
 def _is_loopback(host: str) -> bool:

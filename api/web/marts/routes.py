@@ -30,7 +30,7 @@ def results() -> Response:
 def result(user_id: str) -> Response:
     """The row of one user."""
     wanted = _served(RESULTS)
-    form = media.negotiated(request.headers.get("Accept", ""), (media.JSON, media.OBJECT))
+    form = media.negotiated(request.environ.get("HTTP_ACCEPT", ""), (media.JSON, media.OBJECT))
     return one(wanted, _key(wanted, user_id), form)
 
 
@@ -65,7 +65,7 @@ def _key(wanted: Mart, text: str) -> int:
 
 
 def _rows(wanted: Mart) -> Response:
-    return answer(wanted, media.negotiated(request.headers.get("Accept", "")))
+    return answer(wanted, media.negotiated(request.environ.get("HTTP_ACCEPT", "")))
 
 
 def _served(name: str) -> Mart:

@@ -3,9 +3,11 @@
 import hashlib
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import formatdate, parsedate_to_datetime
 from functools import lru_cache
+from typing import Any
 
 from werkzeug.datastructures import Headers
 
@@ -82,9 +84,9 @@ def version(table_oid: int, question: str) -> Version:
     return Version(table_oid, published_at, question, place)
 
 
-def is_conditional(headers: Headers) -> bool:
+def is_conditional(environ: Mapping[str, Any]) -> bool:
     """Whether a request asks only for what is newer than it has."""
-    return "If-None-Match" in headers or "If-Modified-Since" in headers
+    return "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ
 
 
 @lru_cache(maxsize=100)
