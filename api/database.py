@@ -12,8 +12,6 @@ from api.errors import ServerError
 
 OLDEST_SERVER = 150000  # PostgreSQL 15, as the server writes it
 Row = tuple[Any, ...]
-# A server that has gone without a word, behind a network, is noticed after a minute.
-_KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 __all__ = ["OLDEST_SERVER", "Row", "Session", "connect", "query"]
 
 
@@ -37,7 +35,10 @@ def connect(environment: Mapping[str, str] = os.environ, name: str = "elute") ->
             dbname=environment.get("PGDATABASE"),
             connect_timeout=10,
             application_name=name,
-            **_KEEPALIVES,
+            # A server that has gone without a word, behind a network, is noticed after a minute.
+            keepalives_idle=30,
+            keepalives_interval=10,
+            keepalives_count=3,
         )
     except psycopg2.Error as error:
         raise ServerError(
