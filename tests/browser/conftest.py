@@ -39,11 +39,12 @@ expect.set_options(timeout=20_000)
 
 
 class Site(NamedTuple):
-    """A running Elute: where it listens, where its files are, and its database."""
+    """A running Elute: where it listens, where its files are, its database, its process."""
 
     address: str
     files: Path
     connection: dict[str, Any]
+    process: int
 
     def execute(
         self, statement: str | sql.Composable, connection: dict[str, Any] | None = None
@@ -83,10 +84,10 @@ def site(
     with closing(psycopg2.connect(**connection_parameters)) as session:
         session.autocommit = True
         session.cursor().execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-        with serving(environment):
+        with serving(environment) as process:
             address = f"http://127.0.0.1:{port}"
             build(address)
-            yield Site(address, files, {**connection_parameters, "dbname": name})
+            yield Site(address, files, {**connection_parameters, "dbname": name}, process)
         session.cursor().execute(
             sql.SQL("drop database {} with (force)").format(sql.Identifier(name))
         )
@@ -105,7 +106,7 @@ class serving:  # noqa: N801
     def __init__(self, environment: dict[str, str]) -> None:
         self._environment = environment
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> int:
         self._process = subprocess.Popen(
             [*COMMAND, "serve"],
             cwd="/",
@@ -128,6 +129,7 @@ class serving:  # noqa: N801
         # Read on, so that it never waits for us.
         self._reader = threading.Thread(target=self._process.stdout.read, daemon=True)
         self._reader.start()
+        return self._process.pid
 
     def __exit__(self, *_error: object) -> None:
         self._process.terminate()

@@ -1,5 +1,9 @@
 """Starting, following and cancelling builds, in one browser and in two."""
 
+import os
+import signal
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -10,6 +14,13 @@ WATCH_PROGRESS = """() => {
   const bar = document.getElementById("progress-bar");
   new MutationObserver(() => window.steps.push(Number(bar.ariaValueNow)))
     .observe(bar, { attributes: true });
+}"""
+
+WATCH_WORDS = """() => {
+  window.words = [];
+  const node = document.getElementById("progress-node");
+  new MutationObserver(() => window.words.push(node.textContent))
+    .observe(node, { childList: true, characterData: true, subtree: true });
 }"""
 
 
@@ -58,6 +69,35 @@ def test_two_browsers_see_the_same_build_and_one_cancels_it(
     expect(page.locator("#last-build")).to_contain_text("Last build cancelled")
 
 
+def test_a_lost_connection_is_found_again(site: Site, open_page: Open) -> None:
+    page = is_ready(open_page("/history", expected=("ERR_", "Failed to load")))
+    page.evaluate(WATCH_WORDS)
+    with held_up(site):
+        page.get_by_role("button", name="Build now").click()
+        expect(page.locator("#progress-node")).to_contain_text("int_user_summary")
+        kill_web_worker(site)
+        expect(page.locator("#progress-node")).to_contain_text("int_user_summary")
+    expect(page.locator("#outcome")).to_contain_text("is done")
+    words = page.evaluate("window.words")
+    assert any("the connection is lost" in each for each in words)
+
+
+def kill_web_worker(site: Site) -> None:
+    """End the process that answers, in the middle; gunicorn starts another one."""
+    [web] = [pid for pid in children(site.process) if "gunicorn" in command_line(pid)]
+    for pid in children(web):
+        os.kill(pid, signal.SIGKILL)
+
+
+def children(pid: int) -> list[int]:
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in listed.split()]
+
+
+def command_line(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text()
+
+
 def test_results_follow_a_build_that_was_started_elsewhere(site: Site, open_page: Open) -> None:
     page = is_ready(open_page("/"))
     expect(page.locator("#users-status")).to_have_text("1 to 14 of 14 users")
@@ -76,7 +116,7 @@ def test_a_failure_names_the_file_and_the_line(site: Site, page: Page) -> None:
         outcome = page.locator("#outcome")
         expect(outcome).to_contain_text("failed.")
         expect(outcome).to_contain_text("users.csv, line 16: 2 fields where 4 are expected")
-        expect(outcome).to_contain_text("The results are still those of the last good build.")
+        expect(outcome).to_contain_text("What was published before stays.")
         outcome.get_by_role("link", name="See this run").click()
         expect(page.locator("#run")).to_contain_text("users.csv, line 16")
         expect(page.locator("#log")).to_contain_text("line 16")

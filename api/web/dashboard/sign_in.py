@@ -12,8 +12,11 @@ from api.web.dashboard.pages import render, settings
 @blueprint.get("/sign-in")
 @access.open_to_all
 def sign_in_form() -> Response:
-    """Ask for the token."""
-    return render("sign_in.html", next=_own_path(request.args.get("next", "/")), is_wrong=False)
+    """Ask for the token, if there is one."""
+    target = _own_path(request.args.get("next", "/"))
+    if not (settings().token or settings().read_token):
+        return make_response(redirect(target, 303))
+    return render("sign_in.html", next=target, is_wrong=False)
 
 
 @blueprint.post("/sign-in")

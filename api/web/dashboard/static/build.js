@@ -81,7 +81,8 @@ function estimate(left) {
   return left > -2 ? "almost done" : "taking longer than usual";
 }
 
-function words({ isCancelling, state, current, message }) {
+function words({ isCancelling, isLost, state, current, message }) {
+  if (isLost) return "goes on, but the connection is lost; looking for it again";
   if (isCancelling) return "is being cancelled";
   if (state === "queued") return message?.split(": ")[1] ?? "waits for its turn";
   return current ? activity(current) : "starting";

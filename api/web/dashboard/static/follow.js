@@ -18,6 +18,7 @@ export async function follow(runId, { ondraw, onend }) {
     // The server's clock and ours may differ: time is counted from the last event we saw.
     serverNow: null,
     seenAt: null,
+    isLost: false, // the connection, for the moment
     isCancelling: run.cancel_requested_at !== null,
     message: run.message,
   };
@@ -31,10 +32,14 @@ export async function follow(runId, { ondraw, onend }) {
       return json(`/runs/${runId}`).then(onend, onend);
     });
   }
-  source.addEventListener("error", () => {
+  const notice = (isLost) => () => {
     // It reconnects by itself, unless the server answered with something else than events.
-    if (source.readyState === EventSource.CLOSED) onend(null);
-  });
+    if (source.readyState === EventSource.CLOSED) return onend(null);
+    progress.isLost = isLost;
+    return ondraw(progress);
+  };
+  source.addEventListener("error", notice(true));
+  source.addEventListener("open", notice(false));
   return () => source.close();
 }
 

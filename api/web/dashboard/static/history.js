@@ -3,7 +3,7 @@
 import { json } from "./api.js";
 import { element, find, plainTable } from "./elements.js";
 import { moment, seconds } from "./format.js";
-import { asker, badge } from "./outcome.js";
+import { STATES, asker, badge } from "./outcome.js";
 import { plot } from "./plot.js";
 import { page } from "./states.js";
 
@@ -34,7 +34,7 @@ function row(run) {
     element("a", { href: `/history/${run.run_id}` }, String(run.run_id)),
     badge(run.state),
     asker(run),
-    moment(run.started_at ?? run.requested_at),
+    element("span", { class: "whole" }, moment(run.started_at ?? run.requested_at)),
     seconds(run.seconds),
     element("span", { class: "error" }, firstLine(run.error)),
   ];
@@ -48,12 +48,12 @@ function durations(runs) {
   find("durations").hidden = runs.length === 0;
   plot(find("durations"), {
     title: "How long they took",
-    note: "the latest runs, the newest on the right; those that did not succeed in another colour",
+    note: "the latest runs, the newest on the right; red: failed, grey: cancelled",
     marks: runs.map((run) => ({
       label: `Run ${run.run_id}, ${run.state}`,
       tick: String(run.run_id),
       value: run.seconds,
-      isBad: run.state !== "succeeded",
+      style: run.state === "cancelled" ? "other" : STATES[run.state][1] && "bad",
       href: `/history/${run.run_id}`,
     })),
     axis: "Run",

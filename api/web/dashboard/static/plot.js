@@ -12,7 +12,7 @@ const WIDEST = 72;
 /**
  * Draw a plot into a figure.
  *
- * marks: [{label, value, href, tick}], in order; axis: what runs along it; measured: what is counted.
+ * marks: [{label, value, href, tick, style}], in order; axis: what runs along it; measured: what is counted.
  * layout: "columns" or "bars"; format: a value as text, if values are no counts; onpick: called with
  * a mark's href instead of going there.
  */
@@ -59,14 +59,14 @@ function frame(width, height, title, children) {
   return drawn("svg", attributes, ...children);
 }
 
-function mark({ label, value, href, isBad }, shapes, { measured, format, pick }) {
+function mark({ label, value, href, style }, shapes, { measured, format, pick }) {
   const text = format ? format(value) : `${count(value)} ${measured.toLowerCase()}`;
   return drawn(
     "g",
     { class: href ? "clickable" : null, onclick: href ? (event) => pick(event, href) : null },
     drawn("title", {}, `${label}: ${text}`),
     ...shapes.map(([shape, attributes]) =>
-      drawn(shape, { ...attributes, class: attributes.class + (isBad ? " bad" : "") })),
+      drawn(shape, { ...attributes, class: [attributes.class, style || ""].join(" ").trim() })),
   );
 }
 

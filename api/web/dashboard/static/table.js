@@ -7,7 +7,7 @@ import { boxes, conditions, restore } from "./filters.js";
 import { count } from "./format.js";
 
 const OWN = new Set(["order", "limit", "offset", "select"]);
-const TYPING_PAUSE = 150;
+const TYPING_PAUSE = 80;
 
 /** One table of the page; `cells` has functions that draw a column's value, by column name. */
 export class DataTable {
