@@ -101,6 +101,11 @@ class Listener:
 _LISTENER = Listener()
 
 
+def is_listening() -> bool:
+    """Whether changes are told at once; otherwise, waiting is polling."""
+    return _LISTENER.is_listening
+
+
 def follow(run_id: int | None = None) -> AbstractContextManager[Changes]:
-    """Note the changes of a run (of all: None), as in `with follow(7) as changes:`."""
+    """Note the changes of one run, or of all of them, while in a `with` block."""
     return _LISTENER.follow(run_id)

@@ -6,6 +6,7 @@ import sys
 import time
 from datetime import datetime, timezone
 from logging.handlers import RotatingFileHandler
+from urllib.parse import quote
 
 from flask import Flask, Response, g, request
 
@@ -22,7 +23,7 @@ class _Formatter(logging.Formatter):
 
     def __init__(self, secrets: list[str]) -> None:
         super().__init__("%(asctime)s %(levelname)s %(message)s")
-        written = [json.dumps(secret)[1:-1] for secret in secrets]
+        written = [as_text(secret) for secret in secrets for as_text in (_in_json, quote)]
         self._secrets = sorted({*secrets, *written}, key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:
@@ -50,6 +51,10 @@ class _JsonFormatter(_Formatter):
         if record.exc_info:
             fields["traceback"] = self.formatException(record.exc_info)
         return json.dumps(fields, ensure_ascii=False)
+
+
+def _in_json(text: str) -> str:
+    return json.dumps(text)[1:-1]
 
 
 def configure(settings: Settings, name: str = "web") -> None:

@@ -410,3 +410,8 @@ def test_the_reading_role_can_only_read() -> None:
             ),
         ):
             cursor.execute(statement)
+
+
+def test_the_reading_role_gets_its_rights_back(client: FlaskClient, owner: Session) -> None:
+    owner.cursor().execute("revoke usage on schema marts from elute_reader")
+    assert client.get("/etl-results").status_code == 200

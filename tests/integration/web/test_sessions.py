@@ -1,0 +1,132 @@
+"""Sessions that are shared out, and waiting for runs."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+
+import psycopg2
+import pytest
+from flask.testing import FlaskClient
+
+from api.database import Session, connect
+from api.web import listener, pool
+from api.web.problems import Problem
+
+
+@pytest.fixture
+def owner(environment: dict[str, str]) -> Iterator[Session]:
+    with closing(connect(os.environ)) as session:
+        session.autocommit = True
+        yield session
+
+
+def end_other_sessions(owner: Session) -> None:
+    """End every session on this database, as a restart of the server does."""
+    owner.cursor().execute(
+        "select pg_terminate_backend(pid, 5000) from pg_stat_activity "
+        "where datname = current_database() and pid <> pg_backend_pid()"
+    )
+
+
+def until_listening() -> None:
+    """Wait until the listening session is there, for half a minute at most."""
+    with listener.follow() as changes:
+        for _ in range(100):
+            if listener.is_listening():
+                return
+            changes.wait(0.3)
+    pytest.fail("nothing listens")
+
+
+def one(session: Session) -> int:
+    with session.cursor() as cursor:
+        cursor.execute("select 1")
+        [[number]] = cursor.fetchall()
+    return int(number)
+
+
+def test_a_read_survives_a_restart_of_the_server(owner: Session) -> None:
+    for shared in (pool.owner(), pool.reader()):
+        assert shared.read(one) == 1
+        end_other_sessions(owner)
+        assert shared.read(one) == 1
+    pool.reset()
+
+
+def test_a_session_left_in_a_transaction_is_not_shared_out_again(owner: Session) -> None:
+    with pool.owner().session() as session:
+        session.cursor().execute("begin; create table raw_leftover (x bigint)")
+    with pool.owner().session() as session:
+        assert session.info.transaction_status == psycopg2.extensions.TRANSACTION_STATUS_IDLE
+    with owner.cursor() as cursor:
+        cursor.execute("select to_regclass('raw_leftover')")
+        assert cursor.fetchall() == [(None,)]
+
+
+def test_who_waits_for_a_session_gets_the_next_one(environment: dict[str, str]) -> None:
+    found: list[int] = []
+    with ExitStack() as stack:
+        for _ in range(pool.SIZE):
+            stack.enter_context(pool.owner().session())
+        waiting = threading.Thread(target=lambda: found.append(pool.owner().read(one)))
+        waiting.start()
+    waiting.join(30)
+    assert found == [1]
+
+
+def test_who_waits_too_long_is_told_so(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "WAIT_SECONDS", 0.1)
+    with ExitStack() as stack:
+        for _ in range(pool.SIZE):
+            stack.enter_context(pool.owner().session())
+        with pytest.raises(Problem, match="Too many requests") as raised:
+            pool.owner().read(one)
+    assert raised.value.status == 503
+    assert pool.owner().read(one) == 1
+
+
+def test_without_a_database_a_client_is_told_to_come_back(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("PGPORT", "1")
+        pool.reset()
+        response = client.get("/etl-results")
+        assert not pool.is_reachable()
+    pool.reset()
+    assert response.status_code == 503
+    assert response.headers["Retry-After"]
+    assert response.content_type == "application/problem+json"
+    assert "The database cannot be reached" in response.text
+    assert "127.0.0.1" not in response.text
+    assert pool.is_reachable()
+
+
+def notify(owner: Session, run_id: int) -> None:
+    owner.cursor().execute("select pg_notify(%s, %s)", [listener.CHANNEL, str(run_id)])
+
+
+def test_changes_wake_those_who_wait_for_them(owner: Session) -> None:
+    until_listening()
+    with listener.follow(7) as seven, listener.follow(8) as eight, listener.follow() as all_runs:
+        notify(owner, 7)
+        assert seven.wait(30)
+        assert all_runs.wait(30)
+        assert not eight.wait(0)
+
+
+def test_waiting_goes_on_after_a_restart_of_the_server(owner: Session) -> None:
+    until_listening()
+    with listener.follow(7) as changes:
+        end_other_sessions(owner)
+        assert changes.wait(30)  # Woken to look, for something may have been missed.
+        woken = False
+        for _ in range(100):
+            notify(owner, 7)
+            woken = changes.wait(0.3) and listener.is_listening()
+            if woken:
+                break
+        assert woken

@@ -1,0 +1,136 @@
+"""Who may do what, by tokens, by the site that sent the request, and by the name it was sent to."""
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from api.settings import Settings
+from api.web import access, problems
+
+Client = Callable[..., FlaskClient]
+
+
+@pytest.fixture
+def client() -> Client:
+    """A client of a small app with these settings."""
+
+    def make(**variables: str) -> FlaskClient:
+        app = Flask(__name__, static_folder=None)
+        problems.init_app(app)
+        access.init_app(app, Settings.from_environment(variables))
+        app.add_url_rule("/read", view_func=_read, endpoint="read")
+        app.add_url_rule("/open", view_func=access.open_to_all(_open), endpoint="open")
+        trigger = access.changes(_done)
+        app.add_url_rule("/trigger", view_func=trigger, endpoint="trigger")
+        app.add_url_rule("/write", view_func=_write, endpoint="write", methods=["POST"])
+        return app.test_client()
+
+    return make
+
+
+def _read() -> str:
+    return "read"
+
+
+def _open() -> str:
+    return "open"
+
+
+def _done() -> str:
+    return "done"
+
+
+def _write() -> str:
+    return "written"
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def test_without_a_token_everything_is_allowed_on_this_machine(client: Client) -> None:
+    local = client()
+    assert local.get("/read").status_code == 200
+    assert local.get("/trigger").status_code == 200
+    assert local.post("/write").status_code == 200
+
+
+def test_what_changes_something_needs_the_token(client: Client) -> None:
+    guarded = client(ELUTE_TOKEN="right-one")
+    assert guarded.get("/read").status_code == 200
+    for path, method in (("/trigger", "GET"), ("/write", "POST")):
+        refused = guarded.open(path, method=method)
+        assert refused.status_code == 401
+        assert refused.headers["WWW-Authenticate"].startswith("Bearer")
+        assert "ELUTE_TOKEN" in refused.text
+        wrong = guarded.open(path, method=method, headers=bearer("wrong-one"))
+        assert wrong.status_code == 401
+        assert "not the right one" in wrong.text
+        assert "wrong-one" not in wrong.text
+        assert guarded.open(path, method=method, headers=bearer("right-one")).status_code == 200
+        assert guarded.open(path, method=method, headers=bearer("né")).status_code == 401
+
+
+def test_reading_needs_one_of_the_tokens_if_there_is_one_for_it(client: Client) -> None:
+    guarded = client(ELUTE_TOKEN="write", ELUTE_READ_TOKEN="read")
+    assert guarded.get("/read").status_code == 401
+    assert guarded.get("/nowhere").status_code == 401
+    assert guarded.get("/open").status_code == 200
+    assert guarded.get("/read", headers=bearer("read")).status_code == 200
+    assert guarded.get("/read", headers=bearer("write")).status_code == 200
+    assert guarded.post("/write", headers=bearer("read")).status_code == 401
+    # Who may not read may not change anything either.
+    assert client(ELUTE_READ_TOKEN="read").post("/write").status_code == 401
+
+
+def test_the_cookie_counts_only_on_our_own_pages(client: Client) -> None:
+    guarded = client(ELUTE_TOKEN="write")
+    guarded.set_cookie(access.COOKIE, "write")
+    assert guarded.post("/write").status_code == 200
+    assert guarded.post("/write", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 200
+    assert guarded.post("/write", headers={"Sec-Fetch-Site": "same-site"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://["},
+        {"Sec-Purpose": "prefetch;prerender"},
+    ],
+)
+def test_what_another_site_sends_changes_nothing(client: Client, headers: dict[str, str]) -> None:
+    local = client()
+    for response in (
+        local.get("/trigger", headers=headers),
+        local.post("/write", headers=headers),
+    ):
+        assert response.status_code == 403
+        assert response.content_type == "application/problem+json"
+    assert local.get("/read", headers=headers).status_code == 200
+
+
+def test_our_own_pages_may_change_something(client: Client) -> None:
+    local = client()
+    for headers in (
+        {"Sec-Fetch-Site": "none"},
+        {"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost"},
+        {"Origin": "http://localhost"},
+    ):
+        assert local.post("/write", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["localhost:5000", "127.0.0.1:5000", "127.1.2.3", "[::1]:5000"])
+def test_this_machine_answers_to_its_names(client: Client, host: str) -> None:
+    assert client().get("/read", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:5000", "[", "10.0.0.1"])
+def test_a_name_that_points_here_from_elsewhere_is_refused(client: Client, host: str) -> None:
+    assert client().get("/read", headers={"Host": host}).status_code in (400, 403)
+    assert client(ELUTE_TOKEN="x").get("/read", headers={"Host": "lab.example"}).status_code == 200

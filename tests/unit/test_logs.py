@@ -1,0 +1,69 @@
+"""What the service writes down."""
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from api.settings import Settings
+from api.web import logs, problems
+
+
+@pytest.fixture
+def app(tmp_path: Path, request: pytest.FixtureRequest) -> Flask:
+    """A small app that writes its log in a format, into a home of its own."""
+    settings = Settings.from_environment(
+        {
+            "ELUTE_HOME": str(tmp_path),
+            "ELUTE_LOG_FORMAT": request.param,
+            "ELUTE_TOKEN": 'top"secret',
+            "PGPASSWORD": "hunter22",
+        }
+    )
+    logs.configure(settings)
+    app = Flask(__name__, static_folder=None)
+    problems.init_app(app)
+    logs.init_app(app)
+
+    @app.get("/fails")
+    def fails() -> str:
+        raise RuntimeError('password=hunter22 token=top"secret')
+
+    return app
+
+
+@pytest.mark.parametrize("app", ["json"], indirect=True)
+def test_each_request_is_a_json_line(app: Flask, tmp_path: Path) -> None:
+    app.test_client().get("/no%0Athing?a=b", headers={"User-Agent": "curl"})
+    [line] = (tmp_path / "logs" / "web.log").read_text(encoding="utf-8").splitlines()
+    entry = json.loads(line)
+    assert (entry["method"], entry["path"], entry["status"]) == ("GET", "/no\nthing", 404)
+    assert (entry["level"], entry["user_agent"]) == ("info", "curl")
+    assert entry["milliseconds"] >= 0
+
+
+@pytest.mark.parametrize("app", ["json", "text"], indirect=True)
+def test_secrets_are_blotted_out(
+    app: Flask, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    response = app.test_client().get("/fails?token=top%22secret")
+    assert response.status_code == 500
+    assert "hunter22" not in response.text
+    written = (tmp_path / "logs" / "web.log").read_text(encoding="utf-8")
+    assert "RuntimeError" in written
+    assert "hunter22" not in written
+    assert "secret" not in written
+
+
+@pytest.mark.parametrize("app", ["text"], indirect=True)
+def test_requests_are_not_listed_for_a_person(app: Flask, tmp_path: Path) -> None:
+    app.test_client().get("/nothing")
+    assert (tmp_path / "logs" / "web.log").read_text(encoding="utf-8") == ""
+
+
+def test_a_home_that_cannot_be_written_keeps_nobody_from_serving(tmp_path: Path) -> None:
+    (tmp_path / "logs").write_text("no folder")
+    logs.configure(Settings.from_environment({"ELUTE_HOME": str(tmp_path)}))
+    assert len(logging.getLogger("elute").handlers) == 1
