@@ -15,6 +15,9 @@ from api.worker.child import Job
 from api.worker.invocation import Invocation
 
 _PREPARE_SECONDS = 120.0
+_END_SECONDS = 1.0
+# What multiprocessing says when a process was killed; it tidies up all the same.
+_QUIET = ("-W", "ignore::UserWarning:multiprocessing.resource_tracker")
 
 
 class WarmDbt:
@@ -28,7 +31,7 @@ class WarmDbt:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._control, theirs = socket.socketpair()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "api.worker.warm", str(theirs.fileno())],
+            [sys.executable, *_QUIET, "-m", "api.worker.warm", str(theirs.fileno())],
             env=python_environment(environment),
             cwd=CHECKOUT,
             pass_fds=[theirs.fileno()],
@@ -87,8 +90,11 @@ class WarmDbt:
     def stop(self) -> None:
         """End it; a child that is still at work ends by itself."""
         self._control.close()
-        self._process.kill()
-        self._process.wait()
+        try:
+            self._process.wait(_END_SECONDS if self.signature else 0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def _kill_child(self) -> None:
         with contextlib.suppress(OSError):

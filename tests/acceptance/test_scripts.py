@@ -7,6 +7,7 @@ so the tests share what it makes where they can.
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -107,10 +108,14 @@ def test_a_second_start_installs_nothing(ready: Place, offline: dict[str, str]) 
     assert stamp.stat().st_mtime_ns == before
 
 
-def test_without_a_command_it_says_what_there_is(ready: Place) -> None:
-    shown = ready.run()
-    assert shown.returncode == 0
-    assert "run_app.sh build" in shown.stdout
+def test_without_a_command_it_serves(ready: Place) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused = ready.run(changes={"ELUTE_PORT": str(port)})
+    assert refused.returncode == 1
+    assert f"Port {port} on 127.0.0.1 is taken" in refused.stderr
 
 
 def test_the_status_of_the_command_is_the_status_of_the_script(ready: Place) -> None:
