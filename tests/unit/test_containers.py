@@ -1,0 +1,119 @@
+"""The Dockerfile and docker-compose.yml agree with the program, so far as shows without Docker."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from api.environment import dbt_environment
+from api.settings import CHECKOUT, VARIABLES, Settings
+
+DOCKERFILE = re.sub(r"\\\n\s*", "", (CHECKOUT / "Dockerfile").read_text(encoding="utf-8"))
+BUILD, IMAGE = DOCKERFILE.split("\nFROM ")[1:]
+COMPOSE: dict[str, Any] = yaml.safe_load(
+    (CHECKOUT / "docker-compose.yml").read_text(encoding="utf-8")
+)
+SETTINGS = {variable.name for variable in VARIABLES}
+# What the image sets itself, what is nothing to set there, and the address that is published.
+IMAGE_ONLY = {"ELUTE_HOME", "ELUTE_SEEDS_DIR", "ELUTE_HOST", "ELUTE_INSECURE", "ELUTE_PORT"}
+NOT_THERE = {"ELUTE_POSTGRES_USER"}
+
+
+def environment_of_image() -> dict[str, str]:
+    [line] = re.findall(r"(?m)^ENV (.*)$", IMAGE)
+    return dict(entry.split("=", 1) for entry in line.split())
+
+
+def test_the_image_sets_what_there_is_to_set() -> None:
+    elute = {name for name in environment_of_image() if name.startswith("ELUTE_")}
+    assert elute <= SETTINGS
+
+
+def test_plain_dbt_finds_the_project_in_the_image() -> None:
+    given = environment_of_image()
+    settings = Settings.from_environment({"ELUTE_HOME": given["ELUTE_HOME"]})
+    wanted = {
+        name: value.replace(str(CHECKOUT), "/elute")
+        for name, value in dbt_environment(settings).items()
+    }
+    assert {name: given[name] for name in wanted} == wanted
+
+
+def test_the_image_has_what_the_program_reads() -> None:
+    copied = set(" ".join(re.findall(r"(?m)^COPY (.*) \S+$", BUILD)).split())
+    assert {"api", "dbt_project", "seeds", "profiles.yml", "pyproject.toml"} <= copied
+    assert all((CHECKOUT / name).exists() for name in copied)
+    ignored = (CHECKOUT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert {f"!{name}" for name in copied} <= set(ignored)
+
+
+def test_the_image_runs_as_an_account_of_its_own_with_a_number() -> None:
+    assert re.search(r"(?m)^ARG ELUTE_UID=[1-9]\d+$", IMAGE)
+    assert re.search(r"(?m)^USER \$\{ELUTE_UID\}$", IMAGE)
+
+
+def test_the_image_serves_on_the_port_it_exposes() -> None:
+    default = {variable.name: variable.default for variable in VARIABLES}["ELUTE_PORT"]
+    assert re.search(rf"(?m)^EXPOSE {default}$", IMAGE)
+    assert re.search(r'(?m)^CMD \["elute", "serve"\]$', IMAGE)
+
+
+def test_compose_passes_every_setting_on() -> None:
+    for name in ("api", "worker"):
+        given = COMPOSE["services"][name]["environment"]
+        known = {key for key in given if key.startswith(("PG", "ELUTE_"))}
+        assert known == SETTINGS - IMAGE_ONLY - NOT_THERE
+
+
+def test_compose_checks_each_part_and_publishes_on_this_machine_only() -> None:
+    services = COMPOSE["services"]
+    assert set(services) == {"db", "api", "worker"}
+    for service in services.values():
+        assert service["healthcheck"]["test"]
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+    for name in ("api", "worker"):
+        assert services[name]["depends_on"] == {"db": {"condition": "service_healthy"}}
+        assert (
+            services[name]["environment"]["PGDATABASE"]
+            == services["db"]["environment"]["POSTGRES_DB"]
+        )
+
+
+def test_compose_names_a_server_that_is_new_enough() -> None:
+    assert COMPOSE["services"]["db"]["image"] == "postgres:${POSTGRES_VERSION:-15}"
+
+
+def test_secrets_come_from_outside() -> None:
+    for service in COMPOSE["services"].values():
+        for name, value in service["environment"].items():
+            if "TOKEN" in name:
+                assert value == f"${{{name}:-}}"
+            if "PASSWORD" in name:
+                assert value == "${PGPASSWORD:-elute}"
+
+
+def start(data: Path, seeds: Path) -> "subprocess.CompletedProcess[str]":
+    script = CHECKOUT / "scripts" / "container.sh"
+    return subprocess.run(
+        [script, "echo", "started"],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={"PATH": os.environ["PATH"], "ELUTE_HOME": str(data), "ELUTE_SEEDS_DIR": str(seeds)},
+    )
+
+
+def test_the_container_leaves_files_that_are_there_alone(tmp_path: Path) -> None:
+    (tmp_path / "seeds").mkdir()
+    result = start(tmp_path, tmp_path / "seeds")
+    assert (result.returncode, result.stdout) == (0, "started\n")
+    assert list((tmp_path / "seeds").iterdir()) == []
+
+
+def test_the_container_says_what_a_folder_lacks(tmp_path: Path) -> None:
+    result = start(tmp_path / "missing", tmp_path)
+    assert result.returncode == 1
+    assert "cannot write to" in result.stderr
