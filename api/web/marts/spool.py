@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-BLOCK = 256 * 1024  # bytes read and written at once
+BLOCK = 64 * 1024  # bytes read and written at once
 
 
 class Abandoned(Exception):  # noqa: N818 (nothing went wrong)
