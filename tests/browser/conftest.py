@@ -39,12 +39,13 @@ expect.set_options(timeout=20_000)
 
 
 class Site(NamedTuple):
-    """A running Elute: where it listens, where its files are, its database, its process."""
+    """A running Elute: where it listens and has its files, its database, process and settings."""
 
     address: str
     files: Path
     connection: dict[str, Any]
     process: int
+    environment: dict[str, str]
 
     def execute(
         self, statement: str | sql.Composable, connection: dict[str, Any] | None = None
@@ -87,7 +88,8 @@ def site(
         with serving(environment) as process:
             address = f"http://127.0.0.1:{port}"
             build(address)
-            yield Site(address, files, {**connection_parameters, "dbname": name}, process)
+            connection = {**connection_parameters, "dbname": name}
+            yield Site(address, files, connection, process, environment)
         session.cursor().execute(
             sql.SQL("drop database {} with (force)").format(sql.Identifier(name))
         )

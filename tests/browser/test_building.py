@@ -2,12 +2,14 @@
 
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import SAMPLE, Open, Site, build, held_up, is_ready
+from tests.conftest import COMMAND
 
 WATCH_PROGRESS = """() => {
   window.steps = [];
@@ -98,14 +100,25 @@ def command_line(pid: int) -> str:
     return Path(f"/proc/{pid}/cmdline").read_text()
 
 
-def test_results_follow_a_build_that_was_started_elsewhere(site: Site, open_page: Open) -> None:
+def test_results_follow_a_build_in_a_terminal(site: Site, open_page: Open) -> None:
     page = is_ready(open_page("/"))
     expect(page.locator("#users-status")).to_have_text("1 to 14 of 14 users")
-    site.execute("delete from marts.user_summary where user_id > 3")
-    build(site.address)
+    users = SAMPLE["users.csv"] + b"15,Olga Petrova,olga@lab.example,2024-11-01\n"
+    (site.files / "users.csv").write_bytes(users)
+    try:
+        with (
+            subprocess.Popen(
+                [*COMMAND, "build"], cwd="/", env=site.environment, stdout=subprocess.DEVNULL
+            ),
+            held_up(site),
+        ):
+            expect(page.locator("#progress-node")).to_have_text("goes on in a terminal")
+            expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
+    finally:
+        (site.files / "users.csv").write_bytes(SAMPLE["users.csv"])
     expect(page.locator("#outcome")).to_contain_text("is done")
-    expect(page.locator("#users-status")).to_have_text("1 to 14 of 14 users")
-    page.reload()
+    expect(page.locator("#users-status")).to_have_text("1 to 15 of 15 users")
+    build(site.address)
     expect(page.locator("#users-status")).to_have_text("1 to 14 of 14 users")
 
 

@@ -56,7 +56,7 @@ function draw(current) {
   document.body.classList.add("is-building");
   find("build-button").ariaDisabled = "true";
   find("cancel").dataset.run = current.runId;
-  find("cancel").hidden = current.isCancelling;
+  find("cancel").hidden = current.isCancelling || current.isInTerminal;
   const bar = find("progress-bar");
   const [done, total] = [current.finished.size, current.total];
   bar.ariaValueMax = String(total ?? 100);
@@ -81,9 +81,10 @@ function estimate(left) {
   return left > -2 ? "almost done" : "taking longer than usual";
 }
 
-function words({ isCancelling, isLost, state, current, message }) {
+function words({ isCancelling, isInTerminal, isLost, state, current, message }) {
   if (isLost) return "goes on, but the connection is lost; looking for it again";
   if (isCancelling) return "is being cancelled";
+  if (isInTerminal) return "goes on in a terminal";
   if (state === "queued") return message?.split(": ")[1] ?? "waits for its turn";
   return current ? activity(current) : "starting";
 }

@@ -10,6 +10,7 @@ export async function follow(runId, { ondraw, onend }) {
   const progress = {
     runId,
     state: run.state,
+    isInTerminal: run.trigger === "terminal",
     total: run.node_count,
     finished: new Set(),
     current: null,

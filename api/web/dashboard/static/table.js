@@ -1,7 +1,7 @@
 // A table that sorts, filters and pages on the server. Its state is the page's address, and the
 // address is the API's own query: ?name=ilike.*wei*&order=experiment_count.desc
 
-import { Problem, json, rows } from "./api.js";
+import { Problem, rows } from "./api.js";
 import { element, find, none, setText } from "./elements.js";
 import { boxes, conditions, restore } from "./filters.js";
 import { count } from "./format.js";
@@ -182,9 +182,4 @@ export class DataTable {
 /** The query with the signs that may stand as they are, so that people can read it. */
 function readable(query) {
   return String(query).replaceAll("%2C", ",").replaceAll("%40", "@").replaceAll("%3A", ":");
-}
-
-/** The one row of a mart such as experiment_stats. */
-export async function onlyRow(mart) {
-  return (await json(`/marts/${mart}`))[0];
 }
