@@ -74,7 +74,7 @@ def _receive_form(to: Path) -> None:
         opened.append(to.open("w+b"))
         return opened[0]
 
-    parser = FormDataParser(open_part, max_form_memory_size=10_000, max_form_parts=10, silent=False)
+    parser = FormDataParser(open_part, max_form_memory_size=_BLOCK, max_form_parts=10, silent=False)
     try:
         parser.parse(request.stream, FORM, request.content_length, request.mimetype_params)
     except ValueError as error:

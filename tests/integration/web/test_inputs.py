@@ -196,3 +196,7 @@ def test_an_upload_larger_than_other_bodies_may_be(client: FlaskClient, files: P
     content = USERS.split(b"\n")[0] + b"\n" + lines
     assert len(content) > 2_000_000
     assert put(client, content).get_json()["records"] == 60_000
+    part = b'--x\r\nContent-Disposition: form-data; name="file"; filename="users.csv"\r\n\r\n'
+    form = part + content + b"\r\n--x--\r\n"
+    answer = put(client, form, content_type="multipart/form-data; boundary=x")
+    assert answer.get_json()["records"] == 60_000
