@@ -1,27 +1,19 @@
-"""Database sessions for requests: kept open, shared out, thrown away when they have died."""
+"""The database of this process: sessions for requests, made ready when they are first needed."""
 
 import os
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TypeVar
 
 import psycopg2
 import psycopg2.errors
 from psycopg2 import sql
-from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from api.database import Session, connect
 from api.errors import EluteError
 from api.runs import schema
 from api.settings import Settings
-from api.web.problems import Problem
+from api.web.sharing import Pool
 
-Answer = TypeVar("Answer")
-SIZE = 16  # sessions of each kind; more would only queue in the server
-WAIT_SECONDS = 10
 READ_TIMEOUT = "5min"  # for a single query: a reader's lock keeps a build from publishing
 _READER_OPTIONS = f"""
 set default_transaction_read_only = on; set statement_timeout = '{READ_TIMEOUT}';
@@ -29,125 +21,22 @@ set client_encoding = 'UTF8'; set datestyle = 'ISO'; set jit = off;
 """
 
 
-class Pool:
-    """At most SIZE sessions, made when they are first needed.
-
-    Args:
-        prepare: called with each new session, before anybody uses it.
-    """
-
-    def __init__(self, prepare: Callable[[Session], None]) -> None:
-        self._prepare = prepare
-        self._renew()
-        # A session belongs to the process that opened it.
-        os.register_at_fork(after_in_child=self._renew)
-
-    def _renew(self) -> None:
-        self._idle: list[Session] = []
-        self._open = self._waiting = 0
-        self._changed = threading.Condition()
-
-    @contextmanager
-    def session(self) -> Iterator[Session]:
-        """Borrow a session; each statement commits by itself.
-
-        Raises:
-            ServerError: there is no server.
-            Problem: 503, all sessions are taken and none came back in time.
-        """
-        session = self._take()
-        try:
-            yield session
-        finally:
-            self._give_back(session)
-
-    def read(self, function: Callable[[Session], Answer]) -> Answer:
-        """Call `function` with a session; once more if that session turns out to be dead."""
-        with self.session() as session:
-            try:
-                return function(session)
-            except (psycopg2.OperationalError, psycopg2.InterfaceError):
-                if not session.closed:
-                    raise
-        self.forget()
-        with self.session() as session:
-            return function(session)
-
-    def forget(self) -> None:
-        """Close the sessions that nobody uses: if one has died, so have the others."""
-        idle, self._idle = self._idle, []
-        for session in idle:
-            session.close()
-        self._vacate(len(idle))
-
-    def _take(self) -> Session:
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return self._wait() or self._connect()
-
-    def _wait(self) -> Session | None:
-        """An idle session, or None and the right to open one."""
-        deadline = time.monotonic() + WAIT_SECONDS
-        with self._changed:
-            self._waiting += 1  # Before looking: who gives back looks at this after giving.
-            try:
-                while not self._idle:
-                    if self._open < SIZE:
-                        self._open += 1
-                        return None
-                    if not self._changed.wait(deadline - time.monotonic()):
-                        raise _busy()
-                return self._idle.pop()
-            finally:
-                self._waiting -= 1
-
-    def _connect(self) -> Session:
-        try:
-            prepare_database()
-            session = connect()
-            session.autocommit = True
-            self._prepare(session)
-        except BaseException:
-            self._vacate(1)
-            raise
-        return session
-
-    def _give_back(self, session: Session) -> None:
-        status = session.info.transaction_status
-        if session.closed or status != TRANSACTION_STATUS_IDLE:
-            session.close()  # It has died, or something broke off in the middle.
-            self._vacate(1)
-            return
-        self._idle.append(session)
-        if self._waiting:
-            self._vacate(0)
-
-    def _vacate(self, count: int) -> None:
-        with self._changed:
-            self._open -= count
-            self._changed.notify()
-
-
-def _busy() -> Problem:
-    return Problem(
-        503,
-        "Busy",
-        "Too many requests at once for the database. Try again shortly.",
-        headers={"Retry-After": "2"},
-    )
-
-
-def _prepare_owner(session: Session) -> None:
+def _connect_owner() -> Session:
+    prepare_database()
+    session = connect()
+    session.autocommit = True
     session.set_client_encoding("UTF8")
+    return session
 
 
-def _prepare_reader(session: Session) -> None:
+def _connect_reader() -> Session:
+    session = _connect_owner()
     with session.cursor() as cursor:
         cursor.execute(_READER_OPTIONS)
         _DATABASE.place = _place(cursor)
         if schema.has_reader(session):
             cursor.execute(sql.SQL("set role {}").format(sql.Identifier(schema.READER)))
+    return session
 
 
 def _place(cursor: Cursor) -> str:
@@ -185,8 +74,8 @@ class _Database:
 
 
 _DATABASE = _Database()
-_OWNER = Pool(_prepare_owner)
-_READER = Pool(_prepare_reader)
+_OWNER = Pool(_connect_owner)
+_READER = Pool(_connect_reader)
 
 
 def configure(settings: Settings) -> None:

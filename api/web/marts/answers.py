@@ -1,6 +1,5 @@
 """Answers with rows: small ones in one statement, large ones as a stream."""
 
-import json
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -10,6 +9,7 @@ from psycopg2 import sql
 from api.database import Session
 from api.web.marts import media, ranges, statements, streams
 from api.web.marts.catalogue import Mart
+from api.web.marts.csv_text import as_csv
 from api.web.marts.media import Form
 from api.web.marts.query import Query, parse
 from api.web.marts.reading import read
@@ -151,7 +151,7 @@ def whole(query: Query, form: Form, question: str, page: Page) -> Response:
     headers = {**version(page.table_oid, question).headers(), "Content-Range": content_range}
     if query.wants_count:
         headers["Preference-Applied"] = "count=exact"
-    text = _as_csv(query, page.text) if form is media.CSV else page.text or ""
+    text = as_csv(query, page.text) if form is media.CSV else page.text or ""
     return Response(text.encode(), status, headers, content_type=form.content_type)
 
 
@@ -186,17 +186,3 @@ def _not_one(row_count: int) -> Problem:
         details=f"The result contains {count}",
         hint=None,
     )
-
-
-def _as_csv(query: Query, text: str | None) -> str:
-    """The rows as COPY writes them: null is nothing, and an empty text a pair of quotes."""
-    lines = [[output.name for output in query.outputs], *json.loads(text or "[]")]
-    return "".join(",".join(map(_csv_field, line)) + "\n" for line in lines)
-
-
-def _csv_field(value: str | None) -> str:
-    if value is None:
-        return ""
-    if value in ("", "\\.") or any(sign in value for sign in ',"\r\n'):
-        return '"{}"'.format(value.replace('"', '""'))
-    return value

@@ -13,7 +13,6 @@ from flask import Response, current_app, request
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from api.database import Session
-from api.web import pool
 from api.web.marts import ranges, statements
 from api.web.marts.media import JSON, Form
 from api.web.marts.query import Query
@@ -21,6 +20,7 @@ from api.web.marts.reading import explained, read
 from api.web.marts.spool import Abandoned, Spool
 from api.web.marts.versions import Version, version
 from api.web.problems import RETRY_SECONDS, Problem
+from api.web.sharing import WAIT_SECONDS
 
 MOST_AT_ONCE = 4  # others wait, so that small answers always find a session
 LOOK_SECONDS = 0.5  # how often to look whether the client still waits for the first row
@@ -124,14 +124,14 @@ def answer(query: Query, form: Form, question: str) -> Response:
     Raises:
         Problem: they cannot be had.
     """
-    if not _PLACES.acquire(timeout=pool.WAIT_SECONDS):
+    spool = _spool(form)
+    if not _PLACES.acquire(timeout=WAIT_SECONDS):
         raise Problem(
             503,
             "Busy",
             "Too many large answers are being made. Try again shortly.",
             headers={"Retry-After": str(RETRY_SECONDS)},
         )
-    spool = _spool(form)
     export = Export(query, form, spool)
     try:
         export.start()

@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from api.database import Session, connect
-from api.web import listener, pool
+from api.web import listener, pool, sharing
 from api.web.problems import Problem
 
 
@@ -67,7 +67,7 @@ def test_a_session_left_in_a_transaction_is_not_shared_out_again(owner: Session)
 def test_who_waits_for_a_session_gets_the_next_one(environment: dict[str, str]) -> None:
     found: list[int] = []
     with ExitStack() as stack:
-        for _ in range(pool.SIZE):
+        for _ in range(sharing.SIZE):
             stack.enter_context(pool.owner().session())
         waiting = threading.Thread(target=lambda: found.append(pool.owner().read(one)))
         waiting.start()
@@ -78,9 +78,9 @@ def test_who_waits_for_a_session_gets_the_next_one(environment: dict[str, str]) 
 def test_who_waits_too_long_is_told_so(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(sharing, "WAIT_SECONDS", 0.1)
     with ExitStack() as stack:
-        for _ in range(pool.SIZE):
+        for _ in range(sharing.SIZE):
             stack.enter_context(pool.owner().session())
         with pytest.raises(Problem, match="Too many requests") as raised:
             pool.owner().read(one)
