@@ -11,6 +11,7 @@ from api.web.problems import Problem
 
 STATES = ("queued", "running", "succeeded", "failed", "cancelled", "stopped", "crashed")
 MOST_EVENTS = 1000  # read at once
+_LATER_RUNS = 20  # among which the second try of a run is looked for
 _NO_WORKER = "no worker is running; start `elute serve` or `elute worker`"
 _STATUSES = {"input": 422, "build": 500, "database": 503, "elute": 500}
 
@@ -24,6 +25,19 @@ def find(run_id: int) -> Run:
     run = pool.owner().read(lambda session: queue.get(session, run_id))
     if run is None:
         raise Problem(404, "No such run", f"There is no run {run_id}; /runs lists those there are.")
+    return run
+
+
+def latest_try(run_id: int) -> Run:
+    """The run of that number; if its worker died, the run that makes up for it.
+
+    Raises:
+        Problem: 404, there is none.
+    """
+    run = find(run_id)
+    if run.state == "crashed":
+        later = pool.owner().read(lambda session: queue.page(session, _LATER_RUNS))
+        return next((each for each in later if each.retry_of == run_id), run)
     return run
 
 

@@ -63,12 +63,15 @@ def _wait(run: Run, seconds: float) -> Run:
 
 
 def _follow(run_id: int, deadline: float) -> Run:
-    """The run as it is when it has ended or the time is up; holds no session meanwhile."""
-    with listener.follow(run_id) as changes:
+    """The run as it is when it has ended or the time is up; holds no session meanwhile.
+
+    If its worker died, the run that makes up for it.
+    """
+    with listener.follow() as changes:
         while True:
             left = deadline - time.monotonic()
             try:
-                run = run_answers.find(run_id)
+                run = run_answers.latest_try(run_id)
                 if run.has_ended or left <= 0:
                     return run
             except (ServerError, psycopg2.Error):

@@ -95,6 +95,29 @@ def test_a_trigger_waits_for_the_end_and_tells_it(
         assert answer.get_json()["message"] == how["error"]
 
 
+def test_a_second_try_answers_for_a_run_whose_worker_died(app: Flask, session: Session) -> None:
+    answers = []
+
+    def ask() -> None:
+        answers.append(app.test_client().get("/trigger-etl?wait=30"))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    lost = None
+    while lost is None:
+        lost = queue.start_next(session)
+    with session.cursor() as cursor:  # Both at one time, as the worker does it.
+        cursor.execute(
+            "update elute.runs set state = 'crashed', finished_at = now() where run_id = %(lost)s;"
+            "insert into elute.runs (trigger, retry_of) values ('http', %(lost)s)",
+            {"lost": lost.run_id},
+        )
+    finish(session, started(session), "succeeded")
+    thread.join(20)
+    [answer] = answers
+    assert (answer.status_code, answer.get_json()["run"]["retry_of"]) == (200, lost.run_id)
+
+
 def test_when_the_time_is_up_it_goes_on(client: FlaskClient, session: Session) -> None:
     assert client.get("/trigger-etl?wait=0.2").status_code == 202
 
