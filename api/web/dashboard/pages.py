@@ -8,7 +8,14 @@ from api.settings import Settings
 from api.web import access
 from api.web.dashboard import blueprint
 
-PAGES = (("/", "Results"), ("/quality", "Data quality"), ("/history", "Runs"), ("/files", "Files"))
+PAGES = (
+    ("/", "Results"),
+    ("/quality", "Data quality"),
+    ("/history", "Runs"),
+    ("/files", "Files"),
+    ("/docs/", "Docs"),
+    ("/api", "API"),
+)
 # Those that every page needs, named in its head so that none waits for another.
 MODULES = [f"{name}.js" for name in ("api", "elements", "format", "follow", "outcome", "states")]
 # Everything comes from here, nothing is inline, and nobody frames us.

@@ -61,5 +61,6 @@ export function parse(text) {
 }
 
 function exact(value, source) {
-  return /^-?\d+$/.test(source) || source.replace(/\D/g, "").length > 15 ? source : value;
+  const isLong = /^-?\d+$/.test(source) || source.replace(/\D/g, "").length > 15;
+  return isLong || String(value).includes("e") ? source : value;
 }
