@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -283,6 +284,17 @@ def test_the_script_says_what_stops_it(service: Service) -> None:
     alone = service.script(ELUTE_PORT=str(free_port()))
     assert alone.returncode == 1
     assert "Nothing answers at http://127.0.0.1:" in alone.stderr
+
+
+def test_a_container_can_ask_how_its_part_is(service: Service) -> None:
+    for part, port, status in (("web", service.port, 0), ("web", free_port(), 1)):
+        asked = subprocess.run(
+            [sys.executable, "-m", "api.probe", part],
+            check=False,
+            capture_output=True,
+            env={**service.environment, "ELUTE_PORT": str(port)},
+        )
+        assert asked.returncode == status, asked.stderr
 
 
 def test_no_token_is_ever_written_down(service: Service) -> None:
