@@ -23,6 +23,7 @@ class Docs:
     def __init__(self, settings: Settings, dbt: DbtProcesses) -> None:
         self._settings, self._dbt = settings, dbt
         self._due: int | None = None  # the run to describe
+        self._is_due = False
         self._invocation: Invocation | None = None
         self._messages: list[dict[str, Any]] = []
 
@@ -31,9 +32,15 @@ class Docs:
         """Where the site is."""
         return self._settings.home / "docs"
 
-    def are_due(self, run_id: int) -> None:
-        """This run has published."""
+    @property
+    def are_there(self) -> bool:
+        """Whether there is a site, if perhaps of an earlier build."""
+        return (self.folder / "index.html").exists()
+
+    def are_due(self, run_id: int | None) -> None:
+        """This run has published; None if a build did that is in no history."""
         self._due = run_id
+        self._is_due = True
 
     def going_on(self) -> list[Invocation]:
         """For `select`."""
@@ -49,7 +56,7 @@ class Docs:
     def go_on(self) -> None:
         """Begin what is due, or finish what is done; does not wait."""
         if self._invocation is None:
-            if self._due is not None:
+            if self._is_due and self._dbt.is_ready:
                 self._messages.clear()
                 self._invocation = self._dbt.invoke(docs_job(self._settings))
             return
@@ -57,14 +64,14 @@ class Docs:
         if not self._invocation.has_ended:
             return
         self._invocation.close()
-        self._invocation, run_id, self._due = None, self._due, None
+        self._invocation, self._is_due = None, False
         outcome = next((m["outcome"] for m in self._messages if "outcome" in m), None)
-        if outcome and outcome["succeeded"] and run_id is not None:
-            self._publish(run_id)
+        if outcome and outcome["succeeded"]:
+            self._publish(self._due)
         else:
             logger.warning("The docs site could not be made: %s", outcome)
 
-    def _publish(self, run_id: int) -> None:
+    def _publish(self, run_id: int | None) -> None:
         made = self._settings.home / "worker" / "target" / "static_index.html"
         try:
             self.folder.mkdir(exist_ok=True)

@@ -50,8 +50,9 @@ class Shift:
         """
         queue.execute(self._session, "listen")
         recover(self._session, lost)
-        if is_first:
-            self._demands.first_build()
+        if is_first and not self._demands.first_build() and not self._docs.are_there:
+            published = queue.page(self._session, limit=1, state="succeeded")
+            self._docs.are_due(published[0].run_id if published else None)
 
     def run(self) -> None:
         """Go on until told to stop.
