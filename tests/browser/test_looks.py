@@ -34,7 +34,8 @@ def complaints(page: Page) -> list[str]:
 @pytest.mark.parametrize("path", PAGES)
 def test_axe_finds_nothing(open_page: Open, path: str, scheme: str) -> None:
     page = shown(open_page(path, color_scheme=scheme))
-    for details in page.locator("details").all():
+    # The API's page has hundreds that are alike, and axe takes a second for each few of them.
+    for details in page.locator("details").all()[:4]:
         details.evaluate("details => { details.open = true; }")
     assert complaints(page) == []
 

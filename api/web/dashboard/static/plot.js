@@ -78,7 +78,7 @@ function columns({ width, title, marks, axis, measured, format, pick }) {
   const y = (value) => base - ((base - TOP) * value) / top.at(-1);
   const lines = top.map((value) => [
     drawn("line", { class: value ? "grid" : "axis", x1: LEFT, x2: width - 4, y1: y(value), y2: y(value) }),
-    drawn("text", { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }, (format ?? compact)(value)),
+    drawn("text", { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }, (format ?? compact)(value, top.at(-1))),
   ]);
   const shown = Math.ceil(marks.length / Math.max(1, Math.floor(inner / 44)));
   const labels = marks.map(({ tick }, index) =>
@@ -111,7 +111,7 @@ function bars({ width, title, marks, measured, format, pick }) {
     return [
       mark(each, [["rect", hit], ["rect", shape]], { measured, format, pick }),
       drawn("text", { class: "name", x: names - 8, y: y + 15, "text-anchor": "end", "pointer-events": "none" }, clip(each.label, names)),
-      drawn("text", { x: names + length + 6, y: y + 15, "pointer-events": "none" }, (format ?? compact)(each.value)),
+      drawn("text", { x: names + length + 6, y: y + 15, "pointer-events": "none" }, (format ?? compact)(each.value, most)),
     ];
   });
   return frame(width, Math.max(ROW, marks.length * ROW), title, drawnMarks);
@@ -133,6 +133,6 @@ function scale(most, least) {
 
 const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
-function compact(value) {
-  return value < 10000 ? count(value) : COMPACT.format(value);
+function compact(value, most = value) {
+  return most < 10000 ? count(value) : COMPACT.format(value);
 }
