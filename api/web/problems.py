@@ -1,4 +1,4 @@
-"""Errors over HTTP: `application/problem+json` (RFC 9457), with nothing that clients may not see."""
+"""Errors over HTTP: `application/problem+json` (RFC 9457), with nothing clients may not see."""
 
 import json
 import logging

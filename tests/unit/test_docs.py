@@ -2,10 +2,21 @@
 
 import re
 
+import pytest
+from flask import Flask
+
+from api.cli import parse
 from api.settings import CHECKOUT, VARIABLES
+from api.web.app import create_app
 from tests.rules.model import USER_SUMMARY_COLUMNS
 
+PAGES = {"assets", "users", "quality", "history", "files", "sign-in", "sign-out", ""}  # for people
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def app() -> Flask:
+    return create_app()
 
 
 def test_every_setting_is_in_the_readme() -> None:
@@ -26,3 +37,20 @@ def test_the_layout_names_what_is_there() -> None:
     for line in tree.splitlines():
         for name in line[:30].split():
             assert (CHECKOUT / name).exists(), name
+
+
+def test_every_route_is_in_the_readme_and_no_other(app: Flask) -> None:
+    told = set(re.findall(r"`(?:GET|POST|PUT|DELETE) (/[^`? ]*)", README))
+    told = {re.sub(r"\{\w+\}|\b7\b|[a-z_]+(?=\.csv)", "…", path) for path in told}
+    rules = {re.sub(r"<.*?>", "…", rule.rule) for rule in app.url_map.iter_rules()}
+    served = {rule for rule in rules if rule.split("/")[1] not in PAGES}
+    # The README names the files and the forms that there are.
+    served = {rule.replace("/inputs/…", "/inputs/….csv").replace("….…", "….csv") for rule in served}
+    assert told == served - {"/docs"}
+
+
+def test_every_command_is_in_the_readme() -> None:
+    rows = re.findall(r"(?m)^\| `elute (\w+)[^`]*`", README)
+    assert sorted(rows) == sorted(["serve", "build", "check", "worker", "db", "env"])
+    for command in rows:
+        parse([command, "status"] if command == "db" else [command])
