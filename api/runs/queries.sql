@@ -148,3 +148,6 @@ limit 1
 
 -- name: has_marts
 select to_regclass('marts.user_summary') is not null as has_marts
+
+-- name: last_published
+select max(published_at)::text as moment from elute.publications

@@ -58,7 +58,7 @@ class Event:
     """Something that happened in a run.
 
     Kinds and their data:
-        started: is_warm
+        started: is_warm, files (size and time of change of each, as they were read)
         nodes: node_count, known once dbt has planned
         node_started: node (its unique id), name, resource_type, position
         node_finished: the same, and status, seconds, message, rows

@@ -35,12 +35,11 @@ class Demands:
             self._watch.was_read(files)
         return files
 
-    def first_build(self) -> bool:
-        """Ask for a build if there is nothing to show yet; whether there is not."""
+    def first_build(self) -> None:
+        """Ask for a build if there is nothing to show yet."""
         [row] = queue.execute(self._session, "has_marts")
         if not row["has_marts"]:
             self._ask("first build")
-        return not row["has_marts"]
 
     def ask(self) -> None:
         """Ask for what is due now."""

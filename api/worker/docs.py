@@ -15,15 +15,15 @@ logger = logging.getLogger("elute.worker")
 
 
 class Docs:
-    """Keeps `ELUTE_HOME`/docs/index.html; `run.json` beside it says which run it is of.
+    """Keeps `ELUTE_HOME`/docs/index.html; `of.json` beside it says which build it is of.
 
     It is made by dbt in a child process, which gives way as soon as there is a run to carry out.
     """
 
     def __init__(self, settings: Settings, dbt: DbtProcesses) -> None:
         self._settings, self._dbt = settings, dbt
-        self._due: int | None = None  # the run to describe
-        self._is_due = False
+        self._published: str | None = None  # when, of the latest build that we know of
+        self._described = self._last_described()
         self._invocation: Invocation | None = None
         self._messages: list[dict[str, Any]] = []
 
@@ -32,15 +32,9 @@ class Docs:
         """Where the site is."""
         return self._settings.home / "docs"
 
-    @property
-    def are_there(self) -> bool:
-        """Whether there is a site, if perhaps of an earlier build."""
-        return (self.folder / "index.html").exists()
-
-    def are_due(self, run_id: int | None) -> None:
-        """This run has published; None if a build did that is in no history."""
-        self._due = run_id
-        self._is_due = True
+    def are_of(self, published: str | None) -> None:
+        """The latest build was published at this moment, by whomever; None if there is none."""
+        self._published = published
 
     def going_on(self) -> list[Invocation]:
         """For `select`."""
@@ -52,32 +46,44 @@ class Docs:
             self._invocation.kill()
             self._invocation.close()
             self._invocation = None
+            self._described = None
 
     def go_on(self) -> None:
         """Begin what is due, or finish what is done; does not wait."""
         if self._invocation is None:
-            if self._is_due and self._dbt.is_ready:
+            if self._published != self._described and self._dbt.is_ready:
                 self._messages.clear()
+                self._described = self._published
                 self._invocation = self._dbt.invoke(docs_job(self._settings))
             return
         self._messages += self._invocation.messages()
         if not self._invocation.has_ended:
             return
         self._invocation.close()
-        self._invocation, self._is_due = None, False
+        self._invocation = None
         outcome = next((m["outcome"] for m in self._messages if "outcome" in m), None)
         if outcome and outcome["succeeded"]:
-            self._publish(self._due)
+            self._publish()
         else:
             logger.warning("The docs site could not be made: %s", outcome)
 
-    def _publish(self, run_id: int | None) -> None:
+    def _last_described(self) -> str | None:
+        if not (self.folder / "index.html").exists():
+            return None
+        try:
+            note = json.loads((self.folder / "of.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return str(note["published_at"])
+
+    def _publish(self) -> None:
         made = self._settings.home / "worker" / "target" / "static_index.html"
         try:
             self.folder.mkdir(exist_ok=True)
             shutil.copyfile(made, self.folder / "index.html.new")
-            (self.folder / "run.json.new").write_text(json.dumps({"run_id": run_id}))
-            for name in ("index.html", "run.json"):
+            note = json.dumps({"published_at": self._described})
+            (self.folder / "of.json.new").write_text(note, encoding="utf-8")
+            for name in ("index.html", "of.json"):
                 (self.folder / f"{name}.new").replace(self.folder / name)
         except OSError as error:
             logger.warning("The docs site could not be kept: %s", error)

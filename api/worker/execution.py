@@ -58,8 +58,8 @@ class Execution:
         self._is_cancelled = False
         self._kill_at: float | None = None
 
-    def carry_out(self, first: list[Happening]) -> bool:
-        """Go on until it has ended, and note that; True if it has published.
+    def carry_out(self, first: list[Happening]) -> None:
+        """Go on until it has ended, and note that.
 
         Raises:
             psycopg2.Error: the database is gone.
@@ -72,7 +72,7 @@ class Execution:
             self._read()
             self._stop_if_asked()
         self._save(at_once=True)
-        return self._end()
+        self._end()
 
     def _read(self) -> None:
         for message in self._invocation.messages():
@@ -105,11 +105,11 @@ class Execution:
         elif time.monotonic() > self._kill_at:
             self._invocation.kill()
 
-    def _end(self) -> bool:
+    def _end(self) -> None:
         session, run_id, outcome = self._session, self._run.run_id, self._outcome
         if outcome is not None and outcome.succeeded:
             finish(session, run_id, "succeeded")
-            return True
+            return
         end_sessions(session, run_id)
         if self._is_cancelled:
             finish(session, run_id, "cancelled")
@@ -119,7 +119,6 @@ class Execution:
             finish_and_try_again(session, self._run, "crashed", error_kind="elute", error=_DIED)
         else:
             finish(session, run_id, "failed", error_kind=outcome.error_kind, error=explain(outcome))
-        return False
 
 
 def started(is_warm: bool, files: Any, reason: str | None) -> list[Happening]:

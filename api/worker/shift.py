@@ -50,9 +50,8 @@ class Shift:
         """
         queue.execute(self._session, "listen")
         recover(self._session, lost)
-        if is_first and not self._demands.first_build() and not self._docs.are_there:
-            published = queue.page(self._session, limit=1, state="succeeded")
-            self._docs.are_due(published[0].run_id if published else None)
+        if is_first:
+            self._demands.first_build()
 
     def run(self) -> None:
         """Go on until told to stop.
@@ -93,16 +92,16 @@ class Shift:
         files = self._demands.files()
         with closing(self._dbt.invoke(build_job(self._settings, run))) as invocation:
             first = started(invocation.is_warm, files, self._dbt.reason)
-            has_published = Execution(self._session, run, invocation, self).carry_out(first)
+            Execution(self._session, run, invocation, self).carry_out(first)
         queue.execute(self._session, "unlock_run", {"run_id": run.run_id})
         self.running = None
         queue.forget_events(self._session, self._settings.keep_runs)
-        if has_published:
-            self._docs.are_due(run.run_id)
 
     def _idle(self) -> None:
         recover_terminal(self._session)
         self._dbt.renew()
+        [latest] = queue.execute(self._session, "last_published")
+        self._docs.are_of(latest["moment"])
         self._docs.go_on()
         seconds = min(_IDLE_SECONDS, self._demands.seconds_left())
         self.wait(seconds, *self._dbt.being_prepared(), *self._docs.going_on())
