@@ -49,7 +49,7 @@ class Translator:
     def _translated(
         self, event: Any, name: str, level: str
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        if name in ("NodeStart", "NodeFinished") and _is_part(event.data.node_info):
+        if name in ("NodeStart", "NodeFinished") and _is_uncounted(event.data.node_info):
             return
         if name == "NodeStart":
             yield "node_started", self._node(event.data.node_info)
@@ -87,9 +87,9 @@ class Translator:
         return text.replace(self._secret, "***") if self._secret else text
 
 
-def _is_part(node: Any) -> bool:
-    """Whether a node only becomes part of others, and is none of those that dbt counts."""
-    return bool(node.materialized == "ephemeral")
+def _is_uncounted(node: Any) -> bool:
+    """Whether a node is none of those that dbt counts: a part of other models, or a hook."""
+    return bool(node.materialized == "ephemeral" or node.resource_type == "operation")
 
 
 def _rows(response: Mapping[str, Any]) -> int | None:

@@ -302,3 +302,34 @@ def test_no_token_is_ever_written_down(service: Service) -> None:
     written = "".join(path.read_text() for path in service.home.glob("**/*.log"))
     assert TOKEN not in written
     assert READ_TOKEN not in written
+
+
+def test_readers_see_whole_builds_through_twenty_of_them(service: Service) -> None:
+    files = [SAMPLE["users.csv"], SAMPLE["users.csv"] + b"99,Zoe,zoe@lab.example,2024-02-29\n"]
+    wholes = []
+    for users in files:
+        service.write(users=users)
+        assert service.ask("GET", "/trigger-etl").status == 200
+        wholes.append(service.ask("GET", "/etl-results").json)
+    seen: list[list[Any]] = [[], [], []]
+    is_over = threading.Event()
+
+    def read(answers: list[Any]) -> None:
+        while not is_over.is_set():
+            answer = service.ask("GET", "/etl-results")
+            answers.append((answer.status, answer.json))
+
+    readers = [threading.Thread(target=read, args=[answers]) for answers in seen]
+    for reader in readers:
+        reader.start()
+    try:
+        for number in range(20):
+            service.write(users=files[number % 2])
+            assert service.ask("GET", "/trigger-etl").status == 200
+    finally:
+        is_over.set()
+        for reader in readers:
+            reader.join()
+    for answers in seen:
+        assert all(answer in [(200, whole) for whole in wholes] for answer in answers)
+        assert {len(whole) for _, whole in answers} == {14, 15}
