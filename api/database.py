@@ -33,7 +33,7 @@ def connect(environment: Mapping[str, str] = os.environ, name: str = "elute") ->
             # Without one, libpq looks into ~/.pgpass.
             password=environment.get("PGPASSWORD") or None,
             dbname=environment.get("PGDATABASE"),
-            connect_timeout=10,
+            connect_timeout=5,
             application_name=name,
             # A server that has gone without a word, behind a network, is noticed after a minute.
             keepalives_idle=30,

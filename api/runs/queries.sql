@@ -43,7 +43,7 @@ set
     cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()),
     state = case state when 'queued' then 'cancelled' else state end,
     finished_at = case state when 'queued' then clock_timestamp() end
-where run_id = %(run_id)s and state in ('queued', 'running')
+where run_id = %(run_id)s and state in ('queued', 'running') and trigger <> 'terminal'
 returning *
 
 -- name: get
@@ -106,11 +106,13 @@ select pg_notify('elute_runs', %(run_id)s::text)
 -- name: backends
 -- Sessions of a run: its child names them so.
 select pid from pg_stat_activity
-where application_name = %(name)s or application_name like %(name)s || ' %%'
+where datname = current_database()
+    and (application_name = %(name)s or application_name like %(name)s || ' %%')
 
 -- name: terminate_backends
 select pg_terminate_backend(pid) from pg_stat_activity
-where application_name = %(name)s or application_name like %(name)s || ' %%'
+where datname = current_database()
+    and (application_name = %(name)s or application_name like %(name)s || ' %%')
 
 -- name: lock_worker
 select pg_try_advisory_lock(hashtextextended('elute worker', 0))

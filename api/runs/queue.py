@@ -114,7 +114,10 @@ def finish(  # noqa: PLR0913
 
 
 def cancel(session: Session, run_id: int) -> Run | None:
-    """Cancel a run that waits, ask one that goes on to stop; None if there is none to cancel."""
+    """Cancel a run that waits, ask one that goes on to stop; None if there is none to cancel.
+
+    A build in a terminal is not ours to cancel.
+    """
     run = _run(session, "cancel", {"run_id": run_id})
     _notify(session, run_id)
     return run

@@ -67,11 +67,8 @@ def migrations() -> list[str]:
 def has_reader(session: Session) -> bool:
     """Whether the reading role is there and ours to take."""
     with session.cursor() as cursor:
-        cursor.execute(
-            "select pg_has_role(oid, 'member') from pg_roles where rolname = %s", [READER]
-        )
-        row = cursor.fetchone()
-    return bool(row and row[0])
+        cursor.execute(_IS_OURS, [READER])
+        return bool(cursor.rowcount)
 
 
 def _version(session: Session) -> int:
@@ -91,7 +88,15 @@ def _version(session: Session) -> int:
 
 # Asked first, for a grant writes to the catalogue even where it changes nothing, and roles belong
 # to the whole server, where another database's Elute may be at the same.
-_IS_MEMBER = "select from pg_roles where rolname = %s and pg_has_role(current_user, oid, 'member')"
+# From 16 on, who makes a role is a member of it that may not yet take it.
+_IS_OURS = """
+select from pg_roles
+where rolname = %s and pg_has_role(
+    current_user,
+    oid,
+    case when current_setting('server_version_num')::int >= 160000 then 'set' else 'member' end
+)
+"""
 _MAY_READ = """
 select
     has_schema_privilege(%(reader)s, to_regnamespace('marts'), 'usage')
@@ -132,7 +137,7 @@ def _grant(session: Session) -> None:
             cursor.execute("select from pg_roles where rolname = %s", [READER])
             if cursor.rowcount == 0:
                 cursor.execute(sql.SQL("create role {}").format(reader))
-            cursor.execute(_IS_MEMBER, [READER])
+            cursor.execute(_IS_OURS, [READER])
             if cursor.rowcount == 0:
                 cursor.execute(sql.SQL("grant {} to current_user").format(reader))
             cursor.execute(_MAY_READ, {"reader": READER})

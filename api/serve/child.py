@@ -61,7 +61,7 @@ class Child:
         self._process = None
         lived = time.monotonic() - self._started_at
         self.ends = 1 if lived >= _HEALTHY_AFTER else self.ends + 1
-        self._start_at = time.monotonic() + min(0.25 * 2**self.ends, _LONGEST_PAUSE)
+        self._start_at = time.monotonic() + min(0.25 * 2 ** min(self.ends, 10), _LONGEST_PAUSE)
         return status
 
     @property

@@ -3,9 +3,18 @@
 One process with many threads: they wait for PostgreSQL and for clients far more than they work.
 """
 
+import sys
+
+from api.errors import EluteError
+from api.serve.door import refuse_open_door, warn_of_open_door
 from api.settings import Settings
 
-_settings = Settings.from_environment()
+try:
+    _settings = Settings.from_environment()
+    refuse_open_door(_settings)
+except EluteError as error:
+    sys.exit(f"elute: {error}")
+warn_of_open_door(_settings)
 _host = f"[{_settings.web_host}]" if ":" in _settings.web_host else _settings.web_host
 
 wsgi_app = "api.web.app:create_app()"
@@ -15,6 +24,7 @@ workers = 1
 threads = 64
 # A page that follows a run never ends by itself.
 graceful_timeout = 3
+limit_request_line = 8190  # a list of ids in a filter
 loglevel = "warning"
 proc_name = "elute"
 # It would lie in the account's home, where Elute writes nothing.

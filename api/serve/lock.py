@@ -49,8 +49,14 @@ def lock_home(settings: Settings) -> int:
     Raises:
         ServeError: another one serves from this home; the message says where.
     """
-    settings.home.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(settings.home / "serve.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(settings.home / "serve.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise ServeError(
+            f"Elute cannot write to {settings.home} (ELUTE_HOME): {error.strerror}. "
+            "Set ELUTE_HOME to a folder that it may write to."
+        ) from error
     deadline = time.monotonic() + _LEFTOVERS_SECONDS
     while not _try(descriptor):
         pid, where = _holder(descriptor)
@@ -72,8 +78,10 @@ def check_port(settings: Settings) -> None:
         ServeError: it cannot; the message says why.
     """
     host, port = settings.web_host, settings.web_port
+    # gunicorn takes a name to be one of IPv4.
+    family = socket.AF_UNSPEC if ipaddress_of(host) else socket.AF_INET
     try:
-        family, _, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, _, _, _, where = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)[0]
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             # As gunicorn does: a connection that has just ended does not keep the port.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

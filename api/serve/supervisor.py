@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -10,7 +11,8 @@ from api.connection import is_embedded
 from api.environment import environment
 from api.runs import schema
 from api.serve.child import Child
-from api.serve.lock import ServeError, address, check_port, is_loopback, lock_home
+from api.serve.door import refuse_open_door
+from api.serve.lock import ServeError, address, check_port, lock_home
 from api.settings import CHECKOUT, Settings
 from api.worker.signals import Waiter
 
@@ -33,36 +35,20 @@ def run(settings: Settings) -> int:
     held = lock_home(settings)
     check_port(settings)
     waiter = Waiter()
-    waiter.listen()
-    os.environ.update(environment(settings))
     supervisor = Supervisor(settings, waiter, held)
+    # Until there is a database, both signals break off whatever waits for it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        os.environ.update(environment(settings))
         schema.upgrade(os.environ)
+        waiter.listen()
         supervisor.watch()
+    except KeyboardInterrupt:
+        pass
     finally:
+        waiter.listen()  # A second signal does not break off the stopping.
         supervisor.stop()
     return 0
-
-
-def refuse_open_door(settings: Settings) -> None:
-    """Let nobody from other machines in without a token, unless told to.
-
-    Raises:
-        ServeError: they could come in.
-    """
-    if is_loopback(settings.web_host) or settings.token:
-        return
-    if not settings.is_insecure:
-        raise ServeError(
-            f"ELUTE_HOST is {settings.web_host}, which other machines can reach, and there is no "
-            "ELUTE_TOKEN that would keep them from starting builds and replacing files. "
-            "Set ELUTE_TOKEN, or ELUTE_INSECURE=1 if that is meant."
-        )
-    print(
-        f"elute: warning: whoever reaches {settings.web_host} can start builds and replace files: "
-        "ELUTE_INSECURE is 1 and ELUTE_TOKEN is not set.",
-        file=sys.stderr,
-    )
 
 
 class Supervisor:

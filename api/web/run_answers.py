@@ -29,13 +29,13 @@ def find(run_id: int) -> Run:
 
 
 def latest_try(run_id: int) -> Run:
-    """The run of that number; if its worker died, the run that makes up for it.
+    """The run of that number; if its worker died or was stopped, the run that makes up for it.
 
     Raises:
         Problem: 404, there is none.
     """
     run = find(run_id)
-    if run.state == "crashed":
+    if run.state in ("crashed", "stopped"):
         later = pool.owner().read(lambda session: queue.page(session, _LATER_RUNS))
         return next((each for each in later if each.retry_of == run_id), run)
     return run
@@ -49,7 +49,7 @@ def status_of(run: Run) -> int:
         return 200
     if run.state == "cancelled":
         return 409
-    return _STATUSES[run.error_kind or ("database" if run.state == "stopped" else "elute")]
+    return 503 if run.state == "stopped" else _STATUSES[run.error_kind or "elute"]
 
 
 def message_of(run: Run, has_worker: bool = True) -> str:

@@ -92,6 +92,9 @@ def cancel(run_id: int) -> tuple[Response, int, dict[str, str]]:
     run = pool.owner().read(lambda session: queue.cancel(session, run_id))
     if run is None:
         ended = run_answers.find(run_id)
+        if not ended.has_ended:
+            detail = f"Run {run_id} goes on in a terminal: press Ctrl-C there."
+            raise Problem(409, "Not to be cancelled from here", detail)
         raise Problem(409, "It has ended", f"Run {run_id} has {_ended(ended)}: nothing to cancel.")
     return flask.jsonify(_as_json(run, True)), 202, {"Location": location(run)}
 

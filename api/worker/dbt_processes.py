@@ -5,6 +5,7 @@ import logging
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 
 from api.settings import CHECKOUT
@@ -13,6 +14,7 @@ from api.worker.invocation import Invocation
 from api.worker.signature import project_signature
 from api.worker.warm_client import WarmDbt, python_environment
 
+_TRY_AGAIN_SECONDS = 300.0  # after dbt could not be kept loaded
 logger = logging.getLogger("elute.worker")
 
 
@@ -27,6 +29,7 @@ class DbtProcesses:
         self._environment = dict(environment)
         self._warm: WarmDbt | None = None
         self._next: WarmDbt | None = None
+        self._prepared_at = 0.0
         self._parsed = ""  # signature of the project for which the latest one was started
 
     def start(self) -> None:
@@ -80,7 +83,7 @@ class DbtProcesses:
         if self._warm is None or not self.is_ready:
             return
         if self._next is None:
-            if self._warm.is_gone or project_signature(CHECKOUT) != self._parsed:
+            if self._must_be_renewed(self._warm):
                 logger.info("The project has changed, or dbt's process is gone: loading it anew.")
                 self._next = self._prepare()
             return
@@ -89,8 +92,14 @@ class DbtProcesses:
             self._warm.stop()
             self._warm, self._next = self._next, None
 
+    def _must_be_renewed(self, warm: WarmDbt) -> bool:
+        if warm.is_gone or project_signature(CHECKOUT) != self._parsed:
+            return True
+        return bool(warm.reason) and time.monotonic() > self._prepared_at + _TRY_AGAIN_SECONDS
+
     def _prepare(self) -> WarmDbt:
         self._parsed = project_signature(CHECKOUT)
+        self._prepared_at = time.monotonic()
         return WarmDbt(self._environment)
 
 

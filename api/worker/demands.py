@@ -48,7 +48,10 @@ class Demands:
         if self._watch and time.monotonic() - self._looked_at >= 1.0:
             self._looked_at = time.monotonic()
             files = files_signature(self._settings.seeds_dir, tuple(COLUMNS))
-            if self._watch.is_due(files, self._looked_at) and self._ask("file change"):
+            if not self._watch.is_due(files, self._looked_at):
+                return
+            # A build in a terminal may have read them meanwhile.
+            if files == self._files_read_last() or self._ask("file change"):
                 self._watch.was_read(files)
 
     def seconds_left(self) -> float:

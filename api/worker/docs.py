@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from api.worker.dbt_processes import DbtProcesses
 from api.worker.invocation import Invocation
 from api.worker.jobs import docs_job
 
+_TRY_AGAIN_SECONDS = 60.0
 logger = logging.getLogger("elute.worker")
 
 
@@ -24,6 +26,8 @@ class Docs:
         self._settings, self._dbt = settings, dbt
         self._published: str | None = None  # when, of the latest build that we know of
         self._described = self._last_described()
+        self._describing: str | None = None
+        self._not_before = 0.0
         self._invocation: Invocation | None = None
         self._messages: list[dict[str, Any]] = []
 
@@ -46,14 +50,14 @@ class Docs:
             self._invocation.kill()
             self._invocation.close()
             self._invocation = None
-            self._described = None
 
     def go_on(self) -> None:
         """Begin what is due, or finish what is done; does not wait."""
         if self._invocation is None:
-            if self._published != self._described and self._dbt.is_ready:
+            is_due = self._published != self._described and time.monotonic() >= self._not_before
+            if is_due and self._dbt.is_ready:
                 self._messages.clear()
-                self._described = self._published
+                self._describing = self._published
                 self._invocation = self._dbt.invoke(docs_job(self._settings))
             return
         self._messages += self._invocation.messages()
@@ -65,6 +69,7 @@ class Docs:
         if outcome and outcome["succeeded"]:
             self._publish()
         else:
+            self._not_before = time.monotonic() + _TRY_AGAIN_SECONDS
             logger.warning("The docs site could not be made: %s", outcome)
 
     def _last_described(self) -> str | None:
@@ -81,9 +86,11 @@ class Docs:
         try:
             self.folder.mkdir(exist_ok=True)
             shutil.copyfile(made, self.folder / "index.html.new")
-            note = json.dumps({"published_at": self._described})
+            note = json.dumps({"published_at": self._describing})
             (self.folder / "of.json.new").write_text(note, encoding="utf-8")
             for name in ("index.html", "of.json"):
                 (self.folder / f"{name}.new").replace(self.folder / name)
+            self._described = self._describing
         except OSError as error:
+            self._not_before = time.monotonic() + _TRY_AGAIN_SECONDS
             logger.warning("The docs site could not be kept: %s", error)

@@ -50,14 +50,17 @@ def finish(
 
 
 def finish_and_try_again(
-    session: Session, run: Run, state: str, *, error_kind: str, error: str
+    session: Session, run: Run, state: str, *, error_kind: str | None, error: str | None
 ) -> None:
     """Note how a run ended, and ask for one that makes up for it, unless it did so itself.
 
     Whoever sees that it has ended sees the other one too.
     """
     with transaction(session):
-        if run.trigger != "terminal" and run.retry_of is None:
+        asked = queue.get(session, run.run_id)
+        if asked and asked.cancel_requested_at:  # In its last moment.
+            state, error_kind, error = "cancelled", None, None
+        elif run.trigger != "terminal" and run.retry_of is None:
             _try_again(session, run)
         data = {"state": state, "error_kind": error_kind, "error": error}
         queue.finish(session, run.run_id, state, error_kind=error_kind, error=error)

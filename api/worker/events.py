@@ -83,8 +83,13 @@ class Translator:
         }
 
     def _clean(self, text: str) -> str:
-        text = _COLOURS.sub("", text)
+        text = storable(_COLOURS.sub("", text))
         return text.replace(self._secret, "***") if self._secret else text
+
+
+def storable(text: str) -> str:
+    """The text without what PostgreSQL's text cannot hold: NUL, and halves of characters."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def _is_uncounted(node: Any) -> bool:

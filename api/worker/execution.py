@@ -11,13 +11,14 @@ from api.runs import queue
 from api.runs.run import Run
 from api.worker.child import read_happening
 from api.worker.ending import finish, finish_and_try_again
-from api.worker.events import Happening, now
+from api.worker.events import Happening, now, storable
 from api.worker.invocation import Invocation
 from api.worker.recovery import end_sessions
 
 _FLUSH_SECONDS = 0.1
 _LOOK_SECONDS = 0.25
 _GRACE = 4.0  # seconds that dbt has to stop by itself before it is killed
+_KILL_SECONDS = 1.5  # that the kill has to take effect
 _DIED = "dbt's process ended unexpectedly. What was published before stays."
 _STOPPED = "The worker was told to stop. What was published before stays."
 logger = logging.getLogger("elute.worker")
@@ -102,6 +103,8 @@ class Execution:
             if self._is_cancelled or self._worker.is_stopping:
                 self._invocation.interrupt()
                 self._kill_at = time.monotonic() + _GRACE
+        elif time.monotonic() > self._kill_at + _KILL_SECONDS:
+            self._invocation.give_up()
         elif time.monotonic() > self._kill_at:
             self._invocation.kill()
 
@@ -110,7 +113,8 @@ class Execution:
         if outcome is not None and outcome.succeeded:
             finish(session, run_id, "succeeded")
             return
-        end_sessions(session, run_id)
+        if not end_sessions(session, run_id):
+            logger.warning("Run %d: the server still works for it.", run_id)
         if self._is_cancelled:
             finish(session, run_id, "cancelled")
         elif self._kill_at is not None:
@@ -118,7 +122,13 @@ class Execution:
         elif outcome is None or outcome.interrupted:
             finish_and_try_again(session, self._run, "crashed", error_kind="elute", error=_DIED)
         else:
-            finish(session, run_id, "failed", error_kind=outcome.error_kind, error=explain(outcome))
+            finish(
+                session,
+                run_id,
+                "failed",
+                error_kind=outcome.error_kind,
+                error=storable(explain(outcome)),
+            )
 
 
 def started(is_warm: bool, files: Any, reason: str | None) -> list[Happening]:

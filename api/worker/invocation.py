@@ -17,9 +17,16 @@ class Invocation:
         has_ended: the child is done, or dead.
     """
 
-    def __init__(self, channel: socket.socket, kill: Callable[[], None], *, is_warm: bool) -> None:
+    def __init__(
+        self,
+        channel: socket.socket,
+        kill: Callable[[], None],
+        give_up: Callable[[], None] | None = None,
+        *,
+        is_warm: bool,
+    ) -> None:
         channel.setblocking(False)
-        self._channel, self._kill = channel, kill
+        self._channel, self._kill, self._give_up = channel, kill, give_up or kill
         self.is_warm = is_warm
         self.has_ended = False
         self._rest = b""
@@ -42,6 +49,11 @@ class Invocation:
     def kill(self) -> None:
         """End the child at once."""
         self._kill()
+
+    def give_up(self) -> None:
+        """End also the process that would have to end the child, and wait for neither."""
+        self._give_up()
+        self.close()
 
     def close(self) -> None:
         """Listen no more. A child that is still there ends by itself."""

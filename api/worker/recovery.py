@@ -58,9 +58,6 @@ def end_sessions(session: Session, run_id: int) -> bool:
 
 def _recover(session: Session, run: Run, *, is_database: bool) -> None:
     end_sessions(session, run.run_id)
-    if run.cancel_requested_at:
-        finish(session, run.run_id, "cancelled")
-        return
     finish_and_try_again(
         session,
         run,

@@ -28,7 +28,9 @@ def local_zone() -> tzinfo:
     """
     name = os.environ.get("TZ", "").lstrip(":")
     try:
-        return ZoneInfo(name) if name else _zone_of_file(Path("/etc/localtime"))
+        if name and not name.startswith("/"):
+            return ZoneInfo(name)
+        return _zone_of_file(Path(name or "/etc/localtime"))
     except (OSError, ValueError, KeyError):
         return datetime.now().astimezone().tzinfo or timezone.utc
 

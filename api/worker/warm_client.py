@@ -85,7 +85,7 @@ class WarmDbt:
         with theirs:
             line = json.dumps({"job": job.as_json()}).encode() + b"\n"
             socket.send_fds(self._control, [line], [theirs.fileno()])
-        return Invocation(ours, self._kill_child, is_warm=True)
+        return Invocation(ours, self._kill_child, self._process.kill, is_warm=True)
 
     def stop(self) -> None:
         """End it; a child that is still at work ends by itself."""

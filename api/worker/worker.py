@@ -51,7 +51,6 @@ class Worker:
     def _work_until_it_breaks(self) -> None:
         try:
             with closing(self._connect()) as session:
-                self._pause = _FIRST_PAUSE
                 self._work(session)
         except (psycopg2.Error, ServerError) as error:
             logger.warning("%s", " ".join(str(error).split()))
@@ -72,6 +71,7 @@ class Worker:
         self._dbt.start()
         shift = Shift(session, self._settings, self._waiter, self._dbt, self._docs)
         shift.begin(self._lost, is_first=self._is_first_shift)
+        self._pause = _FIRST_PAUSE
         self._is_first_shift = False
         try:
             shift.run()

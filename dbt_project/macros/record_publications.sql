@@ -16,7 +16,7 @@
             perform elute.record_publications();
         end if;
     exception
-        when insufficient_privilege then null;
+        when others then raise warning 'The publication is not noted: %', sqlerrm;
     end
     $$
 {%- endmacro %}

@@ -13,7 +13,8 @@ from api.database import Session
 from api.runs import queue, schema
 from api.runs.run import Run
 from api.worker.demands import Demands
-from api.worker.recovery import recover
+from api.worker.ending import finish_and_try_again
+from api.worker.recovery import end_sessions, recover
 from tests.integration.test_worker import settings_for
 
 
@@ -183,3 +184,29 @@ def test_a_tick_waits_for_a_run_with_other_options(
     queue.cancel(session, other.run_id)
     demands.ask()
     assert [run.trigger for run in waiting(session)] == ["schedule"]
+
+
+def test_a_run_of_that_number_in_another_database_is_left_alone(
+    parameters: Any, session: Session, connection_parameters: dict[str, Any]
+) -> None:
+    run = start(session)
+    with closing(
+        open_session({**connection_parameters, "application_name": f"elute run {run.run_id}"})
+    ) as other:
+        assert end_sessions(session, run.run_id)
+        other.cursor().execute("select 1")
+    queue.finish(session, run.run_id, "failed")
+
+
+def test_a_cancel_in_the_last_moment_is_not_forgotten(parameters: Any, session: Session) -> None:
+    run = dead(parameters, session)
+    queue.cancel(session, run.run_id)
+    finish_and_try_again(session, run, "stopped", error_kind="elute", error="its worker was")
+    assert look(session, run).state == "cancelled"
+    assert waiting(session) == []
+
+
+def test_a_build_in_a_terminal_is_not_to_be_cancelled_from_here(session: Session) -> None:
+    run = queue.note_terminal(session, "somebody", [])
+    assert queue.cancel(session, run.run_id) is None
+    assert look(session, run).cancel_requested_at is None

@@ -91,6 +91,28 @@ def test_a_user_who_may_not_make_roles_goes_on_without_one(laboratory: Laborator
             cursor.execute("drop owned by elute_test_plain cascade; drop role elute_test_plain")
 
 
+def test_a_user_who_makes_the_role_may_take_it(laboratory: Laboratory) -> None:
+    with session(laboratory) as opened, opened.cursor() as cursor:
+        cursor.execute("select current_database()")
+        [[database]] = cursor.fetchall()
+        cursor.execute("drop role if exists elute_test_reader, elute_test_maker")
+        cursor.execute("create role elute_test_maker login createrole password 'maker'")
+        cursor.execute(f'grant create on database "{database}" to elute_test_maker')
+        maker = {**laboratory.environment, "PGUSER": "elute_test_maker", "PGPASSWORD": "maker"}
+        # Of its own, for the real one is other tests' too.
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(schema, "READER", "elute_test_reader")
+            try:
+                schema.upgrade(maker)
+                with closing(connect(maker)) as other:
+                    assert schema.has_reader(other)
+                    other.cursor().execute("set role elute_test_reader")
+            finally:
+                cursor.execute("drop owned by elute_test_maker cascade")
+                cursor.execute("drop owned by elute_test_reader cascade")
+                cursor.execute("drop role elute_test_reader, elute_test_maker")
+
+
 def test_every_build_is_dated_and_a_failed_one_is_not(laboratory: Laboratory) -> None:
     schema.upgrade(laboratory.environment)
     assert laboratory.dbt("build").returncode == 0

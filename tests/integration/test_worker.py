@@ -265,3 +265,14 @@ def test_without_warm_dbt_it_builds_cold_and_says_so(place: Place, tmp_path: Pat
             assert "dbt cannot be kept loaded (ImportError" in log_of(session, run)
     finally:
         cold.stop()
+
+
+def test_warm_dbt_that_hangs_is_given_up(place: Place, session: Session, worker: Process) -> None:
+    children = Path(f"/proc/{worker.process.pid}/task/{worker.process.pid}/children")
+    [warm] = [int(pid) for pid in children.read_text().split()]
+    os.kill(warm, signal.SIGSTOP)
+    run = queue.request(session, "http", "test")
+    queue.cancel(session, until(lambda: queue.page(session, state="running"))[0].run_id)
+    assert ended(session, run.run_id).state == "cancelled"
+    until(lambda: "loading it anew" in worker.said())
+    assert carried_out(session).state == "succeeded"

@@ -92,7 +92,7 @@ def test_secrets_come_from_outside() -> None:
             if "TOKEN" in name:
                 assert value == f"${{{name}:-}}"
             if "PASSWORD" in name:
-                assert value == "${PGPASSWORD:-elute}"
+                assert value == "${PGPASSWORD:-elute-local}"
 
 
 def start(data: Path, seeds: Path) -> "subprocess.CompletedProcess[str]":

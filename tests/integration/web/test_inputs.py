@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api.web import input_files, uploads
+from api.web import disk, input_files
 from tests.integration.conftest import SAMPLE
 
 USERS = SAMPLE["users.csv"]
@@ -169,7 +169,7 @@ def test_a_folder_that_is_not_there_is_told(client: FlaskClient, files: Path) ->
 def test_a_full_disk_is_told_before_the_file_is_sent(
     client: FlaskClient, files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(uploads, "_RESERVE", 1 << 60)
+    monkeypatch.setattr(disk, "RESERVE", 1 << 60)
     answer = put(client, USERS)
     assert answer.status_code == 507
     assert sorted(path.name for path in files.iterdir()) == sorted(SAMPLE)

@@ -68,7 +68,7 @@ def test_with_a_worker_nothing_is_said_of_one(client: FlaskClient, session: Sess
         ("failed", {"error_kind": "build", "error": "a test failed"}, 500),
         ("failed", {"error_kind": "database", "error": "it went away"}, 503),
         ("cancelled", {}, 409),
-        ("stopped", {}, 503),
+        ("stopped", {"error_kind": "elute", "error": "stopped"}, 503),
         ("crashed", {"error_kind": "elute", "error": "killed"}, 500),
     ],
 )
