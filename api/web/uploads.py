@@ -1,22 +1,22 @@
 """Receive a file that a request carries, in constant memory, and never fill the disk."""
 
 import errno
-import shutil
+import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from flask import request
 from werkzeug.formparser import FormDataParser
 
+from api.web import disk
 from api.web.problems import Problem
 
 # What browsers and curl call a CSV file; curl -T gives no type at all.
 MEDIA_TYPES = ("text/csv", "application/octet-stream", "application/vnd.ms-excel", "text/plain")
 FORM = "multipart/form-data"
-_RESERVE = 100_000_000  # bytes of the disk that an upload leaves free
 _BLOCK = 1 << 20
 
 
@@ -24,14 +24,16 @@ def receive(to: Path) -> None:
     """Write the file that this request carries, as its body or in a form.
 
     Raises:
-        Problem: 400 no form with one file, 415 another type of body, 507 the disk is full.
+        Problem: 400 no form with one file, or not all of it has come, 415 another type of body,
+            507 the disk is full.
     """
     request.max_content_length = sys.maxsize  # The disk is the limit.
-    _require_room(to, request.content_length or 0)
+    disk.require_room(to.parent, request.content_length or 0)
+    body = _Body(to.parent)
     if request.mimetype == FORM:
-        _receive_form(to)
+        _receive_form(body, to)
     elif request.mimetype in (*MEDIA_TYPES, ""):
-        _receive_body(to)
+        _receive_body(body, to)
     else:
         raise Problem(
             415,
@@ -47,7 +49,7 @@ def disk_problems() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise _no_room() from error
+            raise disk.no_room() from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT):
             raise Problem(
                 409,
@@ -58,14 +60,38 @@ def disk_problems() -> Iterator[None]:
         raise
 
 
-def _receive_body(to: Path) -> None:
+class _Body(io.RawIOBase):
+    """The body of this request, as long as there is room for it; its end only if all has come.
+
+    Args:
+        folder: where it is written to.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._count = folder, 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Read at most `size` bytes; none at the end."""
+        block = request.stream.read(size)
+        self._count += len(block)
+        # Who closes the connection too early looks like one who has sent all.
+        if not block and request.content_length not in (None, self._count):
+            raise Problem(
+                400,
+                "Broken off",
+                f"{self._count} of {request.content_length} bytes have come. Send the file again.",
+            )
+        disk.require_room(self._folder)
+        return block
+
+
+def _receive_body(body: _Body, to: Path) -> None:
     with to.open("wb") as file:
-        while block := request.stream.read(_BLOCK):
+        while block := body.read(_BLOCK):
             file.write(block)
-            _require_room(to, 0)
 
 
-def _receive_form(to: Path) -> None:
+def _receive_form(body: _Body, to: Path) -> None:
     opened: list[IO[bytes]] = []
 
     def open_part(*_about: object, **_more: object) -> IO[bytes]:
@@ -76,7 +102,8 @@ def _receive_form(to: Path) -> None:
 
     parser = FormDataParser(open_part, max_form_memory_size=_BLOCK, max_form_parts=10, silent=False)
     try:
-        parser.parse(request.stream, FORM, request.content_length, request.mimetype_params)
+        stream = cast("IO[bytes]", body)
+        parser.parse(stream, FORM, request.content_length, request.mimetype_params)
     except ValueError as error:
         raise Problem(400, "No form", "The form cannot be read; it may be cut off.") from error
     finally:
@@ -86,18 +113,5 @@ def _receive_form(to: Path) -> None:
         raise _one_file()
 
 
-def _require_room(to: Path, length: int) -> None:
-    if shutil.disk_usage(to.parent).free < length + _RESERVE:
-        raise _no_room()
-
-
 def _one_file() -> Problem:
     return Problem(400, "Not one file", "Send a form with exactly one file in it.")
-
-
-def _no_room() -> Problem:
-    return Problem(
-        507,
-        "The disk is full",
-        "There is not enough room on the server's disk for this file. Make room and send it again.",
-    )

@@ -201,6 +201,24 @@ def test_an_uploaded_file_is_in_the_next_build(service: Service) -> None:
     assert service.ask("GET", "/etl-results/99").json["name"] == "Zoe"
 
 
+@pytest.mark.parametrize("content_type", ["text/csv", "multipart/form-data; boundary=x"])
+def test_an_upload_that_breaks_off_replaces_nothing(service: Service, content_type: str) -> None:
+    head = (
+        "PUT /inputs/users.csv HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        f"Authorization: Bearer {TOKEN}\r\nContent-Type: {content_type}\r\n"
+        "Content-Length: 5000\r\n\r\n"
+    )
+    form = b'--x\r\nContent-Disposition: form-data; name="f"; filename="users.csv"\r\n\r\n'
+    lines = b"".join(SAMPLE["users.csv"].splitlines(keepends=True)[:3])
+    with socket.create_connection(("127.0.0.1", service.port), timeout=60) as client:
+        client.sendall(head.encode() + (lines if content_type == "text/csv" else form + lines))
+        client.shutdown(socket.SHUT_WR)
+        answer = client.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"of 5000 bytes" in answer
+    assert (service.files / "users.csv").read_bytes() == SAMPLE["users.csv"]
+
+
 def test_triggers_while_one_builds_share_the_next(service: Service) -> None:
     answers: list[Answer] = []
     with service.held_up():
