@@ -15,7 +15,7 @@ from api.web.problems import Problem
 from api.web.runs import LARGEST_ID
 
 blueprint = Blueprint("events", __name__)
-MOST_STREAMS = 24  # Each holds a thread; the others must stay free to answer.
+MOST_STREAMS = 20  # Each holds a thread; the others must stay free to answer.
 _PLACES = threading.BoundedSemaphore(MOST_STREAMS)
 _HEARTBEAT_SECONDS = 15
 _RUN = f"/runs/<int(max={LARGEST_ID}):run_id>"

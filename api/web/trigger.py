@@ -20,7 +20,7 @@ USUAL_WAIT = 60  # seconds
 LONGEST_WAIT = 600
 _LOOK_AGAIN = 5  # seconds, should word of a change be lost
 # Each waiting request holds a thread; the others must stay free to answer.
-_PLACES = threading.BoundedSemaphore(24)
+_PLACES = threading.BoundedSemaphore(20)
 _WAIT_PREFERENCE = re.compile(r"wait\s*=\s*(\d{1,6})", re.ASCII)
 
 

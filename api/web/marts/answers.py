@@ -172,7 +172,9 @@ def _head(query: Query, form: Form, question: str) -> Response:
     """What a stream would begin with, without it."""
     statement, values = statements.version(query, query.wants_count)
     table_oid, total = read(query, lambda session: row(session, statement, values))
-    return streams.response(query, form, version(table_oid, question), total, None)
+    answered = streams.response(query, form, version(table_oid, question), total, None)
+    answered.automatically_set_content_length = False  # Nobody knows it yet, and 0 it is not.
+    return answered
 
 
 def _not_one(row_count: int) -> Problem:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from api.web import disk
+
 BLOCK = 64 * 1024  # bytes read and written at once
 
 
@@ -23,25 +25,29 @@ class Spool:
         begin: what comes before the rows.
         separator: what comes between rows; None for a line break after each.
         end: what comes after the rows.
+
+    Attributes:
+        is_ended: whether nothing more will come.
     """
 
     def __init__(
         self, folder: Path, begin: bytes = b"", separator: bytes | None = None, end: bytes = b""
     ) -> None:
-        self._file = _nameless(folder)
+        self._file, self._folder = _nameless(folder)
         self._separator, self._end = separator, end
         self._changed = threading.Condition()
         self._size = 0
         self._is_held = False  # whether a line break waits for what comes after it
         self._error: BaseException | None = None
-        self._is_ended = self._has_left = False
+        self.is_ended = self._has_left = False
         self._append(begin)
         self._beginning = self._size
 
     @property
     def size(self) -> int | None:
-        """The bytes of the whole; None while it is being written."""
-        return self._size if self._is_ended else None
+        """The bytes of the whole; None while it is being written, or if something is missing."""
+        with self._changed:
+            return self._size if self.is_ended and self._error is None else None
 
     def writer(self) -> io.BufferedWriter:
         """A file that takes rows, each with its line break. COPY writes to it without Python."""
@@ -52,9 +58,11 @@ class Spool:
 
         Raises:
             Abandoned: nobody reads them any more.
+            Problem: 507, the disk is full.
         """
         if self._has_left:
             raise Abandoned
+        disk.require_room(self._folder)
         if self._separator is None:
             self._append(block)
             return
@@ -69,7 +77,7 @@ class Spool:
         if error is None:
             self._append(self._end)
         with self._changed:
-            self._error, self._is_ended = error, True
+            self._error, self.is_ended = error, True
             self._changed.notify_all()
             if self._has_left:
                 self._file.close()
@@ -106,13 +114,13 @@ class Spool:
     def leave(self) -> None:
         """Stop reading; the writer is told at its next row."""
         with self._changed:
-            if not self._has_left and self._is_ended:
+            if not self._has_left and self.is_ended:
                 self._file.close()
             self._has_left = True
 
     def _wait_past(self, size: int | None, seconds: float) -> bool:
         def is_past() -> bool:
-            return self._is_ended or (size is not None and self._size > size)
+            return self.is_ended or (size is not None and self._size > size)
 
         with self._changed:
             return self._changed.wait_for(is_past, seconds)
@@ -137,14 +145,15 @@ class _Raw(io.RawIOBase):
 
     def write(self, block: Any) -> int:
         rows = bytes(block)
-        if self._spool.size is None:  # Otherwise it has broken off, and this is the rest.
+        if not self._spool.is_ended:  # Otherwise it has broken off, and this is the rest.
             self._spool.write(rows)
         return len(rows)
 
 
-def _nameless(folder: Path) -> BinaryIO:
+def _nameless(folder: Path) -> tuple[BinaryIO, Path]:
+    """A file in that folder, or where any may be; and where it is."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return tempfile.TemporaryFile(buffering=0, dir=folder)
+        return tempfile.TemporaryFile(buffering=0, dir=folder), folder
     except PermissionError:
-        return tempfile.TemporaryFile(buffering=0)
+        return tempfile.TemporaryFile(buffering=0), Path(tempfile.gettempdir())

@@ -4,7 +4,6 @@ So a slow client holds no lock on the table, which a build would have to wait fo
 stays flat.
 """
 
-import socket
 import threading
 from collections.abc import Iterator
 
@@ -13,6 +12,7 @@ from flask import Response, current_app, request
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from api.database import Session
+from api.web import connections
 from api.web.marts import ranges, statements
 from api.web.marts.media import JSON, Form
 from api.web.marts.query import Query
@@ -23,8 +23,11 @@ from api.web.problems import RETRY_SECONDS, Problem
 from api.web.sharing import WAIT_SECONDS
 
 MOST_AT_ONCE = 4  # others wait, so that small answers always find a session
+# Each holds a thread until its client has all of it; the others must stay free to answer.
+MOST_STREAMS = 12
 LOOK_SECONDS = 0.5  # how often to look whether the client still waits for the first row
 _PLACES = threading.BoundedSemaphore(MOST_AT_ONCE)
+_CLIENTS = threading.BoundedSemaphore(MOST_STREAMS)
 
 
 class _BrokenOff(Exception):  # noqa: N818 (it carries the error)
@@ -36,7 +39,7 @@ class Export:
 
     def __init__(self, query: Query, form: Form, spool: Spool) -> None:
         self._query, self._form, self._spool = query, form, spool
-        self._connection = request.environ.get("gunicorn.socket")
+        self._connection = connections.current()
         self._lock = threading.Lock()
         self._session: Session | None = None
         self._has_head = threading.Event()
@@ -71,7 +74,7 @@ class Export:
 
     def _look(self) -> None:
         """Give up if the client has hung up; gunicorn lets us look at its connection."""
-        if isinstance(self._connection, socket.socket) and _is_closed(self._connection):
+        if connections.is_closed(self._connection):
             raise Abandoned
 
     def _run(self) -> None:
@@ -124,14 +127,21 @@ def answer(query: Query, form: Form, question: str) -> Response:
     Raises:
         Problem: they cannot be had.
     """
+    if not _CLIENTS.acquire(blocking=False):
+        raise _busy()
+    try:
+        answered = _begin(query, form, question)
+    except BaseException:
+        _CLIENTS.release()
+        raise
+    answered.call_on_close(_CLIENTS.release)
+    return answered
+
+
+def _begin(query: Query, form: Form, question: str) -> Response:
     spool = _spool(form)
     if not _PLACES.acquire(timeout=WAIT_SECONDS):
-        raise Problem(
-            503,
-            "Busy",
-            "Too many large answers are being made. Try again shortly.",
-            headers={"Retry-After": str(RETRY_SECONDS)},
-        )
+        raise _busy()
     export = Export(query, form, spool)
     try:
         export.start()
@@ -140,8 +150,10 @@ def answer(query: Query, form: Form, question: str) -> Response:
         if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
             # Only the length tells such a client whether it has all of it.
             export.wait()
-        if spool.size is not None:
-            answered.content_length = spool.size
+        spool.wait(0)  # What has gone wrong by now can still be told.
+        size = spool.size
+        if size is not None:
+            answered.content_length = size
     except Abandoned as error:
         export.close()
         raise Problem(503, "Gone", "The client went away before the first row.") from error
@@ -170,10 +182,10 @@ def _spool(form: Form) -> Spool:
     return Spool(folder, b"[", b",\n", b"]") if form is JSON else Spool(folder)
 
 
-def _is_closed(connection: socket.socket) -> bool:
-    try:
-        return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
+def _busy() -> Problem:
+    return Problem(
+        503,
+        "Busy",
+        "Too many large answers are being made and sent. Try again shortly.",
+        headers={"Retry-After": str(RETRY_SECONDS)},
+    )

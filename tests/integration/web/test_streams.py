@@ -6,16 +6,20 @@ import io
 import json
 import os
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import NamedTuple
 
 import pytest
+from flask import Flask
 
 from api.database import Session, connect
 from api.runs import schema
+from api.web import connections
+from api.web.marts import streams
 from tests.integration.conftest import Laboratory
 
 ROWS = 60_000  # about 14 MB of JSON: far more than sockets hold
@@ -175,6 +179,63 @@ def test_an_error_in_the_middle_breaks_the_answer_off(site: Site) -> None:
     assert b'"compound_id":1001,' in raised.value.partial
     with pytest.raises(json.JSONDecodeError):
         json.loads(raised.value.partial)
+
+
+def test_an_error_right_after_the_first_rows_is_never_taken_for_the_end(site: Site) -> None:
+    # The first block holds about 600 rows, so the error comes while the answer is begun.
+    for _ in range(30):
+        with site.get(f"/marts/compound_usage?compound_id=gte.{BROKEN_AT - 1200}") as response:
+            if response.status == 200:
+                with pytest.raises(http.client.IncompleteRead):
+                    response.read()
+            else:
+                assert (response.status, b"division by zero" in response.read()) == (400, True)
+
+
+def test_clients_that_do_not_read_stop_nobody_else(site: Site) -> None:
+    with ExitStack() as held:
+        count = 0
+        while count < streams.MOST_STREAMS:
+            response = held.enter_context(site.get("/etl-results"))
+            count += response.status == 200
+        for _ in range(4):
+            with site.get("/etl-results") as refused:
+                assert refused.status == 503
+                assert refused.headers["Retry-After"]
+                refused.read()
+        for path in ("/health/live", "/etl-results?limit=10"):
+            with site.get(path) as response:
+                assert response.status == 200
+                response.read()
+    site.wait_for_copies(0)
+
+    def is_free() -> bool:
+        with site.get("/etl-results") as response:
+            return response.status == 200
+
+    assert any(is_free() for _ in range(200))
+
+
+def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = Flask("one client")
+    monkeypatch.setattr(connections, "_AS_TIMEVAL", struct.pack("@ll", 0, 50_000))
+    connections.init_app(app)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        with app.test_request_context("/", environ_overrides={"gunicorn.socket": ours}):
+            app.preprocess_request()
+        with pytest.raises(BlockingIOError):
+            ours.sendall(b"x" * 10_000_000)
+
+
+def test_head_tells_no_wrong_length(site: Site) -> None:
+    with socket.create_connection(("127.0.0.1", site.port), timeout=60) as client:
+        client.sendall(
+            b"HEAD /etl-results HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )
+        answer = client.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"content-length" not in answer.lower()
 
 
 def test_an_error_before_the_first_row_is_a_problem(site: Site) -> None:

@@ -1,0 +1,39 @@
+"""The sockets of clients, where gunicorn lets us at them: who is gone, and who is too slow."""
+
+import socket
+import struct
+
+from flask import Flask, request
+
+MOST_SECONDS = 60  # in which a client takes or sends nothing at all, before it is dropped
+_AS_TIMEVAL = struct.pack("@ll", MOST_SECONDS, 0)
+
+
+def init_app(app: Flask) -> None:
+    """Drop clients that stand still: each of them holds a thread."""
+
+    @app.before_request
+    def limit() -> None:
+        connection = current()
+        if connection is not None:
+            # Of the system, not of Python: gunicorn counts on a socket that blocks.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _AS_TIMEVAL)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _AS_TIMEVAL)
+
+
+def current() -> socket.socket | None:
+    """The connection that this request came by; None where it is not known."""
+    connection = request.environ.get("gunicorn.socket")
+    return connection if isinstance(connection, socket.socket) else None
+
+
+def is_closed(connection: socket.socket | None) -> bool:
+    """Whether the client has hung up."""
+    if connection is None:
+        return False
+    try:
+        return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
