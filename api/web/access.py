@@ -2,18 +2,20 @@
 
 import hmac
 import ipaddress
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Flask, current_app, request
+from flask import Flask, Response, current_app, make_response, redirect, request, url_for
 
 from api.settings import Settings
 from api.web.problems import Problem
 
 COOKIE = "elute_token"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_SINGLE_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?")
 _View = TypeVar("_View", bound=Callable[..., Any])
 
 
@@ -31,23 +33,27 @@ def open_to_all(view: _View) -> _View:
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Check every request before its view is called."""
-    is_local = settings.token is None and _is_loopback(settings.web_host)
+    is_without_token = not (settings.token or settings.read_token)
     for_changes = {token for token in (settings.token or settings.read_token,) if token}
     for_reading = {settings.token, settings.read_token} - {None} if settings.read_token else set()
 
     @app.before_request
-    def check() -> None:
-        if is_local:
+    def check() -> Response | None:
+        if is_without_token:
             _check_host(settings)
         view = current_app.view_functions.get(request.endpoint or "")
         changes_something = _changes_something(view)
         if changes_something:
             _check_origin()
         if _is_open(view):
-            return
+            return None
         wanted = for_changes if changes_something else for_reading
-        if wanted and not is_token(given_token(), wanted):
-            raise _unauthorized(changes_something)
+        if not wanted or is_token(given_token(), wanted):
+            return None
+        if request.method == "GET" and not changes_something and _is_for_a_person():
+            form = url_for("dashboard.sign_in_form", next=_target())
+            return make_response(redirect(form, 303))
+        raise _unauthorized(changes_something)
 
 
 def is_token(given: str | None, wanted: set[Any]) -> bool:
@@ -83,7 +89,12 @@ def _check_origin() -> None:
     if site is not None:
         is_foreign = site not in ("same-origin", "none")
     else:
-        is_foreign = origin is not None and origin.partition("://")[2] != request.host
+        # A browser says nothing else of a picture on a page that came over plain HTTP.
+        page = request.headers.get("Referer") if request.method in _SAFE else None
+        is_foreign = any(
+            address is not None and address.partition("://")[2].partition("/")[0] != request.host
+            for address in (origin, page)
+        )
     # A prefetch is a guess of the browser: nobody has asked for it yet.
     if is_foreign or "prefetch" in request.headers.get("Sec-Purpose", ""):
         raise Problem(
@@ -100,25 +111,37 @@ def _check_host(settings: Settings) -> None:
         raise Problem(
             403,
             "Not called by its own name",
-            "Elute listens on this machine only, and answers to localhost, "
-            f"not to {request.host!r}. Set ELUTE_TOKEN to use another name.",
+            "Without a token, Elute answers to localhost, to addresses and to names without a "
+            f"dot, not to {request.host!r}. Set ELUTE_TOKEN to use another name.",
         )
 
 
 @lru_cache(maxsize=100)
 def _is_our_name(host: str, own: str) -> bool:
+    """Whether nobody else can have given the name: a site elsewhere has a dot in its own."""
     try:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return False
-    return name in ("localhost", own) or _is_loopback(name)
+    return name == own.lower() or _is_address(name) or _SINGLE_LABEL.fullmatch(name) is not None
 
 
-def _is_loopback(host: str) -> bool:
+def _is_address(host: str) -> bool:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        ipaddress.ip_address(host)
     except ValueError:
-        return host == "localhost"
+        return False
+    return True
+
+
+def _is_for_a_person() -> bool:
+    """Whether a browser is about to show the answer as a page, or to save it as a file."""
+    mode = request.headers.get("Sec-Fetch-Mode", "navigate")
+    return mode == "navigate" and "text/html" in request.headers.get("Accept", "")
+
+
+def _target() -> str:
+    return request.full_path if request.query_string else request.path
 
 
 def _unauthorized(changes_something: bool) -> Problem:

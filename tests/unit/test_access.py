@@ -7,7 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from api.settings import Settings
-from api.web import access, problems
+from api.web import access, dashboard, problems
 
 Client = Callable[..., FlaskClient]
 
@@ -24,6 +24,8 @@ def client() -> Client:
         app.add_url_rule("/open", view_func=access.open_to_all(_open), endpoint="open")
         trigger = access.changes(_done)
         app.add_url_rule("/trigger", view_func=trigger, endpoint="trigger")
+        sign_in = access.open_to_all(lambda: "sign in")
+        app.add_url_rule("/sign-in", view_func=sign_in, endpoint="dashboard.sign_in_form")
         app.add_url_rule("/write", view_func=_write, endpoint="write", methods=["POST"])
         return app.test_client()
 
@@ -125,12 +127,62 @@ def test_our_own_pages_may_change_something(client: Client) -> None:
         assert local.post("/write", headers=headers).status_code == 200
 
 
-@pytest.mark.parametrize("host", ["localhost:5000", "127.0.0.1:5000", "127.1.2.3", "[::1]:5000"])
-def test_this_machine_answers_to_its_names(client: Client, host: str) -> None:
-    assert client().get("/read", headers={"Host": host}).status_code == 200
+def test_a_picture_on_another_site_triggers_nothing(client: Client) -> None:
+    local = client()
+    for page in ("http://evil.example/x.html", "http://localhost.evil.example/", "http://evil"):
+        assert local.get("/trigger", headers={"Referer": page}).status_code == 403
+        assert local.get("/read", headers={"Referer": page}).status_code == 200
+    assert local.get("/trigger", headers={"Referer": "http://localhost/runs/1"}).status_code == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:5000", "[", "10.0.0.1"])
-def test_a_name_that_points_here_from_elsewhere_is_refused(client: Client, host: str) -> None:
-    assert client().get("/read", headers={"Host": host}).status_code in (400, 403)
-    assert client(ELUTE_TOKEN="x").get("/read", headers={"Host": "lab.example"}).status_code == 200
+@pytest.mark.parametrize(
+    "host",
+    ["localhost:5000", "127.0.0.1:5000", "127.1.2.3", "[::1]:5000", "10.0.0.1", "api:5000", "API"],
+)
+@pytest.mark.parametrize("listens_on", ["127.0.0.1", "0.0.0.0"])
+def test_this_machine_answers_to_its_names(client: Client, host: str, listens_on: str) -> None:
+    local = client(ELUTE_HOST=listens_on)
+    assert local.get("/read", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:5000", "[", "evil."])
+@pytest.mark.parametrize("listens_on", ["127.0.0.1", "0.0.0.0", "::"])
+def test_a_name_that_points_here_from_elsewhere_is_refused(
+    client: Client, host: str, listens_on: str
+) -> None:
+    local = client(ELUTE_HOST=listens_on, ELUTE_INSECURE="1")
+    assert local.get("/read", headers={"Host": host}).status_code in (400, 403)
+    for token in ("ELUTE_TOKEN", "ELUTE_READ_TOKEN"):
+        guarded = client(**{token: "right"}, ELUTE_HOST=listens_on)
+        named = guarded.get("/read", headers={"Host": "lab.example", **bearer("right")})
+        assert named.status_code == 200
+
+
+def test_the_name_it_listens_on_is_its_own(client: Client) -> None:
+    local = client(ELUTE_HOST="Elute.Lab.example")
+    assert local.get("/read", headers={"Host": "elute.lab.example:5000"}).status_code == 200
+
+
+def test_a_person_is_asked_to_sign_in(client: Client) -> None:
+    guarded = client(ELUTE_READ_TOKEN="right")
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    asked = guarded.get("/read?limit=5", headers=browser)
+    assert asked.status_code == 303
+    assert asked.headers["Location"] == "/sign-in?next=/read?limit%3D5"
+    assert guarded.get("/read", headers={**browser, **bearer("right")}).status_code == 200
+    for refused in (
+        guarded.get("/read", headers={"Accept": "*/*"}),
+        guarded.get("/read", headers={**browser, "Sec-Fetch-Mode": "cors"}),
+        guarded.get("/trigger", headers=browser),
+        guarded.post("/write", headers=browser),
+    ):
+        assert refused.status_code == 401
+
+
+@pytest.mark.parametrize("target", ["//[", "http://evil.example/", "//evil.example", "/\\evil"])
+def test_signing_in_leads_to_our_own_pages_only(target: str) -> None:
+    app = Flask(__name__, static_folder=None)
+    app.config["SETTINGS"] = Settings.from_environment({})
+    app.register_blueprint(dashboard.blueprint)
+    answer = app.test_client().get("/sign-in", query_string={"next": target})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")

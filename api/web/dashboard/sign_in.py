@@ -47,6 +47,9 @@ def sign_out() -> Response:
 
 def _own_path(path: str) -> str:
     """The path if it is one of this site; else the first page."""
-    parts = urlsplit(path)
+    try:
+        parts = urlsplit(path)
+    except ValueError:
+        return "/"
     is_own = path.startswith("/") and not parts.netloc and not parts.scheme and "\\" not in path
     return path if is_own and not path.startswith("//") else "/"
