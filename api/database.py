@@ -39,6 +39,7 @@ def connect(environment: Mapping[str, str] = os.environ, name: str = "elute") ->
             keepalives_idle=30,
             keepalives_interval=10,
             keepalives_count=3,
+            tcp_user_timeout=60_000,
         )
     except psycopg2.Error as error:
         raise ServerError(

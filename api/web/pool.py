@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 
 import psycopg2
 import psycopg2.errors
@@ -34,6 +35,7 @@ def _connect_reader() -> Session:
     with session.cursor() as cursor:
         cursor.execute(_READER_OPTIONS)
         _DATABASE.place = _place(cursor)
+        _DATABASE.connection_count += 1
         if schema.has_reader(session):
             cursor.execute(sql.SQL("set role {}").format(sql.Identifier(schema.READER)))
     return session
@@ -55,22 +57,34 @@ class _Database:
     def __init__(self) -> None:
         self.settings: Settings | None = None
         self.is_ready, self.place = False, ""
+        self.connection_count = 0
+        self.failure: tuple[float, EluteError] | None = None  # of the last attempt, and when
         self.lock = threading.Lock()
         os.register_at_fork(after_in_child=self._renew)
 
     def _renew(self) -> None:
-        self.lock, self.is_ready = threading.Lock(), False
+        self.lock, self.is_ready, self.failure = threading.Lock(), False, None
 
     def prepare(self) -> None:
+        asked_at = time.monotonic()
         with self.lock:
             if self.is_ready:
                 return
-            if not os.environ.get("PGHOST"):
-                from api.environment import environment  # noqa: PLC0415
-
-                os.environ.update(environment(self.settings or Settings.from_environment()))
-            schema.upgrade(os.environ)
+            if self.failure and self.failure[0] > asked_at:
+                raise self.failure[1]  # Of the attempt that this one has waited for.
+            try:
+                self._upgrade()
+            except EluteError as error:
+                self.failure = time.monotonic(), error
+                raise
             self.is_ready = True
+
+    def _upgrade(self) -> None:
+        if not os.environ.get("PGHOST"):
+            from api.environment import environment  # noqa: PLC0415
+
+            os.environ.update(environment(self.settings or Settings.from_environment()))
+        schema.upgrade(os.environ)
 
 
 _DATABASE = _Database()
@@ -103,6 +117,11 @@ def reset() -> None:
 def place() -> str:
     """What tells this cluster from any other; tables of two may have the same oid."""
     return _DATABASE.place
+
+
+def connection_count() -> int:
+    """How many sessions for reading there have been: another is perhaps with another server."""
+    return _DATABASE.connection_count
 
 
 def owner() -> Pool:

@@ -15,12 +15,12 @@ from api.database import Session
 from api.web import pool
 
 VARY = "Accept, Authorization, Cookie, Prefer, Range"
-_FORMAT = "1"  # another number when the same rows come to look different
+_FORMAT = "2"  # another number when the same rows come to look different
 _MOST_KNOWN = 1000
 _PUBLISHED = """
 select extract(epoch from published_at)::float8 from elute.publications where table_oid = %s
 """
-_known: dict[tuple[str, int], float] = {}
+_known: dict[tuple[int, int], float] = {}  # by the count of connections, and the oid
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ class Version:
     @property
     def etag(self) -> str:
         """The validator; weak, for it says nothing of how the bytes are sent."""
-        words = "\0".join((_FORMAT, self.place, self.question))
+        # When it was published, too: a server put back to an earlier state gives oids once more.
+        words = "\0".join((_FORMAT, self.place, str(self.published_at), self.question))
         digest = hashlib.blake2b(words.encode("utf-8", "surrogateescape"), digest_size=9)
         return f'W/"{self.table_oid:x}-{digest.hexdigest()}"'
 
@@ -73,15 +74,15 @@ class Version:
 
 def version(table_oid: int, question: str) -> Version:
     """The version of the table with this oid; when it was published is looked up once."""
-    place = pool.place()
-    published_at = _known.get((place, table_oid))
+    seen = pool.connection_count(), table_oid
+    published_at = _known.get(seen)
     if published_at is None:
         published_at = pool.reader().read(lambda session: _published_at(session, table_oid))
         if published_at is not None:
             if len(_known) >= _MOST_KNOWN:
                 _known.clear()
-            _known[place, table_oid] = published_at
-    return Version(table_oid, published_at, question, place)
+            _known[seen] = published_at
+    return Version(table_oid, published_at, question, pool.place())
 
 
 def is_conditional(environ: Mapping[str, Any]) -> bool:

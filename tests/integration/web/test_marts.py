@@ -265,6 +265,22 @@ def test_values_are_never_read_as_sql(client: FlaskClient) -> None:
     assert len(everything(client)) == 14
 
 
+def test_a_table_of_the_same_oid_but_published_at_another_time_is_another_one(
+    client: FlaskClient, owner: Session
+) -> None:
+    tags = {"If-None-Match": client.get("/etl-results").headers["ETag"]}
+    assert client.get("/etl-results", headers=tags).status_code == 304
+    change = "update elute.publications set published_at = published_at {} interval '1 second'"
+    owner.cursor().execute(change.format("-"))
+    try:
+        pool.reset()  # As after a server was put back to an earlier state.
+        assert client.get("/etl-results", headers=tags).status_code == 200
+    finally:
+        owner.cursor().execute(change.format("+"))
+        pool.reset()
+    assert client.get("/etl-results", headers=tags).status_code == 304
+
+
 def test_an_unknown_mart_and_an_unknown_user(client: FlaskClient) -> None:
     response = client.get("/marts/nothing")
     assert response.status_code == 404

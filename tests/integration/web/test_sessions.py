@@ -1,6 +1,7 @@
 """Sessions that are shared out, and waiting for runs."""
 
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -10,6 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from api.database import Session, connect
+from api.errors import ServerError
 from api.web import listener, pool, sharing
 from api.web.problems import Problem
 
@@ -103,6 +105,37 @@ def test_without_a_database_a_client_is_told_to_come_back(
     assert "The database cannot be reached" in response.text
     assert "127.0.0.1" not in response.text
     assert pool.is_reachable()
+
+
+def test_who_waits_for_a_silent_database_waits_once(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures: list[ServerError] = []
+
+    def prepare() -> None:
+        with pytest.raises(ServerError) as raised:
+            pool.prepare_database()
+        failures.append(raised.value)
+
+    with socket.create_server(("127.0.0.1", 0)) as silent, monkeypatch.context() as patch:
+        patch.setenv("PGPORT", str(silent.getsockname()[1]))
+        patch.setenv("PGSSLMODE", "disable")
+        patch.setenv("PGGSSENCMODE", "disable")
+        pool.reset()
+        threads = [threading.Thread(target=prepare) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        first, _ = silent.accept()
+        silent.settimeout(1)
+        with first, pytest.raises(TimeoutError):
+            silent.accept()
+        with pytest.raises(TimeoutError):
+            silent.accept()
+        for thread in threads:
+            thread.join(30)
+    pool.reset()
+    assert len(failures) == 8
+    pool.prepare_database()
 
 
 def notify(owner: Session, run_id: int) -> None:
