@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 Happening = tuple[datetime, str, dict[str, Any]]  # when, kind, data
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_COMPILED = re.compile(r"^\s*compiled code at .*\n?", re.MULTILINE)  # where on this machine
 _SHORTEST_SECRET = 4  # Anything shorter is part of other words.
 _SHOWN = frozenset({"info", "warn", "error"})
 
@@ -83,7 +84,7 @@ class Translator:
         }
 
     def _clean(self, text: str) -> str:
-        text = storable(_COLOURS.sub("", text))
+        text = _COMPILED.sub("", storable(_COLOURS.sub("", text)))
         return text.replace(self._secret, "***") if self._secret else text
 
 
