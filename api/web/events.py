@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import psycopg2
 from flask import Blueprint, Response, request
 
-from api.errors import ServerError
+from api.errors import EluteError
 from api.runs.run import Event, Run
-from api.web import asking, listener, run_answers
+from api.web import asking, listener, problems, run_answers
 from api.web.problems import Problem
 from api.web.runs import LARGEST_ID
 
@@ -65,7 +65,9 @@ def _stream(run_id: int, after: int) -> Iterator[str]:
         while True:
             try:
                 run, news = run_answers.find(run_id), run_answers.read_events(run_id, after)
-            except (ServerError, psycopg2.Error):
+            except (EluteError, psycopg2.Error) as error:
+                if not problems.is_passing(error):
+                    raise
                 news, run = [], None  # The database is away; those who listen need not be.
             for event in news:
                 after = event.event_number
@@ -81,7 +83,7 @@ def _stream(run_id: int, after: int) -> Iterator[str]:
             if time.monotonic() - quiet_since >= _HEARTBEAT_SECONDS:
                 quiet_since = time.monotonic()
                 yield ": still there\n\n"
-            changes.wait(_HEARTBEAT_SECONDS)
+            changes.wait(_HEARTBEAT_SECONDS if run else listener.POLL_SECONDS)
 
 
 def _sent(event: Event) -> str:

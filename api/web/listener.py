@@ -75,6 +75,8 @@ class Listener:
             except (EluteError, psycopg2.Error, OSError) as error:
                 if self.is_listening:
                     _LOG.warning("Not listening for runs: %s", " ".join(str(error).split()))
+            except Exception:  # Whoever waits counts on this thread.
+                _LOG.exception("Not listening for runs")
             self.is_listening = False
             self._wake(None)
             self._stopped.wait(POLL_SECONDS)
@@ -84,11 +86,13 @@ class Listener:
         session.cursor().execute(f"listen {CHANNEL}")
         self.is_listening = True
         self._wake(None)  # Nobody told us of what happened until now.
+        ready = select.poll()  # Unlike select(), for file numbers of any size.
+        ready.register(session.fileno(), select.POLLIN)
         while not self._stopped.is_set():
-            select.select([session], [], [], 60)
+            ready.poll(60_000)
             session.poll()
             for notice in session.notifies:
-                self._wake(int(notice.payload) if notice.payload.isdigit() else None)
+                self._wake(int(notice.payload) if notice.payload.isdecimal() else None)
             session.notifies.clear()
 
     def _wake(self, run_id: int | None) -> None:

@@ -64,6 +64,13 @@ def no_database() -> Problem:
     )
 
 
+def is_passing(error: EluteError | psycopg2.Error) -> bool:
+    """Whether the database is away or busy, so that it is worth looking again."""
+    if isinstance(error, Problem):
+        return error.status == HTTPStatus.SERVICE_UNAVAILABLE
+    return isinstance(error, (ServerError, psycopg2.Error))
+
+
 def respond(problem: Problem) -> Response:
     """The answer that carries a problem."""
     body = {**problem.as_json(), "instance": request.path}

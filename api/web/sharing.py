@@ -4,7 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 import psycopg2
@@ -64,10 +64,12 @@ class Pool:
 
     def forget(self) -> None:
         """Close the sessions that nobody uses: if one has died, so have the others."""
-        idle, self._idle = self._idle, []
-        for session in idle:
-            session.close()
-        self._vacate(len(idle))
+        count = 0
+        with suppress(IndexError):  # From the list that others give back to at the same time.
+            while True:
+                self._idle.pop().close()
+                count += 1
+        self._vacate(count)
 
     def _take(self) -> Session:
         try:

@@ -10,7 +10,7 @@ import psycopg2
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import MethodNotAllowed
 
-from api.errors import EluteError, ServerError
+from api.errors import EluteError
 from api.runs.run import Run
 from api.web import access, asking, listener, problems, run_answers
 from api.web.runs import ask_for_run, location
@@ -74,8 +74,8 @@ def _follow(run_id: int, deadline: float) -> Run:
                 run = run_answers.latest_try(run_id)
                 if run.has_ended or left <= 0:
                     return run
-            except (ServerError, psycopg2.Error):
-                if left <= 0:
+            except (EluteError, psycopg2.Error) as error:
+                if left <= 0 or not problems.is_passing(error):
                     raise
                 left = min(left, listener.POLL_SECONDS)
             changes.wait(min(left, _LOOK_AGAIN))

@@ -2,6 +2,8 @@
 
 import json
 import threading
+import time
+from contextlib import ExitStack
 from datetime import datetime, timezone
 from typing import Any
 
@@ -12,7 +14,7 @@ from flask.testing import FlaskClient
 from api.database import Session
 from api.runs import queue
 from api.runs.run import Run
-from api.web import events, trigger
+from api.web import events, pool, sharing, trigger
 
 NODE = {"node": "seed.elute.users", "name": "users", "resource_type": "seed", "position": 1}
 
@@ -254,6 +256,32 @@ def test_when_too_many_wait_a_trigger_does_not(
 ) -> None:
     monkeypatch.setattr(trigger, "_PLACES", threading.Semaphore(0))
     assert client.get("/trigger-etl?wait=300").status_code == 202
+
+
+def test_who_follows_a_run_gets_over_a_busy_database(
+    client: FlaskClient, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sharing, "WAIT_SECONDS", 0.05)
+    client.post("/runs")
+    run = started(session)
+    told: list[Any] = []
+    follow = [
+        lambda: told.append(trigger._follow(run.run_id, time.monotonic() + 60).state),
+        lambda: told.append("".join(events._stream(run.run_id, 0))),
+    ]
+    threads = [threading.Thread(target=function) for function in follow]
+    with ExitStack() as stack:
+        for _ in range(sharing.SIZE):
+            stack.enter_context(pool.owner().session())
+        for thread in threads:
+            thread.start()
+        threads[0].join(0.5)  # By then each has been refused a few times.
+        assert all(thread.is_alive() for thread in threads)
+    finish(session, run, "succeeded")
+    for thread in threads:
+        thread.join(30)
+    assert "succeeded" in told
+    assert any("event: finished" in text for text in told)
 
 
 def test_the_log_is_for_reading(client: FlaskClient, session: Session) -> None:

@@ -1,6 +1,7 @@
 """Sessions that are shared out, and waiting for runs."""
 
 import os
+import resource
 import socket
 import threading
 from collections.abc import Iterator
@@ -151,15 +152,44 @@ def test_changes_wake_those_who_wait_for_them(owner: Session) -> None:
         assert not eight.wait(0)
 
 
+def test_changes_are_told_of_whatever_the_number_of_the_socket(owner: Session) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limits[1] < 2048:
+        pytest.skip("only 1024 files may be open")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (2048, limits[1]))
+    files = [os.open(os.devnull, os.O_RDONLY)]
+    try:
+        while files[-1] < 1100:
+            files.append(os.dup(files[0]))
+        end_other_sessions(owner)
+        until_woken(owner)
+    finally:
+        for file in files:
+            os.close(file)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_a_notice_of_somebody_else_ends_nothing(owner: Session) -> None:
+    until_listening()
+    with owner.cursor() as cursor:
+        for payload in ("", "²", "seven"):
+            cursor.execute("select pg_notify(%s, %s)", [listener.CHANNEL, payload])
+    until_woken(owner)
+
+
+def until_woken(owner: Session) -> None:
+    """Wait until changes are told of at once."""
+    with listener.follow(7) as changes:
+        for _ in range(100):
+            notify(owner, 7)
+            if changes.wait(0.3) and listener.is_listening():
+                return
+    pytest.fail("nothing listens")
+
+
 def test_waiting_goes_on_after_a_restart_of_the_server(owner: Session) -> None:
     until_listening()
     with listener.follow(7) as changes:
         end_other_sessions(owner)
         assert changes.wait(30)  # Woken to look, for something may have been missed.
-        woken = False
-        for _ in range(100):
-            notify(owner, 7)
-            woken = changes.wait(0.3) and listener.is_listening()
-            if woken:
-                break
-        assert woken
+    until_woken(owner)
