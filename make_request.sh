@@ -70,22 +70,42 @@ show() {
 
 # The events may have broken off, as when the service is started anew: ask until the run has ended.
 wait_for_end() { # sets state and message
-  local shown
+  local shown failures=0
   while :; do
-    shown=$(for_reading --fail --max-time 30 "$base/runs?limit=1&before=$((run + 1))") ||
+    if shown=$(for_reading --fail --max-time 30 "$base/runs?limit=1&before=$((run + 1))"); then
+      failures=0
+      state=$(member state <<<"$shown")
+      message=$(member message <<<"$shown")
+      case $state in
+        queued | running) ;;
+        *) return ;;
+      esac
+    elif [ $((failures += 1)) -ge 15 ]; then
       fail "Elute no longer answers; ./run_app.sh starts it, and GET /runs/$run tells of this run."
-    state=$(member state <<<"$shown")
-    message=$(member message <<<"$shown")
-    case $state in
-      queued | running) sleep 1 ;;
-      *) return ;;
-    esac
+    fi
+    sleep 1
   done
+}
+
+# A run that broke off with its worker is tried again: the number of that run, if there is one.
+retry() {
+  local runs begin='{"run_id"' line
+  runs=$(for_reading --fail --max-time 30 "$base/runs?limit=20") || return 0
+  line=$'\n'$begin
+  { grep -E "\"retry_of\": ?${run}[,}]" <<<"${runs//"$begin"/"$line"}" || :; } | member run_id
 }
 
 trigger
 follow
 wait_for_end
+while [[ $state = crashed || $state = stopped ]]; do
+  again=$(retry)
+  [ -n "$again" ] || break
+  printf '%s\nRun %s makes up for it.\n' "$message" "$again" >&2
+  run=$again
+  follow
+  wait_for_end
+done
 printf '%s\n' "$message" >&2
 [ "$state" = succeeded ] || exit 1
 for_reading --fail "$base/etl-results"

@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ import pytest
 
 from api.settings import CHECKOUT, VARIABLES
 from tests.conftest import COMMAND
+from tests.service import processes_of
 
 TOKEN, READ_TOKEN = "to-change", 'to-"read"'
 SAMPLE = {path.name: path.read_bytes() for path in (CHECKOUT / "seeds").glob("*.csv")}
@@ -302,6 +304,24 @@ def test_the_script_says_what_stops_it(service: Service) -> None:
     alone = service.script(ELUTE_PORT=str(free_port()))
     assert alone.returncode == 1
     assert "Nothing answers at http://127.0.0.1:" in alone.stderr
+
+
+def test_the_script_follows_the_second_try_of_a_run_that_broke_off(service: Service) -> None:
+    with ThreadPoolExecutor() as threads:
+        with service.held_up():
+            script = threads.submit(service.script)
+            [run] = wait_until(lambda: running(service))
+            place = f"/runs/{run['run_id']}"
+            wait_until(lambda: service.ask("GET", place).json["nodes"])
+            for pid in processes_of(service.home):
+                with suppress(OSError):
+                    if b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                        os.kill(pid, signal.SIGKILL)
+            wait_until(lambda: service.ask("GET", place).json["state"] == "crashed")
+        asked = script.result(60)
+    assert asked.returncode == 0, asked.stderr
+    assert "makes up for it.\n" in asked.stderr
+    assert len(json.loads(asked.stdout)) == 14
 
 
 def test_a_container_can_ask_how_its_part_is(service: Service) -> None:
