@@ -13,7 +13,7 @@ from api.web import access
 from api.web.marts import catalogue
 from api.web.openapi import marts
 from api.web.openapi.operations import OPERATIONS
-from api.web.openapi.parts import TEXT, Json, Operation, contents, problem
+from api.web.openapi.parts import TEXT, Json, Operation, answer, contents, problem
 from api.web.openapi.schemas import SCHEMAS
 
 # Pages for people, and what they are drawn with.
@@ -133,6 +133,9 @@ def _described(app: Flask, rule: Rule, path: str, method: str, operation: Operat
         "responses": _responses(rule, operation),
         "security": _security(app, view, method),
     }
+    is_for_reading = method == "GET" and not getattr(view, "changes_something", False)
+    if is_for_reading and described["security"]:
+        described["responses"].setdefault("303", answer("A browser is asked to sign in."))
     if rest and not rest.startswith("Raises"):
         described["description"] = " ".join(rest.split("Raises:")[0].split())
     if operation.body:

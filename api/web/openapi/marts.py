@@ -139,6 +139,7 @@ def _rows_answers(mart: Mart) -> dict[int, Json]:
         406: _NO_FORM,
         416: problem("The first row asked for comes after the last one.", "QueryProblem"),
         503: _NOT_BUILT,
+        507: problem("The disk is full, so no large answer can be made."),
     }
 
 
