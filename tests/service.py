@@ -126,3 +126,11 @@ def processes_of(home: Path) -> list[int]:
             except OSError:
                 pass
     return found
+
+
+def command_line(pid: int) -> list[str]:
+    """The words that a process was started with; none if it has gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+    except OSError:
+        return []

@@ -85,7 +85,7 @@ class WarmDbt:
         with theirs:
             line = json.dumps({"job": job.as_json()}).encode() + b"\n"
             socket.send_fds(self._control, [line], [theirs.fileno()])
-        return Invocation(ours, self._kill_child, self._process.kill, is_warm=True)
+        return Invocation(ours, self._kill_child, self._give_up, is_warm=True)
 
     def stop(self) -> None:
         """End it; a child that is still at work ends by itself."""
@@ -95,6 +95,10 @@ class WarmDbt:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def _give_up(self) -> None:
+        self.reason = "it did not end a run that it was told to end"
+        self._process.kill()
 
     def _kill_child(self) -> None:
         with contextlib.suppress(OSError):

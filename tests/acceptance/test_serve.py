@@ -20,6 +20,7 @@ from api.runs import queue
 from api.settings import CHECKOUT, VARIABLES, Settings
 from tests.service import (
     Process,
+    command_line,
     ended,
     held_up,
     listening,
@@ -194,13 +195,6 @@ def test_the_web_app_is_started_again(service: Service) -> None:
             return False
 
     until(answers)
-
-
-def command_line(pid: int) -> list[str]:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
-    except OSError:
-        return []
 
 
 def is_quiet(service: Service) -> bool:

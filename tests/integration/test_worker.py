@@ -18,7 +18,16 @@ from api.runs import queue, schema
 from api.runs.run import Run
 from api.settings import CHECKOUT, Settings
 from tests.integration.conftest import SAMPLE, Laboratory
-from tests.service import Process, ended, held_up, listening, until, waits_for_lock
+from tests.service import (
+    Process,
+    command_line,
+    ended,
+    held_up,
+    listening,
+    processes_of,
+    until,
+    waits_for_lock,
+)
 
 # Takes away what warm dbt needs of dbt's internals, as a new version might.
 BREAKS_WARM_DBT = """
@@ -215,6 +224,17 @@ def test_a_build_in_a_terminal_is_noted(place: Place, session: Session) -> None:
     assert "\x1b" not in log
 
 
+def test_warm_dbt_that_hangs_is_given_up(place: Place, session: Session, worker: Process) -> None:
+    dbts = [p for p in processes_of(place.folder / "home") if "api.worker.warm" in command_line(p)]
+    [warm] = [pid for pid in dbts if os.getsid(pid) == pid]  # the others are forks of it
+    os.kill(warm, signal.SIGSTOP)
+    run = queue.request(session, "http", "test")
+    queue.cancel(session, until(lambda: queue.page(session, state="running"))[0].run_id)
+    assert ended(session, run.run_id).state == "cancelled"
+    until(lambda: "loading it anew" in worker.said())
+    assert carried_out(session).state == "succeeded"
+
+
 def test_another_worker_stands_by_and_takes_over(
     place: Place, session: Session, worker: Process
 ) -> None:
@@ -265,14 +285,3 @@ def test_without_warm_dbt_it_builds_cold_and_says_so(place: Place, tmp_path: Pat
             assert "dbt cannot be kept loaded (ImportError" in log_of(session, run)
     finally:
         cold.stop()
-
-
-def test_warm_dbt_that_hangs_is_given_up(place: Place, session: Session, worker: Process) -> None:
-    children = Path(f"/proc/{worker.process.pid}/task/{worker.process.pid}/children")
-    [warm] = [int(pid) for pid in children.read_text().split()]
-    os.kill(warm, signal.SIGSTOP)
-    run = queue.request(session, "http", "test")
-    queue.cancel(session, until(lambda: queue.page(session, state="running"))[0].run_id)
-    assert ended(session, run.run_id).state == "cancelled"
-    until(lambda: "loading it anew" in worker.said())
-    assert carried_out(session).state == "succeeded"
