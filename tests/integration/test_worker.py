@@ -138,7 +138,9 @@ def test_a_run_tells_what_happens_in_order(session: Session) -> None:
     seed = ended_nodes["seed.elute.users"]
     assert (seed["status"], seed["rows"], seed["resource_type"]) == ("success", 14, "seed")
     assert events[-1].data == {"state": "succeeded", "error_kind": None, "error": None}
-    assert os.environ.get("PGPASSWORD", "?") not in json.dumps([e.data for e in events])
+    # A server that trusts everybody needs none.
+    password = os.environ.get("PGPASSWORD") or "?no password?"
+    assert password not in json.dumps([event.data for event in events])
 
 
 def test_it_builds_what_a_terminal_builds(place: Place, session: Session) -> None:

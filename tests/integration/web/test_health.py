@@ -78,4 +78,5 @@ def test_after_a_build_it_is_ready_and_measured(
         line.startswith('elute_http_requests_total{method="GET",route="none"') for line in lines
     )
     assert not any("/nothing" in line for line in lines)
-    assert os.environ["PGPASSWORD"] not in "\n".join(lines)
+    # A server that trusts everybody needs none.
+    assert (os.environ.get("PGPASSWORD") or "?no password?") not in "\n".join(lines)
