@@ -2,7 +2,8 @@
 
 import sys
 
-from api.serve.lock import ServeError, is_loopback
+from api.addresses import is_loopback
+from api.serve.lock import ServeError
 from api.settings import Settings
 
 

@@ -5,6 +5,7 @@ One process with many threads: they wait for PostgreSQL and for clients far more
 
 import sys
 
+from api.addresses import in_url
 from api.errors import EluteError
 from api.serve.door import refuse_open_door, warn_of_open_door
 from api.settings import Settings
@@ -15,10 +16,9 @@ try:
 except EluteError as error:
     sys.exit(f"elute: {error}")
 warn_of_open_door(_settings)
-_host = f"[{_settings.web_host}]" if ":" in _settings.web_host else _settings.web_host
 
 wsgi_app = "api.web.app:create_app()"
-bind = [f"{_host}:{_settings.web_port}"]
+bind = [f"{in_url(_settings.web_host)}:{_settings.web_port}"]
 worker_class = "gthread"
 workers = 1
 threads = 64

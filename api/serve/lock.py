@@ -8,6 +8,7 @@ import os
 import socket
 import time
 
+from api.addresses import in_url, is_address, is_loopback
 from api.errors import EluteError
 from api.settings import Settings
 
@@ -22,25 +23,9 @@ class ServeError(EluteError):
 def address(settings: Settings) -> str:
     """Where a browser on this machine finds the service."""
     host = settings.web_host
-    if not is_loopback(host) and ipaddress_of(host) and ipaddress.ip_address(host).is_unspecified:
+    if not is_loopback(host) and is_address(host) and ipaddress.ip_address(host).is_unspecified:
         host = "127.0.0.1" if "." in host else "::1"
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.web_port}"
-
-
-def ipaddress_of(host: str) -> bool:
-    """Whether this is an IP address, and not a name."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach that address."""
-    if host == "localhost":
-        return True
-    return ipaddress_of(host) and ipaddress.ip_address(host).is_loopback
+    return f"http://{in_url(host)}:{settings.web_port}"
 
 
 def lock_home(settings: Settings) -> int:
@@ -79,7 +64,7 @@ def check_port(settings: Settings) -> None:
     """
     host, port = settings.web_host, settings.web_port
     # gunicorn takes a name to be one of IPv4.
-    family = socket.AF_UNSPEC if ipaddress_of(host) else socket.AF_INET
+    family = socket.AF_UNSPEC if is_address(host) else socket.AF_INET
     try:
         family, _, _, _, where = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)[0]
         with socket.socket(family, socket.SOCK_STREAM) as probe:

@@ -1,7 +1,6 @@
 """Who may do what: tokens, and requests that a browser was talked into by another site."""
 
 import hmac
-import ipaddress
 import re
 from collections.abc import Callable
 from functools import lru_cache
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, make_response, redirect, request, url_for
 
+from api.addresses import is_address
 from api.settings import Settings
 from api.web.problems import Problem
 
@@ -123,15 +123,7 @@ def _is_our_name(host: str, own: str) -> bool:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return False
-    return name == own.lower() or _is_address(name) or _SINGLE_LABEL.fullmatch(name) is not None
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+    return name == own.lower() or is_address(name) or _SINGLE_LABEL.fullmatch(name) is not None
 
 
 def _is_for_a_person() -> bool:

@@ -11,9 +11,9 @@ import psycopg2
 
 from api.database import Session, connect
 from api.errors import EluteError
+from api.runs import queue
 from api.web import pool
 
-CHANNEL = "elute_runs"
 POLL_SECONDS = 1.0  # how long to wait at most while the listening session is down
 _LOG = logging.getLogger("elute.web")
 
@@ -83,7 +83,7 @@ class Listener:
 
     def _listen(self, session: Session) -> None:
         session.autocommit = True
-        session.cursor().execute(f"listen {CHANNEL}")
+        queue.execute(session, "listen")
         self.is_listening = True
         self._wake(None)  # Nobody told us of what happened until now.
         ready = select.poll()  # Unlike select(), for file numbers of any size.

@@ -9,6 +9,8 @@ from api.web import problems
 Json = dict[str, Any]
 TEXT: Json = {"type": "string"}
 WHOLE: Json = {"type": "integer", "format": "int64"}
+ANYTHING: Json = {"type": "object", "additionalProperties": True}
+NUMBER: Json = {"type": "number"}
 BOOLEAN: Json = {"type": "boolean"}
 MOMENT: Json = {"type": "string", "format": "date-time"}
 SWITCH: Json = {"type": "string", "enum": ["0", "1"], "default": "0"}

@@ -4,8 +4,10 @@ from dataclasses import fields
 
 from api.runs.run import Run
 from api.web.openapi.parts import (
+    ANYTHING,
     BOOLEAN,
     MOMENT,
+    NUMBER,
     TEXT,
     WHOLE,
     Json,
@@ -16,8 +18,6 @@ from api.web.openapi.parts import (
 )
 from api.web.run_answers import STATES
 
-_ANYTHING: Json = {"type": "object", "additionalProperties": True}
-_NUMBER: Json = {"type": "number"}
 _ABOUT = {
     "run_id": "Rises with each run.",
     "trigger": "What started it: http, schedule, file change, first build or terminal.",
@@ -40,9 +40,9 @@ def _run_properties() -> dict[str, Json]:
         "request_count": WHOLE,
         "trigger": TEXT,
         "state": {"type": "string", "enum": list(STATES)},
-        "options": _ANYTHING,
+        "options": ANYTHING,
         "requested_at": MOMENT,
-        "inputs": nullable(list_of(_ANYTHING)),
+        "inputs": nullable(list_of(ANYTHING)),
         "is_warm": nullable(BOOLEAN),
         "retry_of": nullable(WHOLE),
         "node_count": nullable(WHOLE),
@@ -52,7 +52,7 @@ def _run_properties() -> dict[str, Json]:
         is_moment = name.endswith("_at")
         schema = known.get(name) or nullable(MOMENT if is_moment else TEXT)
         properties[name] = {**schema, **({"description": _ABOUT[name]} if name in _ABOUT else {})}
-    seconds = {**nullable(_NUMBER), "description": "From its start to its end."}
+    seconds = {**nullable(NUMBER), "description": "From its start to its end."}
     return {**properties, "seconds": seconds}
 
 
@@ -64,7 +64,7 @@ _NODE = {
     "resource_type": TEXT,
     "position": {**nullable(WHOLE), "description": "Its number in the order of starting, from 1."},
     "status": {**TEXT, "description": "running, or how dbt says it ended."},
-    "seconds": nullable(_NUMBER),
+    "seconds": nullable(NUMBER),
     "message": nullable(TEXT),
     "rows": nullable(WHOLE),
     "started_at": MOMENT,
@@ -84,7 +84,7 @@ RUN_SCHEMAS: dict[str, Json] = {
             **_RUN,
             **_MESSAGE,
             "usual_seconds": {
-                **nullable(_NUMBER),
+                **nullable(NUMBER),
                 "description": "How long a run usually takes; null before the first success.",
             },
             "nodes": list_of(

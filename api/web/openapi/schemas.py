@@ -2,8 +2,10 @@
 
 from api.web import input_files
 from api.web.openapi.parts import (
+    ANYTHING,
     BOOLEAN,
     MOMENT,
+    NUMBER,
     TEXT,
     WHOLE,
     Json,
@@ -14,8 +16,6 @@ from api.web.openapi.parts import (
 )
 from api.web.openapi.run_schemas import RUN_SCHEMAS
 
-_ANYTHING: Json = {"type": "object", "additionalProperties": True}
-_NUMBER: Json = {"type": "number"}
 _FILE_PROBLEM = record(
     {
         "file": TEXT,
@@ -50,7 +50,7 @@ _PROBLEM = {
     "instance": {"type": "string", "description": "The path that was asked for."},
 }
 _WORDS = dict.fromkeys(("status", "database", "schema", "marts", "worker"), TEXT)
-_BIN = record({"from": nullable(_NUMBER), "to": nullable(_NUMBER), "count": WHOLE})
+_BIN = record({"from": nullable(NUMBER), "to": nullable(NUMBER), "count": WHOLE})
 
 SCHEMAS: dict[str, Json] = {
     "Problem": record(_PROBLEM, about="What is wrong (RFC 9457)."),
@@ -94,11 +94,11 @@ SCHEMAS: dict[str, Json] = {
             "user": {**reference("user_summary_row"), "description": "The row as published."},
             "is_consistent": {**BOOLEAN, "description": "Whether what follows adds up to it."},
             "note": nullable(TEXT),
-            "experiment_count": _ANYTHING,
-            "avg_experiment_run_time": _ANYTHING,
-            "compound_id": _ANYTHING,
-            "compounds": list_of(_ANYTHING),
-            "experiments": list_of(_ANYTHING),
+            "experiment_count": ANYTHING,
+            "avg_experiment_run_time": ANYTHING,
+            "compound_id": ANYTHING,
+            "compounds": list_of(ANYTHING),
+            "experiments": list_of(ANYTHING),
             "data_issues": list_of(reference("data_issues_row")),
         },
         about="What a row of user_summary is made of.",
@@ -106,7 +106,7 @@ SCHEMAS: dict[str, Json] = {
     "Histogram": record(
         {
             "column": TEXT,
-            "step": nullable(_NUMBER),
+            "step": nullable(NUMBER),
             "is_whole": BOOLEAN,
             "without": {**WHOLE, "description": "Rows without a value."},
             "bins": list_of(_BIN),

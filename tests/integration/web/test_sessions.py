@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 
 from api.database import Session, connect
 from api.errors import ServerError
+from api.runs import queue
 from api.web import listener, pool, sharing
 from api.web.problems import Problem
 
@@ -144,7 +145,7 @@ def test_who_waits_for_a_silent_database_waits_once(
 
 
 def notify(owner: Session, run_id: int) -> None:
-    owner.cursor().execute("select pg_notify(%s, %s)", [listener.CHANNEL, str(run_id)])
+    owner.cursor().execute("select pg_notify(%s, %s)", [queue.CHANNEL, str(run_id)])
 
 
 def test_changes_wake_those_who_wait_for_them(owner: Session) -> None:
@@ -177,7 +178,7 @@ def test_a_notice_of_somebody_else_ends_nothing(owner: Session) -> None:
     until_listening()
     with owner.cursor() as cursor:
         for payload in ("", "²", "seven"):
-            cursor.execute("select pg_notify(%s, %s)", [listener.CHANNEL, payload])
+            cursor.execute("select pg_notify(%s, %s)", [queue.CHANNEL, payload])
     until_woken(owner)
 
 
