@@ -6,9 +6,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
+import psycopg2
 import pytest
+from psycopg2 import sql
 
 from api.embedded import Cluster
 from api.settings import CHECKOUT, VARIABLES, Settings
@@ -16,6 +20,26 @@ from api.settings import CHECKOUT, VARIABLES, Settings
 Elute = Callable[..., "subprocess.CompletedProcess[str]"]
 # The interpreter and the code under test, installed or not.
 COMMAND = (sys.executable, "-c", "import sys; from api.cli import main; sys.exit(main())")
+SAMPLE = {path.name: path.read_bytes() for path in (CHECKOUT / "seeds").glob("*.csv")}
+
+
+def without_settings() -> dict[str, str]:
+    """Our environment without any setting."""
+    ours = {variable.name for variable in VARIABLES}
+    return {name: text for name, text in os.environ.items() if name not in ours}
+
+
+@contextmanager
+def own_database(parameters: dict[str, Any], name: str) -> Iterator[dict[str, Any]]:
+    """A new database on the server with these parameters, and the parameters for it."""
+    name = f"elute_{name}_{os.getpid()}"
+    with closing(psycopg2.connect(**parameters)) as session:
+        session.autocommit = True
+        session.cursor().execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        yield {**parameters, "dbname": name}
+        session.cursor().execute(
+            sql.SQL("drop database {} with (force)").format(sql.Identifier(name))
+        )
 
 
 @pytest.fixture(scope="session")
@@ -51,10 +75,7 @@ def own_home() -> Iterator[Path]:
 @pytest.fixture
 def own_environment(own_home: Path) -> dict[str, str]:
     """Our environment without any setting, but with that ELUTE_HOME."""
-    ours = {variable.name for variable in VARIABLES}
-    return {key: value for key, value in os.environ.items() if key not in ours} | {
-        "ELUTE_HOME": str(own_home)
-    }
+    return {**without_settings(), "ELUTE_HOME": str(own_home)}
 
 
 @pytest.fixture

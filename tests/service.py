@@ -1,22 +1,31 @@
-"""Workers and services as real processes, and waiting for what they do."""
+"""Workers and services as real processes, how to talk to them, and waiting for what they do."""
 
+import json
 import os
 import select
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from email.message import Message
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import psycopg2
 
 from api.database import Session
+from api.embedded import Cluster
 from api.runs import queue
 from api.runs.run import Run
-from api.settings import CHECKOUT
+from api.settings import CHECKOUT, Settings
+from tests.conftest import SAMPLE, without_settings
 
 Found = TypeVar("Found")
 LIMIT = 120.0  # seconds; much longer than anything takes
@@ -53,6 +62,133 @@ class Process:
         if self.process.poll() is None:
             self.process.send_signal(number)
         return self.process.wait(seconds)
+
+
+class Answer(NamedTuple):
+    """Status, headers and body of an answer."""
+
+    status: int
+    headers: Message
+    text: bytes
+
+    @property
+    def json(self) -> Any:
+        """What the body says."""
+        return json.loads(self.text)
+
+
+class Service:
+    """An `elute serve` with files of its own, and how to talk to it.
+
+    Attributes:
+        home: its ELUTE_HOME.
+        files: the folder of its files, at first the sample.
+        port: where it listens.
+        environment: the variables that it is started with.
+        process: the one that runs.
+    """
+
+    def __init__(self, home: Path, environment: Mapping[str, str]) -> None:
+        self.home, self.files, self.port = home, home / "files", free_port()
+        self.files.mkdir()
+        self.write()
+        self.environment = {
+            **environment,
+            "PYTHONPATH": str(CHECKOUT),
+            "ELUTE_HOME": str(home),
+            "ELUTE_SEEDS_DIR": str(self.files),
+            "ELUTE_PORT": str(self.port),
+        }
+        self.start()
+
+    @property
+    def address(self) -> str:
+        """Its URL."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def write(self, **changes: bytes) -> None:
+        """The sample, with these files in the place of its own."""
+        for name, content in SAMPLE.items():
+            (self.files / name).write_bytes(changes.get(name.removesuffix(".csv"), content))
+
+    def start(self) -> None:
+        """Start it, and wait until it says where it is."""
+        process = self.process = self.another()
+
+        def is_up() -> bool:
+            assert process.process.poll() is None, process.said()
+            return f"Elute is at {self.address}" in process.said()
+
+        try:
+            until(is_up)
+        except BaseException:
+            process.stop()
+            raise
+
+    def another(self, **changes: str) -> Process:
+        """Start one more."""
+        log = self.home / f"said-{len(list(self.home.glob('said-*')))}.log"
+        return Process("serve", environment={**self.environment, **changes}, log=log)
+
+    def ask(self, method: str, path: str, body: bytes | None = None, /, **headers: str) -> Answer:
+        """One request, with the token that does all if there is one."""
+        token = self.environment.get("ELUTE_TOKEN")
+        sent = {"Authorization": f"Bearer {token}"} if token else {}
+        sent.update({name.replace("_", "-"): text for name, text in headers.items()})
+        request = urllib.request.Request(self.address + path, body, sent, method=method)
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=LIMIT) as answer:
+                return Answer(answer.status, answer.headers, answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, error.headers, error.read())
+
+    @property
+    def cluster(self) -> Cluster:
+        """Its PostgreSQL, if that is its own."""
+        return Cluster(Settings.from_environment({"ELUTE_HOME": str(self.home)}))
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Arguments for `psycopg2.connect` to that."""
+        server = self.cluster.running()
+        assert server
+        return {
+            "host": "127.0.0.1",
+            "port": server.port,
+            "user": "postgres",
+            "password": self.cluster.password(),
+            "dbname": "postgres",
+        }
+
+    def pids_of(self, word: str) -> list[int]:
+        """The processes of it with this word in their command line."""
+        return [pid for pid in processes_of(self.home) if word in command_line(pid)]
+
+
+@contextmanager
+def serving(**settings: str) -> Iterator[Service]:
+    """`elute serve` on its own PostgreSQL, in a home of its own, which is gone afterwards."""
+    # Not a temporary folder of pytest's: only root may enter that, and root's server is another's.
+    home = Path(tempfile.mkdtemp(prefix="elute-test-"))
+    home.chmod(0o711)
+    service = Service(home, {**without_settings(), **settings})
+    try:
+        yield service
+    finally:
+        status = service.process.stop()
+        service.cluster.stop()
+        said = service.process.said()
+        shutil.rmtree(home)
+    assert status == 0, said
+
+
+def free_port() -> int:
+    """A port that nobody listens on at this moment."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
 
 
 def until(

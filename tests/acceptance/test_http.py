@@ -2,162 +2,48 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
 
-from api.settings import CHECKOUT, VARIABLES
-from tests.conftest import COMMAND
-from tests.service import processes_of
+from api.settings import CHECKOUT
+from tests.conftest import SAMPLE
+from tests.service import Answer, Service, free_port, held_up, serving, until
 
 TOKEN, READ_TOKEN = "to-change", 'to-"read"'
-SAMPLE = {path.name: path.read_bytes() for path in (CHECKOUT / "seeds").glob("*.csv")}
 
 
-class Answer:
-    """Status, headers and body of an answer."""
-
-    def __init__(self, answer: Any) -> None:
-        with answer:
-            self.status, self.headers, self.text = answer.status, answer.headers, answer.read()
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.text)
-
-
-class Service:
-    """The process, and how to talk to it."""
-
-    def __init__(self, home: Path, port: int) -> None:
-        self.home, self.port, self.files = home, port, home / "files"
-        self.files.mkdir()
-        ours = {variable.name for variable in VARIABLES}
-        self.environment = {key: text for key, text in os.environ.items() if key not in ours} | {
-            "PYTHONPATH": str(CHECKOUT),
-            "ELUTE_HOME": str(home),
-            "ELUTE_SEEDS_DIR": str(self.files),
-            "ELUTE_PORT": str(port),
-            "ELUTE_TOKEN": TOKEN,
-            "ELUTE_READ_TOKEN": READ_TOKEN,
-        }
-
-    def write(self, **changes: bytes) -> None:
-        """The sample, with these files in the place of its own."""
-        for name, content in SAMPLE.items():
-            (self.files / name).write_bytes(changes.get(name.removesuffix(".csv"), content))
-
-    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
-        """One request, with the token that does all."""
-        sent = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "text/csv"}
-        sent.update({name.replace("_", "-"): text for name, text in headers.items()})
-        url = f"http://127.0.0.1:{self.port}{path}"
-        request = urllib.request.Request(url, body, sent, method=method)
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        try:
-            return Answer(opener.open(request, timeout=60))
-        except urllib.error.HTTPError as error:
-            return Answer(error)
-
-    def script(self, **changes: str) -> "subprocess.CompletedProcess[str]":
-        """Run make_request.sh."""
-        return subprocess.run(
-            [CHECKOUT / "make_request.sh"],
-            check=False,
-            capture_output=True,
-            text=True,
-            env={**self.environment, **changes},
-            timeout=60,
-        )
-
-    @contextmanager
-    def held_up(self) -> Iterator[None]:
-        """No build gets beyond its first seed meanwhile."""
-        variables = subprocess.run(
-            [*COMMAND, "env"], check=True, capture_output=True, text=True, env=self.environment
-        ).stdout
-        values = dict(line.split("=", 1) for line in variables.replace("export ", "").splitlines())
-        with (
-            closing(
-                psycopg2.connect(
-                    host=values["PGHOST"],
-                    port=values["PGPORT"],
-                    user=values["PGUSER"],
-                    password=values["PGPASSWORD"].strip("'"),
-                    dbname=values["PGDATABASE"],
-                )
-            ) as session,
-            session.cursor() as cursor,
-        ):
-            cursor.execute("lock table raw.users, raw.compounds, raw.user_experiments")
-            yield
-            session.rollback()
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
-
-
-def wait_until(what: Any, seconds: float = 60) -> Any:
-    """Ask again and again until it is so."""
-    pause, end = threading.Event(), time.monotonic() + seconds
-    while time.monotonic() < end:
-        with suppress(urllib.error.URLError, ConnectionError):
-            if found := what():
-                return found
-        pause.wait(0.05)
-    raise TimeoutError(what)
+def make_request(service: Service, **changes: str) -> "subprocess.CompletedProcess[str]":
+    """Run make_request.sh."""
+    return subprocess.run(
+        [CHECKOUT / "make_request.sh"],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**service.environment, **changes},
+        timeout=60,
+    )
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
-    # Not a temporary folder of pytest's: only root may enter that, and root's server is another's.
-    home = Path(tempfile.mkdtemp(prefix="elute-test-"))
-    home.chmod(0o711)
-    served = Service(home, free_port())
-    served.write()
-    with (home / "serve.log").open("w") as log:
-        process = subprocess.Popen(
-            [*COMMAND, "serve"],
-            env=served.environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        wait_until(lambda: served.ask("GET", "/health/ready").status == 200)
-        yield served
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0, (home / "serve.log").read_text()
-    finally:
-        process.kill()
-        process.wait()
-        shutil.rmtree(home)
+    with serving(ELUTE_TOKEN=TOKEN, ELUTE_READ_TOKEN=READ_TOKEN) as service:
+        until(lambda: service.ask("GET", "/health/ready").status == 200)
+        yield service
 
 
 @pytest.fixture(autouse=True)
 def sample(service: Service) -> None:
     """Each test begins with the sample, and with nothing to do."""
     service.write()
-    wait_until(lambda: not running(service))
+    until(lambda: not running(service))
 
 
 def running(service: Service) -> list[Any]:
@@ -180,7 +66,7 @@ def test_a_trigger_that_does_not_wait_says_where_to_look(service: Service) -> No
     answer = service.ask("POST", "/trigger-etl", Prefer="respond-async")
     assert (answer.status, answer.json["status"]) == (202, "running")
     place = answer.headers["Location"]
-    assert wait_until(lambda: service.ask("GET", place).json["state"] == "succeeded")
+    assert until(lambda: service.ask("GET", place).json["state"] == "succeeded")
 
 
 def test_a_bad_file_is_told_by_file_and_line(service: Service) -> None:
@@ -190,7 +76,7 @@ def test_a_bad_file_is_told_by_file_and_line(service: Service) -> None:
     assert (answer.status, answer.json["status"]) == (422, "error")
     assert "user_experiments.csv, line 13: 5 fields where 4 are expected" in answer.json["message"]
     assert service.ask("GET", "/etl-results").text == before
-    asked = service.script()
+    asked = make_request(service)
     assert asked.returncode == 1
     assert "user_experiments.csv, line 13" in asked.stderr
     assert asked.stdout == ""
@@ -198,7 +84,7 @@ def test_a_bad_file_is_told_by_file_and_line(service: Service) -> None:
 
 def test_an_uploaded_file_is_in_the_next_build(service: Service) -> None:
     more = SAMPLE["users.csv"] + b"99,Zoe,zoe@lab.example,2024-02-29\n"
-    assert service.ask("PUT", "/inputs/users.csv", more).status == 200
+    assert service.ask("PUT", "/inputs/users.csv", more, Content_Type="text/csv").status == 200
     assert service.ask("GET", "/trigger-etl").status == 200
     assert service.ask("GET", "/etl-results/99").json["name"] == "Zoe"
 
@@ -223,9 +109,9 @@ def test_an_upload_that_breaks_off_replaces_nothing(service: Service, content_ty
 
 def test_triggers_while_one_builds_share_the_next(service: Service) -> None:
     answers: list[Answer] = []
-    with service.held_up():
+    with held_up(service.parameters):
         first = service.ask("POST", "/runs").json["run_id"]
-        wait_until(lambda: service.ask("GET", f"/runs/{first}").json["state"] == "running")
+        until(lambda: service.ask("GET", f"/runs/{first}").json["state"] == "running")
         threads = [
             threading.Thread(target=lambda: answers.append(service.ask("GET", "/trigger-etl")))
             for _ in range(2)
@@ -233,7 +119,7 @@ def test_triggers_while_one_builds_share_the_next(service: Service) -> None:
         for thread in threads:
             thread.start()
         queued = f"/runs/{first + 1}"
-        wait_until(lambda: service.ask("GET", queued).json.get("request_count") == 2)
+        until(lambda: service.ask("GET", queued).json.get("request_count") == 2)
     for thread in threads:
         thread.join(60)
     assert [answer.status for answer in answers] == [200, 200]
@@ -242,11 +128,11 @@ def test_triggers_while_one_builds_share_the_next(service: Service) -> None:
 
 def test_a_build_is_cancelled(service: Service) -> None:
     before = service.ask("GET", "/etl-results").text
-    with service.held_up():
+    with held_up(service.parameters):
         run = service.ask("POST", "/runs").json["run_id"]
-        wait_until(lambda: service.ask("GET", f"/runs/{run}").json["nodes"])
+        until(lambda: service.ask("GET", f"/runs/{run}").json["nodes"])
         assert service.ask("DELETE", f"/runs/{run}").status == 202
-        wait_until(lambda: service.ask("GET", f"/runs/{run}").json["state"] == "cancelled")
+        until(lambda: service.ask("GET", f"/runs/{run}").json["state"] == "cancelled")
     assert service.ask("GET", "/etl-results").text == before
 
 
@@ -290,7 +176,7 @@ def test_a_page_of_another_site_starts_nothing(service: Service) -> None:
 
 
 def test_the_script_builds_and_prints_the_results(service: Service) -> None:
-    asked = service.script()
+    asked = make_request(service)
     assert asked.returncode == 0, asked.stderr
     assert [user["user_id"] for user in json.loads(asked.stdout)] == list(range(1, 15))
     assert "user_summary" in asked.stderr
@@ -298,26 +184,24 @@ def test_the_script_builds_and_prints_the_results(service: Service) -> None:
 
 
 def test_the_script_says_what_stops_it(service: Service) -> None:
-    wrong = service.script(ELUTE_TOKEN="wrong")
+    wrong = make_request(service, ELUTE_TOKEN="wrong")
     assert (wrong.returncode, wrong.stdout) == (1, "")
     assert "The token is not the right one." in wrong.stderr
-    alone = service.script(ELUTE_PORT=str(free_port()))
+    alone = make_request(service, ELUTE_PORT=str(free_port()))
     assert alone.returncode == 1
     assert "Nothing answers at http://127.0.0.1:" in alone.stderr
 
 
 def test_the_script_follows_the_second_try_of_a_run_that_broke_off(service: Service) -> None:
     with ThreadPoolExecutor() as threads:
-        with service.held_up():
-            script = threads.submit(service.script)
-            [run] = wait_until(lambda: running(service))
+        with held_up(service.parameters):
+            script = threads.submit(make_request, service)
+            [run] = until(lambda: running(service))
             place = f"/runs/{run['run_id']}"
-            wait_until(lambda: service.ask("GET", place).json["nodes"])
-            for pid in processes_of(service.home):
-                with suppress(OSError):
-                    if b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                        os.kill(pid, signal.SIGKILL)
-            wait_until(lambda: service.ask("GET", place).json["state"] == "crashed")
+            until(lambda: service.ask("GET", place).json["nodes"])
+            for pid in service.pids_of("worker"):
+                os.kill(pid, signal.SIGKILL)
+            until(lambda: service.ask("GET", place).json["state"] == "crashed")
         asked = script.result(60)
     assert asked.returncode == 0, asked.stderr
     assert "makes up for it.\n" in asked.stderr

@@ -2,14 +2,10 @@
 
 import os
 import shutil
-import socket
-import subprocess
-import threading
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg2
@@ -17,8 +13,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from psycopg2 import sql
 
-from api.settings import CHECKOUT
-from tests.conftest import COMMAND
+from tests.conftest import own_database
+from tests.service import Service
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = (
@@ -31,21 +27,26 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-SAMPLE = {path.name: path.read_bytes() for path in (CHECKOUT / "seeds").glob("*.csv")}
 NARROW = {"width": 390, "height": 844}
 # A run that meets this lock waits, so that there is time to look at it.
 LOCK = "lock table intermediate.int_user_summary in access exclusive mode"
 expect.set_options(timeout=20_000)
 
 
-class Site(NamedTuple):
-    """A running Elute: where it listens and has its files, its database, process and settings."""
+class Site(Service):
+    """A running Elute with a database of its own on the tests' server.
 
-    address: str
-    files: Path
-    connection: dict[str, Any]
-    process: int
-    environment: dict[str, str]
+    Attributes:
+        connection: arguments for `psycopg2.connect` to that database.
+    """
+
+    def __init__(self, home: Path, connection: dict[str, Any]) -> None:
+        self.connection = connection
+        super().__init__(home, {**os.environ, "PGDATABASE": connection["dbname"]})
+
+    def build(self) -> None:
+        """Build, and wait for it."""
+        assert self.ask("POST", "/trigger-etl?wait=90").status == 200
 
     def execute(
         self, statement: str | sql.Composable, connection: dict[str, Any] | None = None
@@ -56,89 +57,18 @@ class Site(NamedTuple):
             session.cursor().execute(statement)
 
 
-def free_port() -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def site(
     connection_parameters: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
-    """`elute serve` on the sample files and a database of its own, after its first build."""
-    name = f"elute_browser_{os.getpid()}"
-    home = tmp_path_factory.mktemp("site")
-    files, port = home / "files", free_port()
-    files.mkdir()
-    for file, content in SAMPLE.items():
-        (files / file).write_bytes(content)
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(CHECKOUT),
-        "PGDATABASE": name,
-        "ELUTE_HOME": str(home),
-        "ELUTE_SEEDS_DIR": str(files),
-        "ELUTE_PORT": str(port),
-    }
-    with closing(psycopg2.connect(**connection_parameters)) as session:
-        session.autocommit = True
-        session.cursor().execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-        with serving(environment) as process:
-            address = f"http://127.0.0.1:{port}"
-            build(address)
-            connection = {**connection_parameters, "dbname": name}
-            yield Site(address, files, connection, process, environment)
-        session.cursor().execute(
-            sql.SQL("drop database {} with (force)").format(sql.Identifier(name))
-        )
-
-
-def build(address: str) -> None:
-    """Build, and wait for it."""
-    request = urllib.request.Request(f"{address}/trigger-etl?wait=90", method="POST")
-    with urllib.request.urlopen(request, timeout=100) as response:
-        assert response.status == 200
-
-
-class serving:  # noqa: N801
-    """`elute serve` from when it says where it is until it has stopped."""
-
-    def __init__(self, environment: dict[str, str]) -> None:
-        self._environment = environment
-
-    def __enter__(self) -> int:
-        self._process = subprocess.Popen(
-            [*COMMAND, "serve"],
-            cwd="/",
-            env=self._environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert self._process.stdout
-        limit = threading.Timer(90, self._process.kill)
-        limit.start()
-        said = []
-        for line in self._process.stdout:
-            said.append(line)
-            if "http://" in line:
-                break
-        else:
-            pytest.fail(f"elute serve did not come up: {''.join(said)}")
-        limit.cancel()
-        # Read on, so that it never waits for us.
-        self._reader = threading.Thread(target=self._process.stdout.read, daemon=True)
-        self._reader.start()
-        return self._process.pid
-
-    def __exit__(self, *_error: object) -> None:
-        self._process.terminate()
-        self._process.wait(timeout=30)
-        self._reader.join()
-        if self._process.stdout:
-            self._process.stdout.close()
+    """`elute serve` on the sample files, after its first build."""
+    with own_database(connection_parameters, "browser") as parameters:
+        site = Site(tmp_path_factory.mktemp("site"), parameters)
+        try:
+            site.build()
+            yield site
+        finally:
+            site.process.stop()
 
 
 @pytest.fixture(scope="session")

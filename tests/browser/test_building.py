@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import SAMPLE, Open, Site, build, held_up, is_ready
-from tests.conftest import COMMAND
+from tests.browser.conftest import Open, Site, held_up, is_ready
+from tests.conftest import COMMAND, SAMPLE
 
 WATCH_PROGRESS = """() => {
   window.steps = [];
@@ -86,7 +86,7 @@ def test_a_lost_connection_is_found_again(site: Site, open_page: Open) -> None:
 
 def kill_web_worker(site: Site) -> None:
     """End the process that answers, in the middle; gunicorn starts another one."""
-    [web] = [pid for pid in children(site.process) if "gunicorn" in command_line(pid)]
+    [web] = [pid for pid in children(site.process.process.pid) if pid in site.pids_of("gunicorn")]
     for pid in children(web):
         os.kill(pid, signal.SIGKILL)
 
@@ -94,10 +94,6 @@ def kill_web_worker(site: Site) -> None:
 def children(pid: int) -> list[int]:
     listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
     return [int(child) for child in listed.split()]
-
-
-def command_line(pid: int) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_text()
 
 
 def test_results_follow_a_build_in_a_terminal(site: Site, open_page: Open) -> None:
@@ -118,7 +114,7 @@ def test_results_follow_a_build_in_a_terminal(site: Site, open_page: Open) -> No
         (site.files / "users.csv").write_bytes(SAMPLE["users.csv"])
     expect(page.locator("#outcome")).to_contain_text("is done")
     expect(page.locator("#users-status")).to_have_text("1 to 15 of 15 users")
-    build(site.address)
+    site.build()
     expect(page.locator("#users-status")).to_have_text("1 to 14 of 14 users")
 
 

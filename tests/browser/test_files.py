@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
-from tests.browser.conftest import SAMPLE, Open, Site, build, is_ready
+from tests.browser.conftest import Open, Site, is_ready
+from tests.conftest import SAMPLE
 
 ANOTHER = SAMPLE["compounds.csv"] + b"13,Ethanol,C2H6O\nx,Nothing,\n"
 SHORT = SAMPLE["compounds.csv"] + b"13,Ethanol\n"
@@ -21,7 +22,7 @@ def mended(site: Site) -> Iterator[None]:
     """The sample files and their tables, put back when a test is over."""
     yield
     (site.files / "compounds.csv").write_bytes(SAMPLE["compounds.csv"])
-    build(site.address)
+    site.build()
 
 
 def card(page: Page, name: str) -> Locator:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
-from tests.browser.conftest import NARROW, SAMPLE, Open, Site, build, held_up, is_ready
+from tests.browser.conftest import NARROW, Open, Site, held_up, is_ready
+from tests.conftest import SAMPLE
 
 
 @pytest.fixture
@@ -71,6 +72,6 @@ def test_the_history(take: Any, site: Site, open_page: Open) -> None:
         expect(page.locator("#progress-node")).to_contain_text("int_user_summary")
         page.get_by_role("button", name="Cancel").click()
         expect(page.locator("#outcome")).to_contain_text("was cancelled.")
-    build(site.address)
+    site.build()
     page.get_by_role("button", name="Close").click()
     take("runs", "/history")

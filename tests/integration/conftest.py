@@ -13,7 +13,7 @@ import pytest
 from psycopg2 import sql
 
 from api.settings import CHECKOUT
-from tests.conftest import COMMAND
+from tests.conftest import COMMAND, SAMPLE, own_database
 
 SCHEMAS = ("raw", "staging", "intermediate", "marts")
 MARTS = (
@@ -24,7 +24,6 @@ MARTS = (
     "data_issues",
     "input_summary",
 )
-SAMPLE = {path.name: path.read_bytes() for path in (CHECKOUT / "seeds").glob("*.csv")}
 
 
 class Laboratory:
@@ -108,15 +107,8 @@ def one_laboratory(
     connection_parameters: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Laboratory]:
     # One for all tests: dbt parses the project anew for another folder or database.
-    name = f"elute_test_{os.getpid()}"
-    with closing(psycopg2.connect(**connection_parameters)) as session:
-        session.autocommit = True
-        session.cursor().execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-        home = tmp_path_factory.mktemp("laboratory")
-        yield Laboratory(home, {**connection_parameters, "dbname": name})
-        session.cursor().execute(
-            sql.SQL("drop database {} with (force)").format(sql.Identifier(name))
-        )
+    with own_database(connection_parameters, "laboratory") as parameters:
+        yield Laboratory(tmp_path_factory.mktemp("laboratory"), parameters)
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from api.settings import CHECKOUT
-from tests.integration.conftest import SAMPLE, Laboratory
+from tests.conftest import SAMPLE
+from tests.integration.conftest import Laboratory
 
 GOLDEN = Path(__file__).with_name("golden") / "user_summary.csv"
 EXPORTS = CHECKOUT.parent / "shared" / "data"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Elute
-from tests.integration.conftest import SAMPLE, Laboratory
+from tests.conftest import SAMPLE, Elute
+from tests.integration.conftest import Laboratory
 
 
 def test_all_is_well(laboratory: Laboratory) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import psycopg2
 import pytest
-from psycopg2 import sql
 
 from api.database import Session
 from api.runs import queue, schema
@@ -15,21 +14,16 @@ from api.runs.run import Run
 from api.worker.demands import Demands
 from api.worker.ending import finish_and_try_again
 from api.worker.recovery import end_sessions, recover
+from tests.conftest import own_database
 from tests.integration.test_worker import settings_for
 
 
 @pytest.fixture(scope="module")
 def parameters(connection_parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """A database with Elute's own schema and nothing else."""
-    name = f"elute_recovery_{os.getpid()}"
-    with closing(psycopg2.connect(**connection_parameters)) as session:
-        session.autocommit = True
-        session.cursor().execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-        schema.upgrade({**os.environ, "PGDATABASE": name})
-        yield {**connection_parameters, "dbname": name}
-        session.cursor().execute(
-            sql.SQL("drop database {} with (force)").format(sql.Identifier(name))
-        )
+    with own_database(connection_parameters, "recovery") as parameters:
+        schema.upgrade({**os.environ, "PGDATABASE": parameters["dbname"]})
+        yield parameters
 
 
 def open_session(parameters: dict[str, Any]) -> Session:

@@ -5,19 +5,17 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
-from psycopg2 import sql
 
 from api.database import Session
 from api.runs import queue, schema
 from api.runs.run import Run
 from api.settings import CHECKOUT, Settings
-from tests.integration.conftest import SAMPLE, Laboratory
+from tests.conftest import SAMPLE, own_database
+from tests.integration.conftest import Laboratory
 from tests.service import (
     Process,
     command_line,
@@ -79,16 +77,9 @@ class Place:
 def place(
     connection_parameters: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Place]:
-    name = f"elute_worker_{os.getpid()}"
-    with closing(psycopg2.connect(**connection_parameters)) as session:
-        session.autocommit = True
-        session.cursor().execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-        schema.upgrade({**os.environ, "PGDATABASE": name})
-        folder = tmp_path_factory.mktemp("place")
-        yield Place(folder, {**connection_parameters, "dbname": name})
-        session.cursor().execute(
-            sql.SQL("drop database {} with (force)").format(sql.Identifier(name))
-        )
+    with own_database(connection_parameters, "worker") as parameters:
+        schema.upgrade({**os.environ, "PGDATABASE": parameters["dbname"]})
+        yield Place(tmp_path_factory.mktemp("place"), parameters)
 
 
 @pytest.fixture(scope="module")

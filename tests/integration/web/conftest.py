@@ -15,7 +15,8 @@ from api.runs import schema
 from api.settings import Settings
 from api.web import pool
 from api.web.app import create_app
-from tests.integration.conftest import SAMPLE, Laboratory
+from tests.conftest import SAMPLE
+from tests.integration.conftest import Laboratory
 
 
 @pytest.fixture(scope="module")

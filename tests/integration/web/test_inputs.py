@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from api.web import disk, input_files
-from tests.integration.conftest import SAMPLE
+from tests.conftest import SAMPLE
 
 USERS = SAMPLE["users.csv"]
 MORE = USERS + b"99,Zoe,zoe@lab.example,2024-02-29\n"
