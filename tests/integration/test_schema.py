@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import psycopg2
 import pytest
@@ -10,7 +11,7 @@ from psycopg2 import errors
 
 from api.database import Session, connect
 from api.errors import ServerError
-from api.runs import schema
+from api.runs import queue, schema
 from tests.integration.conftest import Laboratory
 
 
@@ -46,6 +47,31 @@ def test_a_newer_schema_is_left_alone(laboratory: Laboratory) -> None:
         opened.cursor().execute("insert into elute.schema_versions (version) values (1000)")
     with pytest.raises(ServerError, match=r"version 1000.*a newer Elute has been here"):
         schema.upgrade(laboratory.environment)
+
+
+def test_an_older_schema_is_brought_up_to_date_with_all_that_is_in_it(
+    laboratory: Laboratory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema.upgrade(laboratory.environment)
+    with session(laboratory) as opened:
+        run = queue.request(opened, "http")
+    steps = schema.migrations()
+    for number, step in enumerate(steps, start=1):
+        (tmp_path / f"{number:04}_step.sql").write_text(step)
+    following = "alter table elute.runs add column note text not null default 'none'"
+    (tmp_path / f"{len(steps) + 1:04}_notes.sql").write_text(following)
+    monkeypatch.setattr(schema, "_MIGRATIONS", tmp_path)
+    for _ in range(2):
+        schema.upgrade(laboratory.environment)
+    # A step that fails takes back the whole upgrade.
+    broken = "delete from elute.runs; select 1 / 0"
+    (tmp_path / f"{len(steps) + 2:04}_broken.sql").write_text(broken)
+    with pytest.raises(ServerError, match="cannot be brought up to date: division by zero"):
+        schema.upgrade(laboratory.environment)
+    kept = laboratory.rows("select run_id, state, note from elute.runs")
+    assert kept == [{"run_id": run.run_id, "state": "queued", "note": "none"}]
+    [newest] = laboratory.rows("select max(version) as version from elute.schema_versions")
+    assert newest["version"] == len(steps) + 1
 
 
 def test_the_reader_reads_the_marts_of_every_build_and_nothing_else(laboratory: Laboratory) -> None:

@@ -268,6 +268,29 @@ def test_a_worker_told_to_stop_leaves_its_run_to_the_next(place: Place) -> None:
         place.laboratory.write(SAMPLE)
 
 
+def test_a_tick_that_nobody_was_there_for_is_made_up_for_once(place: Place) -> None:
+    with listening(place.parameters) as session:
+        session.cursor().execute(
+            "update elute.runs set requested_at = requested_at - interval '2 years',"
+            " started_at = started_at - interval '2 years',"
+            " trigger = 'schedule'"
+        )
+        [last] = queue.page(session, limit=1)
+        workers = [place.worker(ELUTE_SCHEDULE="0 0 1 1 *") for _ in range(2)]
+        try:
+            made_up = until(lambda: queue.get(session, last.run_id + 1), session=session)
+            assert made_up.trigger == "schedule"
+            assert ended(session, made_up.run_id).state == "succeeded"
+            [standing_by] = until(lambda: [w for w in workers if "standing by" in w.said()])
+            [active] = [worker for worker in workers if worker is not standing_by]
+            assert active.stop(signal.SIGKILL) == -signal.SIGKILL
+            # The other one, which is told of the same schedule, finds it seen to.
+            assert carried_out(session).run_id == made_up.run_id + 1
+        finally:
+            for worker in workers:
+                worker.stop()
+
+
 def test_without_warm_dbt_it_builds_cold_and_says_so(place: Place, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(BREAKS_WARM_DBT, encoding="utf-8")
     cold = place.worker(PYTHONPATH=str(tmp_path))
