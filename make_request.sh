@@ -39,7 +39,6 @@ trigger() { # sets run
   status=${answer##*$'\n'}
   run=$(member run_id <<<"$answer")
   reason=$(member message <<<"$answer")
-  [ -n "$reason" ] || reason=$(member detail <<<"$answer")
   if [ "$status" != 202 ] || [ -z "$run" ]; then
     fail "${reason:-$base answers with status $status; is that Elute?}"
   fi

@@ -30,16 +30,20 @@ def trigger() -> Response:
     """Start a build, or join one that waits, and wait until it has ended or the time is up."""
     if request.method == "HEAD":  # Flask adds it to GET, and it must not start anything.
         raise MethodNotAllowed(["GET", "POST", "OPTIONS"])
-    try:
-        seconds = _seconds()
-        run, has_worker = ask_for_run()
-        run = _wait(run, seconds)
-    except (EluteError, psycopg2.Error) as error:
-        return _refused(problems.from_error(error))
+    seconds = _seconds()
+    run, has_worker = ask_for_run()
+    run = _wait(run, seconds)
     status = run_answers.status_of(run)
     message = run_answers.message_of(run, has_worker)
     headers = {"Location": location(run)} if status == 202 else {}
     return _answer(status, message, headers, run=run.as_json())
+
+
+@blueprint.errorhandler(Exception)
+def refused(error: Exception) -> Response:
+    """Why there is no run to tell of, in the body that this route always has."""
+    problem = problems.from_error(error)
+    return _answer(problem.status, problem.detail, problem.headers)
 
 
 def _seconds() -> float:
@@ -79,10 +83,6 @@ def _follow(run_id: int, deadline: float) -> Run:
                     raise
                 left = min(left, listener.POLL_SECONDS)
             changes.wait(min(left, _LOOK_AGAIN))
-
-
-def _refused(problem: problems.Problem) -> Response:
-    return _answer(problem.status, problem.detail, problem.headers)
 
 
 def _answer(status: int, message: str, headers: dict[str, str], **more: Any) -> Response:

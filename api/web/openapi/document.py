@@ -158,6 +158,8 @@ def _responses(rule: Rule, operation: Operation) -> Json:
     }
     if rule.endpoint.startswith("health."):
         always = {403: always[403], 500: always[500]}
+    if rule.endpoint.startswith("trigger."):
+        always = {}  # Its errors have the body of its other answers.
     found = {**always, **operation.responses}
     for status in always.keys() & operation.responses.keys():
         found[status] = _either(operation.responses[status], always[status])

@@ -44,6 +44,8 @@ _TRIGGER = Operation(
         200: _trigger("The build succeeded, and the marts are published."),
         202: answer("Still waiting or going on.", reference("Trigger"), Location="The run."),
         400: _trigger("A parameter or the body is not understood."),
+        401: _trigger("The token is missing or wrong."),
+        403: _trigger("A page of another site had a browser send this."),
         409: _trigger("It was cancelled, or another run with other options waits."),
         422: _trigger("The input files are at fault; the message names file, line and reason."),
         500: _trigger("The build failed."),
