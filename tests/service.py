@@ -184,6 +184,24 @@ def serving(**settings: str) -> Iterator[Service]:
     assert status == 0, said
 
 
+@contextmanager
+def gunicorn(environment: Mapping[str, str], *options: str) -> Iterator[int]:
+    """The web app alone, as `elute serve` has it; its port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.set_inheritable(True)
+        command = [sys.executable, "-m", "gunicorn", "-c", "python:api.serve.gunicorn_settings"]
+        ours = ["--bind", f"fd://{listener.fileno()}", "--log-level", "critical"]
+        with subprocess.Popen(
+            [*command, *ours, "--graceful-timeout", "1", *options],
+            env=environment,
+            pass_fds=[listener.fileno()],
+        ) as process:
+            try:
+                yield listener.getsockname()[1]
+            finally:
+                process.terminate()
+
+
 def free_port() -> int:
     """A port that nobody listens on at this moment."""
     with socket.socket() as taken:

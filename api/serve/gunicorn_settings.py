@@ -19,7 +19,7 @@ warn_of_open_door(_settings)
 
 wsgi_app = "api.web.app:create_app()"
 bind = [f"{in_url(_settings.web_host)}:{_settings.web_port}"]
-worker_class = "gthread"
+worker_class = "api.serve.gunicorn_worker.Worker"
 workers = 1
 threads = 64
 # A page that follows a run never ends by itself.

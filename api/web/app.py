@@ -5,7 +5,7 @@ from importlib import import_module
 from flask import Flask
 
 from api.settings import Settings
-from api.web import access, connections, logs, pool, problems
+from api.web import access, logs, pool, problems
 
 # Modules with a `blueprint`, each with its own routes.
 BLUEPRINTS = (
@@ -40,7 +40,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     pool.configure(settings)
     problems.init_app(app)
     logs.init_app(app)
-    connections.init_app(app)
     access.init_app(app, settings)
     for name in BLUEPRINTS:
         app.register_blueprint(import_module(name).blueprint)

@@ -3,22 +3,17 @@
 import socket
 import struct
 
-from flask import Flask, request
+from flask import request
 
 MOST_SECONDS = 60  # in which a client takes or sends nothing at all, before it is dropped
 _AS_TIMEVAL = struct.pack("@ll", MOST_SECONDS, 0)
 
 
-def init_app(app: Flask) -> None:
-    """Drop clients that stand still: each of them holds a thread."""
-
-    @app.before_request
-    def limit() -> None:
-        connection = current()
-        if connection is not None:
-            # Of the system, not of Python: gunicorn counts on a socket that blocks.
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _AS_TIMEVAL)
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _AS_TIMEVAL)
+def limit(connection: socket.socket) -> None:
+    """Drop this client once it stands still: each holds a thread."""
+    # Of the system, not of Python: gunicorn counts on a socket that blocks.
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _AS_TIMEVAL)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _AS_TIMEVAL)
 
 
 def current() -> socket.socket | None:

@@ -1,6 +1,7 @@
 """The OpenAPI document: it names all there is, and nothing answers otherwise than it says."""
 
 import os
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -23,6 +24,7 @@ from api.database import connect
 from api.web.marts import catalogue
 from api.web.openapi import document
 from tests.integration.conftest import Laboratory
+from tests.service import gunicorn
 
 _CHECKS = [
     not_a_server_error,
@@ -85,9 +87,16 @@ def test_the_page_names_every_path(client: FlaskClient, described: dict[str, Any
     assert "https://" not in answer.text
 
 
-def test_nothing_answers_otherwise_than_it_says(app: Flask, built: Laboratory) -> None:
+@pytest.fixture(scope="module")
+def live(built: Laboratory) -> Iterator[Any]:
+    """What the document of a running service says of it."""
+    with gunicorn(built.environment) as port:
+        yield schemathesis.openapi.from_url(f"http://127.0.0.1:{port}/openapi.json")
+
+
+def test_nothing_answers_otherwise_than_it_says(live: Any) -> None:
     wrong = []
-    for found in loaded(app).get_all_operations():
+    for found in live.get_all_operations():
         operation = found.ok()
         try:
             try_out(operation)
@@ -96,22 +105,12 @@ def test_nothing_answers_otherwise_than_it_says(app: Flask, built: Laboratory) -
     assert not wrong, "\n\n".join(wrong)
 
 
-def test_what_there_is_answers_as_it_says(app: Flask, built: Laboratory) -> None:
-    there = loaded(app)
+def test_what_there_is_answers_as_it_says(live: Any) -> None:
     for path in ("/etl-results/{user_id}", "/etl-results/{user_id}/explain"):
-        case = there[path]["GET"].Case(path_parameters={"user_id": 4})
+        case = live[path]["GET"].Case(path_parameters={"user_id": 4})
         assert case.call_and_validate(checks=_CHECKS).status_code == 200
-    case = there["/marts/user_summary/histogram"]["GET"].Case(query={"column": "user_id"})
+    case = live["/marts/user_summary/histogram"]["GET"].Case(query={"column": "user_id"})
     assert case.call_and_validate(checks=_CHECKS).status_code == 200
-
-
-def loaded(app: Flask) -> Any:
-    def whole(environ: Any, start_response: Any) -> list[bytes]:
-        # As a real server does, and schemathesis does not: read to the end, and close.
-        with closing(app(environ, start_response)) as parts:  # type: ignore[type-var]
-            return [b"".join(parts)]
-
-    return schemathesis.openapi.from_wsgi("/openapi.json", whole)
 
 
 def try_out(operation: Any) -> None:

@@ -4,23 +4,20 @@ import csv
 import http.client
 import io
 import json
-import os
 import socket
 import struct
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from typing import NamedTuple
 
 import pytest
-from flask import Flask
 
 from api.database import Session, connect
 from api.runs import schema
 from api.web import connections
 from api.web.marts import streams
 from tests.integration.conftest import Laboratory
+from tests.service import gunicorn
 
 ROWS = 60_000  # about 14 MB of JSON: far more than sockets hold
 BROKEN_AT = 30_000
@@ -100,22 +97,11 @@ def site(one_laboratory: Laboratory) -> Iterator[Site]:
     one_laboratory.clear()
     environment = one_laboratory.environment
     schema.upgrade(environment)
-    with socket.create_server(("127.0.0.1", 0)) as listener, closing(connect(environment)) as owner:
+    with closing(connect(environment)) as owner:
         owner.autocommit = True
-        values = {"rows": ROWS, "broken_at": BROKEN_AT}
-        owner.cursor().execute(_TABLES, values)
-        listener.set_inheritable(True)
-        with subprocess.Popen(
-            [
-                *(sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--threads", "16"),
-                *("--bind", f"fd://{listener.fileno()}", "--log-level", "critical"),
-                *("--no-control-socket", "--graceful-timeout", "1", "api.web.app:create_app()"),
-            ],
-            env={**os.environ, **environment},
-            pass_fds=[listener.fileno()],
-        ) as process:
-            yield Site(listener.getsockname()[1], owner)
-            process.terminate()
+        owner.cursor().execute(_TABLES, {"rows": ROWS, "broken_at": BROKEN_AT})
+        with gunicorn(environment, "--threads", "16") as port:
+            yield Site(port, owner)
     one_laboratory.clear()
 
 
@@ -217,13 +203,10 @@ def test_clients_that_do_not_read_stop_nobody_else(site: Site) -> None:
 
 
 def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    app = Flask("one client")
     monkeypatch.setattr(connections, "_AS_TIMEVAL", struct.pack("@ll", 0, 50_000))
-    connections.init_app(app)
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        with app.test_request_context("/", environ_overrides={"gunicorn.socket": ours}):
-            app.preprocess_request()
+        connections.limit(ours)
         with pytest.raises(BlockingIOError):
             ours.sendall(b"x" * 10_000_000)
 
