@@ -5,9 +5,9 @@
 
 Makes a database of its own, `benchmark_serving`, with that many users in marts.user_summary, and
 starts the web app under gunicorn as `elute serve` does. Large answers and psql take turns. Small
-ones are asked for by 16 clients, with `wrk` if it is installed and a plain generator if not; the
-route to compare with is benchmarks/pandas_route.py, under the same gunicorn, with a connection for
-each request and with pooled ones. Prints tables and writes JSON.
+ones are asked for by 16 clients, with `wrk` if it is installed and a plain generator if not, in
+turns with benchmarks/pandas_route.py, the route to compare with: under the same gunicorn, with a
+connection for each request and with pooled ones. Prints tables and writes JSON.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +83,7 @@ def main() -> None:
     result = {
         "users": options.users,
         "large": large(variables, output, options.rounds),
-        "small": small(variables, options.seconds, options.users),
+        "small": small(variables, options.seconds, options.users, options.rounds),
     }
     show(result)
     (output / "serving.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
@@ -135,38 +135,54 @@ def large(variables: dict[str, str], output: Path, rounds: int) -> list[dict[str
     return rows
 
 
-def small(variables: dict[str, str], seconds: int, users: int) -> list[dict[str, Any]]:
-    """One user, and a page of 50, from the service and from the route with pandas."""
+def small(variables: dict[str, str], seconds: int, users: int, rounds: int) -> list[dict[str, Any]]:
+    """One user, and a page of 50, from the service and from the route with pandas; medians."""
     one, page = users // 2, f"limit=50&offset={users // 2000}"
     routes = {
         "elute": ("api.web.app:create_app()", f"/etl-results/{one}", f"/etl-results?{page}", "0"),
         "pandas": ("benchmarks.pandas_route:app", f"/users/{one}", f"/users?{page}", "0"),
         "pandas, pooled": ("benchmarks.pandas_route:app", f"/users/{one}", f"/users?{page}", "1"),
     }
-    rows = []
-    for name, (application, one_path, page_path, pooled) in routes.items():
-        with serving(application, {**variables, "PANDAS_ROUTE_POOLED": pooled}) as (port, _):
-            for what, path in (("one user", one_path), ("page of 50", page_path)):
-                load(port, path, 1)  # Connections opened, modules imported.
-                rows.append({"what": what, "route": name, **load(port, path, seconds)})
+    with ExitStack() as stack:
+        asked = []
+        for name, (application, one_path, page_path, pooled) in routes.items():
+            pooling = {**variables, "PANDAS_ROUTE_POOLED": pooled}
+            port, _ = stack.enter_context(serving(application, pooling))
+            asked.append(("one user", name, port, one_path))
+            asked.append(("page of 50", name, port, page_path))
+        asked.sort()  # The same thing by each, one after the other.
+        for _, _, port, path in asked:
+            load(port, path, 1)  # Connections opened, modules imported.
+        loads: dict[tuple[str, str], list[dict[str, float]]] = {each[:2]: [] for each in asked}
+        for _ in range(rounds):
+            for what, name, port, path in asked:
+                loads[what, name].append(load(port, path, seconds))
+    rows: list[dict[str, Any]] = [
+        {
+            "what": what,
+            "route": name,
+            "rounds": taken,
+            **{key: statistics.median(each[key] for each in taken) for key in taken[0]},
+        }
+        for (what, name), taken in loads.items()
+    ]
     for row in rows:
         [ours] = [each for each in rows if (each["what"], each["route"]) == (row["what"], "elute")]
         row["elute_times_faster"] = ours["requests_per_second"] / row["requests_per_second"]
     return rows
 
 
-def load(port: int, path: str, seconds: int) -> dict[str, Any]:
+def load(port: int, path: str, seconds: int) -> dict[str, float]:
     """Ask for the same by CLIENTS clients for so long; requests a second and milliseconds."""
     url = f"http://127.0.0.1:{port}{path}"
     if not shutil.which("wrk"):
-        return {"generator": "plain", **hammer(url, CLIENTS, seconds)}
+        return hammer(url, CLIENTS, seconds)
     command = ["wrk", "-t1", f"-c{CLIENTS}", f"-d{seconds}s", "--latency", url]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     if "Non-2xx" in text:
         sys.exit(f"{url} fails:\n{text}")
     rate = float(re.findall(r"Requests/sec:\s+([\d.]+)", text)[0])
     return {
-        "generator": "wrk",
         "requests_per_second": rate,
         **{f"p{part}": _milliseconds(text, part) for part in (50, 99)},
     }
@@ -177,12 +193,10 @@ def serving(application: str, variables: dict[str, str]) -> Iterator[tuple[int, 
     """An app under gunicorn as `elute serve` has it; its port, and the id of its process."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.set_inheritable(True)
-        options = ["--worker-class", "gthread", "--threads", "64", "--log-level", "critical"]
+        command = [sys.executable, "-m", "gunicorn", "-c", "python:api.serve.gunicorn_settings"]
+        ours = ["--bind", f"fd://{listener.fileno()}", "--log-level", "critical"]
         with subprocess.Popen(
-            [
-                *(sys.executable, "-m", "gunicorn", *options, "--no-control-socket"),
-                *("--bind", f"fd://{listener.fileno()}", application),
-            ],
+            [*command, *ours, application],
             env=variables,
             pass_fds=[listener.fileno()],
         ) as process:
@@ -190,8 +204,10 @@ def serving(application: str, variables: dict[str, str]) -> Iterator[tuple[int, 
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/{_known(application)}"):
                 pass
             children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-            yield port, int(children.read_text(encoding="utf-8").split()[0])
-            process.terminate()
+            try:
+                yield port, int(children.read_text(encoding="utf-8").split()[0])
+            finally:
+                process.terminate()
 
 
 def _known(application: str) -> str:
