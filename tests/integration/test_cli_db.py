@@ -193,9 +193,12 @@ def test_ctrl_c_while_waiting_ends_it_with_130(
         assert held.stdout
         held.stdout.readline()
         with subprocess.Popen([*COMMAND, "db", "start"], env=own_environment) as waiting:
-            wait_until_it_waits(waiting.pid)
-            waiting.send_signal(signal.SIGINT)
-            assert waiting.wait(30) == 130
+            try:
+                wait_until_it_waits(waiting.pid)
+                waiting.send_signal(signal.SIGINT)
+                assert waiting.wait(30) == 130
+            finally:
+                waiting.kill()
         held.communicate()
 
 
