@@ -19,6 +19,8 @@ from ({rows}) as _row
 """
 # Within a statement the tables are found and locked before anything is computed, so that
 # `to_regclass` names the very table that the rows are of. A build replaces it as a whole.
+# Not so with EXECUTE of a prepared statement, which looks with what was committed before it waited
+# for the lock, and so finds the new table empty.
 _VERSION = """
 select
     to_regclass({name})::oid::bigint,

@@ -34,19 +34,19 @@ def owner() -> Iterator[Session]:
         yield session
 
 
-def replace(owner: Session, name: str) -> None:
+def replace(owner: Session, name: str, rows: str = "*") -> None:
     """Put a new table with the same rows in the place of another, as dbt does."""
     new, old = sql.Identifier(name.partition(".")[2] + "__new"), sql.Identifier("old")
     schema, mart = (sql.Identifier(part) for part in name.split("."))
     owner.cursor().execute(
         sql.SQL(
-            "create table {schema}.{new} as select * from {schema}.{mart};"
+            "create table {schema}.{new} as select {rows} from {schema}.{mart};"
             "begin;"
             "alter table {schema}.{mart} rename to {old};"
             "alter table {schema}.{new} rename to {mart};"
             "commit;"
             "drop table {schema}.{old} cascade"
-        ).format(schema=schema, mart=mart, new=new, old=old)
+        ).format(schema=schema, mart=mart, new=new, old=old, rows=sql.SQL(rows))
     )
 
 
@@ -338,6 +338,42 @@ def test_readers_see_nothing_of_a_table_being_replaced(client: FlaskClient, owne
         thread.join()
     assert len(counts) > 50
     assert set(counts) == {14}
+
+
+def test_a_version_never_stands_for_the_rows_of_another(
+    client: FlaskClient, owner: Session
+) -> None:
+    is_over = threading.Event()
+    seen: set[tuple[str, str]] = set()
+    address = "/etl-results?select=user_id,avg_experiment_run_time&order=user_id&limit=3"
+
+    def hammer() -> None:
+        while not is_over.is_set():
+            response = client.application.test_client().get(address)
+            seen.add((response.headers["ETag"].partition("-")[0], response.text))
+
+    threads = [threading.Thread(target=hammer) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    columns = "user_id, name, email, signup_date, experiment_count, {} as avg_experiment_run_time"
+    rest = ", compound_id, compound_name, compound_structure"
+    owner.cursor().execute("create table public.kept as select * from marts.user_summary")
+    try:
+        for number in range(50):
+            replace(owner, "marts.user_summary", columns.format(number) + rest)
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join()
+        owner.cursor().execute(
+            "drop table marts.user_summary;"
+            "alter table public.kept set schema marts;"
+            "alter table marts.kept rename to user_summary"
+        )
+        pool.reset()
+        users(client)
+    assert len(seen) > 10
+    assert len(seen) == len({etag for etag, _ in seen}) == len({text for _, text in seen})
 
 
 def test_a_mart_that_is_not_built_yet(client: FlaskClient, owner: Session) -> None:
