@@ -1,11 +1,11 @@
-"""Gunicorn's threaded worker, told how to treat the connections of clients."""
+"""Gunicorn's threaded worker, told where to run and how to treat the connections of clients."""
 
 import select
 from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
 
-from api.web import connections
+from api.web import connections, cores
 
 LINGER_SECONDS = 0.02
 # Threads must stay free for those who have just come.
@@ -18,6 +18,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     Gunicorn hands a connection from a thread to its main thread and on to another thread for each
     request, which takes as long as answering a small one.
     """
+
+    def init_process(self) -> None:
+        """Serve, in a process of its own, until told to stop."""
+        cores.keep_to_one()
+        super().init_process()
 
     def handle(self, conn: TConn) -> Any:
         """Answer a request, and those that come right after it on the same connection.

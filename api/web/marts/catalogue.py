@@ -93,13 +93,21 @@ class _Catalogue:
         self._look_again = 0.0
 
     def marts(self) -> dict[str, Mart]:
-        if time.monotonic() >= self._look_again:
-            with self._lock:
-                files = sorted(_signatures())
-                if files != self._files:
-                    self._marts, self._files = read(), files
-                self._look_again = time.monotonic() + LOOK_AGAIN_SECONDS
+        # Once there is something, nobody waits for the one who looks.
+        if time.monotonic() >= self._look_again and self._lock.acquire(blocking=not self._files):
+            try:
+                self._look()
+            finally:
+                self._lock.release()
         return self._marts
+
+    def _look(self) -> None:
+        if time.monotonic() < self._look_again:
+            return
+        files = sorted(_signatures())
+        if files != self._files:
+            self._marts, self._files = read(), files
+        self._look_again = time.monotonic() + LOOK_AGAIN_SECONDS
 
 
 _CATALOGUE = _Catalogue()
