@@ -45,7 +45,7 @@ FORMS = {
     "NDJSON": "application/x-ndjson",
     "CSV": "text/csv",
 }
-# In the order of a hash join, as a build leaves it.
+# In the order of the key, as a build leaves it.
 _USERS = """
 create table marts.user_summary as
 select
@@ -58,8 +58,7 @@ select
     number %% 500 as compound_id,
     'Compound ' || number %% 500 as compound_name,
     'C' || number %% 40 || 'H' || number %% 60 as compound_structure
-from generate_series(1::bigint, %s) as number
-order by hashint8(number);
+from generate_series(1::bigint, %s) as number;
 alter table marts.user_summary add primary key (user_id);
 analyze marts.user_summary;
 select elute.record_publications();

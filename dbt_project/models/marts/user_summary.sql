@@ -13,3 +13,6 @@ select
     compound_structure
 
 from {{ ref('int_user_summary') }}
+
+-- as they are read: so a page of users is on one page of the table, or two
+order by user_id

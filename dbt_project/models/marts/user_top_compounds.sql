@@ -8,3 +8,6 @@ select
     experiment_count
 
 from {{ ref('int_user_top_compounds') }}
+
+-- as they are read
+order by user_id, compound_id
