@@ -4,7 +4,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-ENDED = frozenset({"succeeded", "failed", "cancelled", "stopped", "crashed"})
+ENDED = ("succeeded", "failed", "cancelled", "stopped", "crashed")
+STATES = ("queued", "running", *ENDED)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 
 from api.database import Row, Session
 from api.errors import EluteError
+from api.runs.run import STATES
 from api.web import pool, run_answers
 
 _RUNS = "select state, count(*) from elute.runs group by state"
@@ -70,7 +71,7 @@ class DatabaseMetrics(Collector):
         yield from found
 
     def _read(self, session: Session) -> Iterator[Metric]:
-        runs: dict[str, int] = dict.fromkeys(run_answers.STATES, 0)
+        runs: dict[str, int] = dict.fromkeys(STATES, 0)
         runs.update(_rows(session, _RUNS))
         yield _gauge("elute_runs", "Runs in the history.", ("state",), list(runs.items()))
         yield _gauge(

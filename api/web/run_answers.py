@@ -9,7 +9,6 @@ from api.runs.run import Event, Run
 from api.web import pool
 from api.web.problems import Problem
 
-STATES = ("queued", "running", "succeeded", "failed", "cancelled", "stopped", "crashed")
 MOST_EVENTS = 1000  # read at once
 _LATER_RUNS = 20  # among which the second try of a run is looked for
 _NO_WORKER = "no worker is running; start `elute serve` or `elute worker`"

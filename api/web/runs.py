@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request, url_for
 from api.database import Session
 from api.runs import queue
 from api.runs.queue import OtherOptionsError
-from api.runs.run import Run
+from api.runs.run import STATES, Run
 from api.web import asking, pool, run_answers
 from api.web.problems import Problem
 
@@ -54,8 +54,8 @@ def show_some() -> dict[str, Any]:
     limit = asking.whole_number("limit", 1, MOST_RUNS) or _MOST_RUNS_UNASKED
     before = asking.whole_number("before", 1, LARGEST_ID)
     state = request.args.get("state")
-    if state is not None and state not in run_answers.STATES:
-        states = ", ".join(run_answers.STATES)
+    if state is not None and state not in STATES:
+        states = ", ".join(STATES)
         raise Problem(400, "No such state", f"A run's state is one of {states}.")
 
     def read(session: Session) -> tuple[list[Run], bool]:

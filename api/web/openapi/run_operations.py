@@ -1,5 +1,6 @@
 """What the operations on runs take and answer, by the endpoint of their routes."""
 
+from api.runs.run import STATES
 from api.web.openapi.parts import (
     TEXT,
     WHOLE,
@@ -12,7 +13,6 @@ from api.web.openapi.parts import (
     query,
     reference,
 )
-from api.web.run_answers import STATES
 from api.web.runs import LARGEST_ID, MOST_RUNS
 from api.web.trigger import LONGEST_WAIT, USUAL_WAIT
 

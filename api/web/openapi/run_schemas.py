@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 
-from api.runs.run import Run
+from api.runs.run import STATES, Run
 from api.web.openapi.parts import (
     ANYTHING,
     BOOLEAN,
@@ -16,7 +16,6 @@ from api.web.openapi.parts import (
     record,
     reference,
 )
-from api.web.run_answers import STATES
 
 _ABOUT = {
     "run_id": "Rises with each run.",
