@@ -61,7 +61,10 @@ class Process:
         """Send it a signal and wait for its end; its status."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.wait(seconds)
+        try:
+            return self.process.wait(seconds)
+        finally:
+            self.process.kill()  # If that was of no use.
 
 
 class Answer(NamedTuple):
@@ -173,15 +176,16 @@ def serving(**settings: str) -> Iterator[Service]:
     # Not a temporary folder of pytest's: only root may enter that, and root's server is another's.
     home = Path(tempfile.mkdtemp(prefix="elute-test-"))
     home.chmod(0o711)
-    service = Service(home, {**without_settings(), **settings})
     try:
-        yield service
+        service = Service(home, {**without_settings(), **settings})
+        try:
+            yield service
+        finally:
+            status = service.process.stop()
+            assert status == 0, service.process.said()
     finally:
-        status = service.process.stop()
-        service.cluster.stop()
-        said = service.process.said()
+        Cluster(Settings.from_environment({"ELUTE_HOME": str(home)})).stop()
         shutil.rmtree(home)
-    assert status == 0, said
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """Gunicorn's threaded worker, told where to run and how to treat the connections of clients."""
 
+import logging
 import select
+import threading
 from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
@@ -8,8 +10,6 @@ from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-
 from api.web import connections, cores
 
 LINGER_SECONDS = 0.02
-# Threads must stay free for those who have just come.
-MOST_LINGERING_SHARE = 0.5  # of the threads
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
@@ -18,6 +18,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     Gunicorn hands a connection from a thread to its main thread and on to another thread for each
     request, which takes as long as answering a small one.
     """
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        # The other half stays free for those who have just come.
+        self._lingering = threading.BoundedSemaphore(max(1, self.cfg.threads // 2))
+        self.log.error_log.addFilter(_is_worth_telling)
 
     def init_process(self) -> None:
         """Serve, in a process of its own, until told to stop."""
@@ -30,26 +36,34 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         Returns:
             Whether the connection stays open, or gunicorn's word that nothing has come yet.
         """
+        if not conn.initialized:
+            connections.limit(conn.sock)
         result = super().handle(conn)
-        while result is True and self._may_linger(conn) and _has_come(conn):
+        while result is True and self._comes_more(conn):
             result = super().handle(conn)
+        if conn.sock.fileno() < 0:
+            conn.close = _nothing  # Broken off: to close it again would have it counted twice.
         return result
 
-    def handle_request(self, req: Any, conn: TConn) -> bool:
-        """Answer a request; the client may not stand still from now on."""
-        if not hasattr(conn, "is_limited"):
-            connections.limit(conn.sock)
-            conn.is_limited = True
-        return bool(super().handle_request(req, conn))
-
-    def _may_linger(self, conn: TConn) -> bool:
-        most = MOST_LINGERING_SHARE * self.cfg.threads
+    def _comes_more(self, conn: TConn) -> bool:
+        """Whether the client sends something within a moment; its end counts as something."""
         # What has been read ahead is gunicorn's to go on with.
-        return self.alive and self.nr_conns <= most and not conn.parser.unreader.buf.getvalue()
+        if not self.alive or conn.parser.unreader.buf.getvalue():
+            return False
+        if not self._lingering.acquire(blocking=False):
+            return False
+        try:
+            poll = select.poll()
+            poll.register(conn.sock, select.POLLIN)
+            return bool(poll.poll(LINGER_SECONDS * 1000))
+        finally:
+            self._lingering.release()
 
 
-def _has_come(conn: TConn) -> bool:
-    """Whether the client sends something within a moment; its end counts as something."""
-    poll = select.poll()
-    poll.register(conn.sock, select.POLLIN)
-    return bool(poll.poll(LINGER_SECONDS * 1000))
+def _nothing(graceful: bool = False) -> None:
+    """In the place of closing what is closed."""
+
+
+def _is_worth_telling(record: logging.LogRecord) -> bool:
+    """A client that stood still for too long is no error of ours, with a traceback."""
+    return not (record.exc_info and isinstance(record.exc_info[1], BlockingIOError))

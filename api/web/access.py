@@ -91,10 +91,7 @@ def _check_origin() -> None:
     else:
         # A browser says nothing else of a picture on a page that came over plain HTTP.
         page = request.headers.get("Referer") if request.method in _SAFE else None
-        is_foreign = any(
-            address is not None and address.partition("://")[2].partition("/")[0] != request.host
-            for address in (origin, page)
-        )
+        is_foreign = any(_is_elsewhere(address) for address in (origin, page))
     # A prefetch is a guess of the browser: nobody has asked for it yet.
     if is_foreign or "prefetch" in request.headers.get("Sec-Purpose", ""):
         raise Problem(
@@ -105,15 +102,22 @@ def _check_origin() -> None:
         )
 
 
+def _is_elsewhere(address: str | None) -> bool:
+    """Whether this is no address of ours; "null", which hides where it comes from, is none."""
+    if address is None:
+        return False
+    host = address.partition("://")[2].partition("/")[0]
+    return not host or host != request.host
+
+
 def _check_host(settings: Settings) -> None:
     """Refuse names that another site has pointed at this machine (DNS rebinding)."""
-    host = request.environ.get("HTTP_HOST") or request.host  # Which takes its time to compose it.
-    if not _is_our_name(host, settings.web_host):
+    if not _is_our_name(request.host, settings.web_host):
         raise Problem(
             403,
             "Not called by its own name",
             "Without a token, Elute answers to localhost, to addresses and to names without a "
-            f"dot, not to {host!r}. Set ELUTE_TOKEN to use another name.",
+            f"dot, not to {request.host!r}. Set ELUTE_TOKEN to use another name.",
         )
 
 

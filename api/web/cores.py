@@ -5,34 +5,35 @@ core to core, which takes longer than what they do with it: see benchmarks/READM
 """
 
 import os
+import random
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Set
+from contextlib import contextmanager
 from pathlib import Path
 
 LOOK_SECONDS = 1.0
 WORTH_MOVING = 0.25  # of a core's time, which another must have more of
 _TICKS = os.sysconf("SC_CLK_TCK")  # a second
 _ALL = frozenset(os.sched_getaffinity(0))
-_current: int | None = None
+_moving = threading.Lock()
 
 
 def keep_to_one() -> None:
     """Begin to, if there are several to choose from."""
-    if len(_ALL) > 1:
-        threading.Thread(target=_keep_to_one, name="cores", daemon=True).start()
+    threading.Thread(target=_keep_to_one, name="cores", daemon=True).start()
 
 
 @contextmanager
 def all_of_them() -> Iterator[None]:
     """Let this thread, and the processes it starts, use every core."""
-    os.sched_setaffinity(0, _ALL)
-    try:
-        yield
-    finally:
-        if _current is not None:
-            os.sched_setaffinity(0, {_current})
+    with _moving:
+        before = os.sched_getaffinity(0)
+        _go(0, _ALL)
+        try:
+            yield
+        finally:
+            _go(0, before)
 
 
 def best(free: Mapping[int, float], current: int | None) -> int:
@@ -49,22 +50,26 @@ def best(free: Mapping[int, float], current: int | None) -> int:
 
 
 def _keep_to_one() -> None:
-    global _current  # noqa: PLW0603 (there is one of this process)
-    # Where a container shows other cores than it has, or changes them, all stays as it is.
-    with suppress(OSError, KeyError):
+    cores, current = _ALL, None
+    idle, used, moment = _idle_seconds(), time.process_time(), time.monotonic()
+    while len(cores) > 1 and cores <= idle.keys():  # A container may be shown others.
+        # Out of step with those who do the same: they would all go to the same core.
+        time.sleep(LOOK_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311
+        if current is not None and os.sched_getaffinity(0) != {current}:
+            cores, current = frozenset(os.sched_getaffinity(0)), None  # Somebody has changed them.
+        before, used_before, moment_before = idle, used, moment
         idle, used, moment = _idle_seconds(), time.process_time(), time.monotonic()
-        while True:
-            time.sleep(LOOK_SECONDS)
-            before, used_before, moment_before = idle, used, moment
-            idle, used, moment = _idle_seconds(), time.process_time(), time.monotonic()
-            seconds = moment - moment_before
-            free = {core: (idle[core] - before[core]) / seconds for core in _ALL}
-            if _current is not None:
-                free[_current] += (used - used_before) / seconds
-            wanted = best(free, _current)
-            if wanted != _current:
-                _move(wanted)
-                _current = wanted
+        seconds = moment - moment_before
+        free = {core: (idle.get(core, 0) - before.get(core, 0)) / seconds for core in cores}
+        if current is not None:
+            free[current] += (used - used_before) / seconds
+        wanted = best(free, current)
+        if wanted != current:
+            with _moving:
+                if _move(wanted):
+                    current = wanted
+                else:
+                    cores -= {wanted}  # It is not ours any more.
 
 
 def _idle_seconds() -> dict[int, float]:
@@ -77,11 +82,22 @@ def _idle_seconds() -> dict[int, float]:
     return found
 
 
-def _move(core: int) -> None:
-    """Take all threads there; those they start follow."""
+def _move(core: int) -> bool:
+    """Take all threads there, and whether it can be done; those they start follow."""
     moved: set[int] = set()
     while threads := {int(entry.name) for entry in Path("/proc/self/task").iterdir()} - moved:
-        for thread in threads:
-            with suppress(ProcessLookupError):
-                os.sched_setaffinity(thread, {core})
+        if not all(_go(thread, {core}) for thread in threads):
+            return False
         moved |= threads
+    return True
+
+
+def _go(thread: int, cores: Set[int]) -> bool:
+    """Take a thread there, and whether it can be done."""
+    try:
+        os.sched_setaffinity(thread, cores)
+    except ProcessLookupError:
+        return True  # It has ended, which is as good.
+    except OSError:
+        return False
+    return True

@@ -117,6 +117,13 @@ def test_what_another_site_sends_changes_nothing(client: Client, headers: dict[s
     assert local.get("/read", headers=headers).status_code == 200
 
 
+@pytest.mark.parametrize("host", ["localhost:5000", "my_host:5000", "localhost/x"])
+def test_a_page_that_hides_where_it_is_changes_nothing(client: Client, host: str) -> None:
+    for app in (client(), client(ELUTE_TOKEN="secret")):
+        headers = {"Host": host, "Origin": "null", **bearer("secret")}
+        assert app.post("/write", headers=headers).status_code == 403
+
+
 def test_our_own_pages_may_change_something(client: Client) -> None:
     local = client()
     for headers in (
