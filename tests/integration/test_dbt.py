@@ -63,10 +63,11 @@ def test_the_marts_have_contracts_and_an_exposure(laboratory: Laboratory) -> Non
     assert len(exposure["depends_on"]["nodes"]) == len(MARTS)
 
 
-def test_a_published_mart_is_a_select_and_nothing_more() -> None:
+def test_a_published_mart_is_an_audited_one_in_order_and_nothing_more() -> None:
+    audited = r"\s*select\s+[\w,\s]+from \{\{ ref\('int_\w+'\) \}\}\s*"
     for path in (CHECKOUT / "dbt_project" / "models" / "marts").glob("*.sql"):
         sql = re.sub(r"--.*", "", path.read_text(encoding="utf-8"))
-        assert re.fullmatch(r"\s*select\s+[\w,\s]+from \{\{ ref\('int_\w+'\) \}\}\s*", sql), path
+        assert re.fullmatch(audited + r"(order by [\w, ]+\s*)?", sql), path
 
 
 def test_each_model_has_its_yaml_beside_it() -> None:
