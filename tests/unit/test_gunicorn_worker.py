@@ -45,13 +45,21 @@ def line() -> Iterator[Line]:
     worker.tmp.close()
 
 
+def whole_answer(client: socket.socket) -> bytes:
+    """An answer comes in parts."""
+    answer = b""
+    while not answer.endswith(b"\r\n\r\nok"):
+        answer += client.recv(10_000)
+    return answer
+
+
 def test_requests_that_follow_are_answered_by_the_same_thread(line: Line) -> None:
     answers = []
 
     def ask_twice() -> None:
         for _ in range(2):
             line.client.sendall(REQUEST)
-            answers.append(line.client.recv(10_000))
+            answers.append(whole_answer(line.client))
         line.client.shutdown(socket.SHUT_WR)
 
     client = threading.Thread(target=ask_twice)
@@ -65,6 +73,7 @@ def test_requests_that_follow_are_answered_by_the_same_thread(line: Line) -> Non
 def test_a_client_that_asks_no_more_is_given_back(line: Line) -> None:
     line.client.sendall(REQUEST)
     assert line.worker.handle(line.connection) is True
+    assert whole_answer(line.client)
 
 
 def test_when_many_wait_already_nobody_does(line: Line) -> None:
