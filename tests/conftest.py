@@ -57,19 +57,28 @@ def connection_parameters() -> dict[str, str]:
     }
 
 
-@pytest.fixture
-def own_home() -> Iterator[Path]:
-    """An empty ELUTE_HOME, awkwardly named; the server that a test starts in it is stopped."""
+@contextmanager
+def new_home() -> Iterator[Path]:
+    """An empty ELUTE_HOME, awkwardly named; the server that is started in it is stopped."""
     # Not tmp_path: only root may enter that, and root's server runs as another account.
     parent = Path(tempfile.mkdtemp(prefix="elute-test-"))
     parent.chmod(0o711)
     home = parent / "it's Élutes home"
     home.mkdir()
-    yield home
-    cluster = Cluster(Settings.from_environment({"ELUTE_HOME": str(home)}))
-    cluster.stop()
-    shutil.rmtree(cluster.folder.path, ignore_errors=True)  # It may be elsewhere.
-    shutil.rmtree(parent)
+    try:
+        yield home
+    finally:
+        cluster = Cluster(Settings.from_environment({"ELUTE_HOME": str(home)}))
+        cluster.stop()
+        shutil.rmtree(cluster.folder.path, ignore_errors=True)  # It may be elsewhere.
+        shutil.rmtree(parent)
+
+
+@pytest.fixture
+def own_home() -> Iterator[Path]:
+    """A home for one test."""
+    with new_home() as home:
+        yield home
 
 
 @pytest.fixture

@@ -3,12 +3,10 @@
 import json
 import os
 import select
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -25,7 +23,7 @@ from api.embedded import Cluster
 from api.runs import queue
 from api.runs.run import Run
 from api.settings import CHECKOUT, Settings
-from tests.conftest import SAMPLE, without_settings
+from tests.conftest import SAMPLE, new_home, without_settings
 
 Found = TypeVar("Found")
 LIMIT = 120.0  # seconds; much longer than anything takes
@@ -173,19 +171,13 @@ class Service:
 @contextmanager
 def serving(**settings: str) -> Iterator[Service]:
     """`elute serve` on its own PostgreSQL, in a home of its own, which is gone afterwards."""
-    # Not a temporary folder of pytest's: only root may enter that, and root's server is another's.
-    home = Path(tempfile.mkdtemp(prefix="elute-test-"))
-    home.chmod(0o711)
-    try:
+    with new_home() as home:
         service = Service(home, {**without_settings(), **settings})
         try:
             yield service
         finally:
-            status = service.process.stop()
+            status = service.process.stop(seconds=10)
             assert status == 0, service.process.said()
-    finally:
-        Cluster(Settings.from_environment({"ELUTE_HOME": str(home)})).stop()
-        shutil.rmtree(home)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import os
 import socket
 import time
 
-from api.addresses import in_url, is_address, is_loopback
+from api.addresses import in_url, is_address
 from api.errors import EluteError
 from api.settings import Settings
 
@@ -23,7 +23,7 @@ class ServeError(EluteError):
 def address(settings: Settings) -> str:
     """Where a browser on this machine finds the service."""
     host = settings.web_host
-    if not is_loopback(host) and is_address(host) and ipaddress.ip_address(host).is_unspecified:
+    if is_address(host) and ipaddress.ip_address(host).is_unspecified:
         host = "127.0.0.1" if "." in host else "::1"
     return f"http://{in_url(host)}:{settings.web_port}"
 

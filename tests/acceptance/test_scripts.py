@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from api.settings import CHECKOUT, VARIABLES
+from api.settings import CHECKOUT
+from tests.conftest import without_settings
 
 SET_UP = "Setting Elute up"
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -74,8 +75,8 @@ def place() -> Iterator[Place]:
 
 def environment() -> dict[str, str]:
     """Ours without settings, and without the virtual environment that the tests run in."""
-    ours = {variable.name for variable in VARIABLES} | {"VIRTUAL_ENV", "PYTHONPATH"}
-    rest = {key: value for key, value in os.environ.items() if key not in ours}
+    ours = ("VIRTUAL_ENV", "PYTHONPATH")
+    rest = {key: value for key, value in without_settings().items() if key not in ours}
     return {**rest, "PATH": SYSTEM_PATH, "PYTHON": getattr(sys, "_base_executable", sys.executable)}
 
 

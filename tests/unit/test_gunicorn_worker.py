@@ -1,6 +1,5 @@
 """What a thread of the web app does with a client's connection."""
 
-import logging
 import os
 import socket
 import struct
@@ -86,22 +85,10 @@ def test_when_many_wait_already_nobody_does(line: Line) -> None:
 
 
 def test_a_client_that_stands_still_is_dropped_in_silence(
-    line: Line, monkeypatch: pytest.MonkeyPatch
+    line: Line, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(connections, "_AS_TIMEVAL", struct.pack("@ll", 0, 50_000))
-    told: list[logging.LogRecord] = []
-    line.worker.log.error_log.addHandler(Keeping(told))
+    line.worker.log.error_log.addHandler(caplog.handler)
     line.client.sendall(REQUEST[:20])
     assert line.worker.handle(line.connection) is False
-    assert told == []
-
-
-class Keeping(logging.Handler):
-    """Keeps the records it gets."""
-
-    def __init__(self, records: list[logging.LogRecord]) -> None:
-        super().__init__()
-        self._records = records
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._records.append(record)
+    assert caplog.records == []

@@ -7,11 +7,10 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from api.web.marts.streams import MOST_STREAMS
 from tests.integration.conftest import Laboratory
 from tests.service import gunicorn
 
-THREADS = MOST_STREAMS + 4
+THREADS = 16
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +19,8 @@ def port(built: Laboratory) -> Iterator[int]:
         yield port
 
 
-def ask(client: http.client.HTTPConnection, path: str = "/etl-results/4") -> bytes:
-    client.request("GET", path)
+def ask(client: http.client.HTTPConnection) -> bytes:
+    client.request("GET", "/etl-results/4")
     answer = client.getresponse()
     assert answer.status == 200
     return answer.read()
