@@ -33,8 +33,8 @@ find_python() {
     python=$PYTHON
     return
   fi
-  for candidate in python3 python3.13 python3.12 python3.11 python3.10; do
-    if python_between "$candidate" 10 13; then
+  for candidate in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do
+    if python_between "$candidate" 10 14; then
       python=$candidate
       return
     fi
@@ -86,7 +86,8 @@ install() { # VENV REQUIREMENTS...
   shift
   for file in "$@"; do requirements+=(-r "$checkout/$file"); done
   { [ -e "$venv" ] || "$python" -m venv "$venv"; } &&
-    pip_install "$venv" "${requirements[@]}" &&
+    # The lock is whole, and leaves out what dbt-core asks for and cannot be had from PyPI alone.
+    pip_install "$venv" --no-deps --require-hashes "${requirements[@]}" &&
     # Ours, built with the hatchling that is locked above.
     pip_install "$venv" --no-deps --no-build-isolation "$checkout/dbt-pgcopy" --editable "$checkout"
 }

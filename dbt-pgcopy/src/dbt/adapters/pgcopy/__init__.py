@@ -3,11 +3,7 @@
 from dbt.adapters.base.plugin import AdapterPlugin
 from dbt.adapters.pgcopy.connections import PgcopyConnectionManager, PgcopyCredentials
 from dbt.adapters.pgcopy.impl import PgcopyAdapter
-from dbt.adapters.pgcopy.parsing import leave_unreadable_seeds_to_their_node
 from dbt.include import pgcopy
-
-# dbt imports its adapter before it reads the project, which is in time.
-leave_unreadable_seeds_to_their_node()
 
 Plugin = AdapterPlugin(
     adapter=PgcopyAdapter,  # type: ignore[arg-type]
