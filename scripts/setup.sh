@@ -59,7 +59,7 @@ describe() { # VENV REQUIREMENTS...
   shift
   (
     cd "$checkout" || exit
-    find dbt-pgcopy -type f ! -name '*.pyc' ! -path '*/.*' ! -path '*/tests/*' -print0 |
+    find packages -type f ! -name '*.pyc' ! -path '*/.*' ! -path '*/tests/*' -print0 |
       LC_ALL=C sort -z | xargs -0 cksum pyproject.toml "$@" | cksum
   )
 }
@@ -89,7 +89,7 @@ install() { # VENV REQUIREMENTS...
     # The lock is whole, and leaves out what dbt-core asks for and cannot be had from PyPI alone.
     pip_install "$venv" --no-deps --require-hashes "${requirements[@]}" &&
     # Ours, built with the hatchling that is locked above.
-    pip_install "$venv" --no-deps --no-build-isolation "$checkout/dbt-pgcopy" --editable "$checkout"
+    pip_install "$venv" --no-deps --no-build-isolation "$checkout"/packages/* --editable "$checkout"
 }
 
 pip_install() { # VENV ARGUMENTS...
