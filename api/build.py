@@ -1,6 +1,5 @@
 """`elute build`: one `dbt build`, and then what a person wants to know of it."""
 
-import os
 import sys
 import textwrap
 
@@ -8,7 +7,7 @@ import psycopg2
 
 from api.database import connect, query
 from api.dbt_run import Outcome, run_dbt
-from api.environment import environment
+from api.environment import adopt
 from api.settings import Settings
 from api.tables import table
 
@@ -40,7 +39,7 @@ def run(settings: Settings, arguments: list[str]) -> int:
     Raises:
         ServerError: there is no server to build on.
     """
-    os.environ.update(environment(settings))
+    adopt(settings)
     connect().close()  # A server that is not there is better said before dbt starts.
     is_help = bool({"-h", "--help"} & set(arguments))
     outcome = run_dbt(["build", *arguments]) if is_help else _recorded(settings, arguments)

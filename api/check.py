@@ -14,6 +14,7 @@ from seed_csv import check as check_file
 from api.connection import connection_environment, is_embedded
 from api.database import connect
 from api.embedded import Cluster
+from api.environment import drop_foreign
 from api.errors import EluteError
 from api.settings import CHECKOUT, Settings
 
@@ -85,6 +86,7 @@ def _server(settings: Settings) -> Iterator[Finding]:
         if is_embedded(settings) and not Cluster(settings).running():
             yield Finding(True, "Elute's own PostgreSQL is not running; a build starts it")
             return
+        drop_foreign(settings)
         with closing(connect(connection_environment(settings))) as session:
             cursor = session.cursor()
             cursor.execute(_SERVER_FACTS, [list(_SCHEMAS)])
