@@ -2,8 +2,10 @@
 
 from contextlib import closing
 
-from api.embedded import HOST, USER, Cluster
+from postgres_here import HOST, USER
+
 from api.errors import ServerError
+from api.own_server import own_server
 from api.settings import Settings
 
 
@@ -18,7 +20,8 @@ def is_embedded(settings: Settings) -> bool:
     """
     if settings.host is None:
         return True
-    return settings.host == HOST and settings.password == Cluster(settings).password()
+    with own_server(settings) as server:
+        return settings.host == HOST and settings.password == server.password()
 
 
 def connection_environment(settings: Settings) -> dict[str, str]:
@@ -41,13 +44,13 @@ def connection_environment(settings: Settings) -> dict[str, str]:
 
 
 def _embedded(settings: Settings) -> dict[str, str]:
-    cluster = Cluster(settings)
-    server = cluster.start()
+    with own_server(settings) as server:
+        port, password = server.start().port, server.password()
     environment = {
         "PGHOST": HOST,
-        "PGPORT": str(server.port),
+        "PGPORT": str(port),
         "PGUSER": USER,
-        "PGPASSWORD": cluster.password() or "",
+        "PGPASSWORD": password or "",
         "PGDATABASE": settings.database,
     }
     if settings.database != "postgres":

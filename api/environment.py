@@ -6,7 +6,7 @@ import sys
 import sysconfig
 
 from api.connection import connection_environment
-from api.embedded.bundle import bundled
+from api.own_server import programs
 from api.settings import CHECKOUT, Settings
 
 # libpq lets these win over PGHOST.
@@ -64,6 +64,6 @@ def project_environment(settings: Settings) -> dict[str, str]:
 
 def _path(path: str) -> str:
     """Our dbt first; our psql last, for machines that have none."""
-    first, last = sysconfig.get_path("scripts"), str(bundled())
+    first, last = sysconfig.get_path("scripts"), str(programs())
     others = [folder for folder in path.split(os.pathsep) if folder not in (first, last)]
     return os.pathsep.join([first, *others, last])

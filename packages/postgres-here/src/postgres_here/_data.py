@@ -1,4 +1,4 @@
-"""Making a data folder."""
+"""The data folder: made, and refused where it cannot be used."""
 
 import os
 import secrets
@@ -6,17 +6,16 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from api.embedded import files, programs
-from api.embedded.account import Account
-from api.embedded.files import Folder
-from api.embedded.server import USER
-from api.errors import ServerError
+from postgres_here import _files, _programs
+from postgres_here._account import Account
+from postgres_here._errors import FolderError, ServerError, VersionError
+from postgres_here._files import Folder
 
 NEEDED_MB = 64
 
 
-def create(folder: Folder, account: Account, bin_folder: Path) -> None:
-    """Make the data folder and the password file.
+def create(folder: Folder, account: Account, programs: Path, user: str) -> None:
+    """Make the data folder, and the password file of its superuser, `user`.
 
     Everything is made in a scratch folder first and moved into place last, so a start that was
     killed leaves nothing that looks whole.
@@ -29,47 +28,13 @@ def create(folder: Folder, account: Account, bin_folder: Path) -> None:
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(mode=0o700)
     password = secrets.token_urlsafe(24)
-    files.write(scratch / "password", password, 0o600)
+    _files.write(scratch / "password", password, 0o600)
     account.own(scratch / "password")
     account.own(scratch)
-    _initdb(folder, scratch, account, bin_folder)
-    _include_settings(scratch / "data" / "postgresql.conf")
-    files.write(folder.password, password, 0o600)
-    (scratch / "data").rename(folder.data)
-    shutil.rmtree(scratch)
-
-
-def check_version(folder: Folder, bin_folder: Path) -> None:
-    """Refuse a data folder that another major version made.
-
-    Raises:
-        ServerError: the versions differ; the message says what to do.
-    """
-    made_by = (folder.data / "PG_VERSION").read_text().strip()
-    ours = programs.major_version(bin_folder)
-    if made_by != ours:
-        raise ServerError(
-            f"The data in {folder.data} was made by PostgreSQL {made_by}, and this is "
-            f"PostgreSQL {ours}, which cannot read it. Everything in it can be built again from "
-            f"the CSV files: move {folder.path} away, or set ELUTE_HOME to another folder."
-        )
-
-
-def _check_space(folder: Folder) -> None:
-    # initdb on a full disk cannot even write down what is wrong.
-    free = shutil.disk_usage(folder.path).free // (1024 * 1024)
-    if free < NEEDED_MB:
-        raise ServerError(
-            f"PostgreSQL needs {NEEDED_MB} MB to begin with, and {folder.path} has {free} MB. "
-            "Make room there, or set ELUTE_HOME to another folder."
-        )
-
-
-def _initdb(folder: Folder, scratch: Path, account: Account, bin_folder: Path) -> None:
     command: list[str | Path] = [
-        bin_folder / "initdb",
+        programs / "initdb",
         f"--pgdata={scratch / 'data'}",
-        f"--username={USER}",
+        f"--username={user}",
         f"--pwfile={scratch / 'password'}",
         "--auth=scram-sha-256",
         "--encoding=UTF8",
@@ -81,10 +46,40 @@ def _initdb(folder: Folder, scratch: Path, account: Account, bin_folder: Path) -
     ]
     try:
         with folder.start_log.open("wb") as log:
-            programs.run(command, account, log)
+            _programs.run(command, account, log)
     except subprocess.CalledProcessError as error:
         shutil.rmtree(scratch, ignore_errors=True)
         raise ServerError(_failure(folder)) from error
+    _include_settings(scratch / "data" / "postgresql.conf")
+    _files.write(folder.password, password, 0o600)
+    (scratch / "data").rename(folder.data)
+    shutil.rmtree(scratch)
+
+
+def check_version(folder: Folder, programs: Path) -> None:
+    """Refuse a data folder that another major version made.
+
+    Raises:
+        VersionError: the versions differ; the message says what to do.
+    """
+    made_by = (folder.data / "PG_VERSION").read_text().strip()
+    ours = _programs.major_version(programs)
+    if made_by != ours:
+        raise VersionError(
+            f"The data in {folder.data} was made by PostgreSQL {made_by}, and this is "
+            f"PostgreSQL {ours}, which cannot read it. If it can be made again, move {folder.path} "
+            "away, or use another folder."
+        )
+
+
+def _check_space(folder: Folder) -> None:
+    # initdb on a full disk cannot even write down what is wrong.
+    free = shutil.disk_usage(folder.path).free // (1024 * 1024)
+    if free < NEEDED_MB:
+        raise FolderError(
+            f"PostgreSQL needs {NEEDED_MB} MB to begin with, and {folder.path} has {free} MB. "
+            "Make room there, or use another folder."
+        )
 
 
 def _failure(folder: Folder) -> str:
@@ -100,4 +95,4 @@ def _include_settings(configuration: Path) -> None:
     # The server's account owns this folder, so follow no link that it may have put there.
     descriptor = os.open(configuration, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
     with open(descriptor, "a", encoding="utf-8") as file:  # noqa: PTH123
-        file.write("\n# Elute's settings.\ninclude '../settings.conf'\n")
+        file.write("\n# Written at each start.\ninclude '../settings.conf'\n")
