@@ -7,8 +7,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from postgres_here import (
     VersionError,
 )
 from postgres_here import _processes as processes
+from postgres_here._files import Folder, locked
 
 
 @pytest.fixture(scope="session")
@@ -247,6 +249,77 @@ def test_a_session_that_outlived_a_crash_is_ended_first(server: Server) -> None:
         busy.join(10)
         assert processes.command_line(pid) == [""]
         assert query(server, "select 1") == [(1,)]
+
+
+def processes_of(server: Server, kind: str) -> list[int]:
+    """Ids of the server's processes of that kind, such as "checkpointer"."""
+    children = processes._children(Folder(server.folder))
+    return [pid for pid in children if f": {kind}" in processes.command_line(pid)[0]]
+
+
+@pytest.mark.parametrize("kind", ["checkpointer", "background writer", "walwriter", USER])
+def test_a_stop_ends_a_server_that_has_lost_a_process(server: Server, kind: str) -> None:
+    server.start()
+    query(server, "create table kept as select 42 as answer")
+    with connect(server):
+        os.kill(processes_of(server, kind)[0], signal.SIGKILL)
+        assert stops_in_time(server)
+    server.start()
+    assert query(server, "select answer from kept") == [(42,)]
+
+
+def test_a_stop_ends_a_server_that_recovers(server: Server) -> None:
+    running = server.start()
+    query(server, "create table kept as select repeat('x', 200) from generate_series(1, 300000)")
+    os.kill(processes_of(server, "checkpointer")[0], signal.SIGKILL)
+    assert processes.wait(lambda: bool(processes_of(server, "startup")), 30)
+    assert stops_in_time(server)
+    assert processes.command_line(running.pid) == [""]
+    server.start()
+    assert query(server, "select count(*) from kept") == [(300000,)]
+
+
+def test_a_stop_ends_a_server_that_does_not_answer(server: Server) -> None:
+    running = server.start()
+    query(server, "create table kept as select 42 as answer")
+    os.kill(running.pid, signal.SIGSTOP)
+    assert stops_in_time(server)
+    server.start()
+    assert query(server, "select answer from kept") == [(42,)]
+
+
+def stops_in_time(server: Server) -> bool:
+    begin = time.monotonic()
+    return server.stop() and time.monotonic() - begin < 11
+
+
+def test_a_start_ends_a_server_that_waits_for_its_clients(server: Server) -> None:
+    before = server.start()
+    with connect(server):
+        os.kill(before.pid, signal.SIGTERM)
+        assert processes.wait(lambda: server.running() is None, 10)
+        assert server.start().pid != before.pid
+        assert query(server, "select 1") == [(1,)]
+
+
+def test_a_stop_does_not_wait_for_a_start_that_waits_for_the_server(server: Server) -> None:
+    server.start()
+    with locked(server.folder / "starting.lock"):
+        assert server.stop()
+    assert server.running() is None
+
+
+def test_a_stop_ends_what_is_being_made(server: Server) -> None:
+    def start() -> None:
+        with suppress(ServerError):  # It may see that the server has ended.
+            server.start()
+
+    starting = threading.Thread(target=start)
+    starting.start()
+    assert processes.wait((server.folder / "new").exists, 30)
+    assert server.stop()
+    starting.join(30)
+    assert server.running() is None
 
 
 def test_a_stale_pid_file_harms_no_other_process(server: Server) -> None:

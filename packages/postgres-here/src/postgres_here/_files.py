@@ -46,19 +46,23 @@ def write(path: Path, text: str, mode: int) -> None:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock on this file, waiting for it as long as it takes."""
-    descriptor = open_lock(path)
-    try:
+    with opened(path) as descriptor:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(descriptor)
 
 
 def is_locked(path: Path) -> bool:
     """Whether somebody holds the lock on this file."""
+    with opened(path) as descriptor:
+        return not try_lock(descriptor, fcntl.LOCK_SH)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[int]:
+    """A lock file's descriptor; the lock, if it was taken, ends with it."""
     descriptor = open_lock(path)
     try:
-        return not try_lock(descriptor, fcntl.LOCK_SH)
+        yield descriptor
     finally:
         os.close(descriptor)
 

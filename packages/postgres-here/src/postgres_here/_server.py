@@ -10,11 +10,13 @@ from urllib.parse import quote
 from postgres_here import _account, _data, _files, _processes, _programs
 from postgres_here._errors import FolderError, ServerError
 from postgres_here._files import Folder
-from postgres_here._launch import is_ready, launch
+from postgres_here._launch import START_SECONDS, is_ready, launch
 from postgres_here._processes import HOST, Running
 
 USER = "postgres"
-STOP_SECONDS = 120
+# A fast shutdown never ends if it was asked for during a recovery, and takes as long as the disk
+# does; an immediate one is made good by the next start. Ten seconds in all.
+_STOP_STEPS = ((signal.SIGINT, 6.0), (signal.SIGQUIT, 2.0), (signal.SIGKILL, 1.5))
 
 
 class Server:
@@ -89,25 +91,14 @@ class Server:
         return server if status == "ready" else None
 
     def stop(self) -> bool:
-        """End the server, and the sessions on it; False if none ran.
+        """End the server, and the sessions on it; False if none ran. It takes ten seconds at most.
 
         Raises:
             FolderError: it belongs to another account.
-            ServerError: it takes longer than STOP_SECONDS.
+            ServerError: not even SIGKILL has ended it.
         """
-        folder = self._files
-        if not folder.data.exists():
-            return False
-        with self._ours(), _files.locked(folder.starting_lock):
-            server, _ = _processes.find(folder)
-            if server is None:
-                return False
-            if not _processes.end(folder, (signal.SIGINT, STOP_SECONDS)):
-                raise ServerError(
-                    f"PostgreSQL (process {server.pid}) is still writing after {STOP_SECONDS} "
-                    "seconds; it will end by itself."
-                )
-        return True
+        with self._ours():
+            return self._files.starting_lock.exists() and self._stop()
 
     def password(self) -> str | None:
         """The password of USER, the superuser; None before the first start.
@@ -140,16 +131,36 @@ class Server:
         runs_as = _account.server_account(self._account, self.data)
         folder = Folder(_account.place(self._given, runs_as, self._spare))
         with _files.locked(folder.starting_lock):
-            # Whoever held the lock may have started it.
-            _processes.wait(lambda: _processes.find(folder)[1] != "stopping", STOP_SECONDS)
-            server, _ = _processes.find(folder)
-            if server and is_ready(folder, server.pid):
+            # Whoever held the lock may have started it. One that is shutting down may do so for
+            # ever: a smart shutdown waits for its clients.
+            server, status = _processes.find(folder)
+            if status == "stopping":
+                _processes.end(folder, *_STOP_STEPS)
+            elif server and is_ready(folder, server.pid):
                 return server
             programs = _programs.reachable(runs_as, self._spare)
             if not folder.data.exists():
                 _data.create(folder, runs_as, programs, USER)
             _data.check_version(folder, programs)
             return launch(folder, runs_as, programs, self._settings)
+
+    def _stop(self) -> bool:
+        folder = self._files
+        with _files.opened(folder.starting_lock) as lock:
+            # Whoever holds the lock makes a server, which is to be stopped as well, or waits for
+            # one to recover, which may take long.
+            _processes.wait(
+                lambda: _files.try_lock(lock) or _processes.find(folder)[0] is not None,
+                START_SECONDS,
+            )
+            server, _ = _processes.find(folder)
+            if server is None:
+                return False
+            if not _processes.end(folder, *_STOP_STEPS):
+                raise ServerError(
+                    f"PostgreSQL (process {server.pid}) cannot be ended: its disk does not answer."
+                )
+        return True
 
     @contextmanager
     def _ours(self) -> Iterator[None]:
