@@ -322,6 +322,26 @@ def test_a_stop_ends_what_is_being_made(server: Server) -> None:
     assert server.running() is None
 
 
+def test_it_keeps_nothing_in_dev_shm(server: Server) -> None:
+    # systemd's RemoveIPC removes it when the account logs out.
+    running = server.start()
+    assert query(server, "show dynamic_shared_memory_type") == [("mmap",)]
+    assert "/dev/shm/PostgreSQL" not in Path(f"/proc/{running.pid}/maps").read_text()
+
+
+def test_huge_pages_are_not_tried(server: Server) -> None:
+    server.start()
+    assert query(server, "show huge_pages") == [("off",)]
+
+
+def test_a_data_folder_that_is_open_to_others_is_closed(server: Server) -> None:
+    server.start()
+    server.stop()
+    server.data.chmod(0o755)
+    server.start()
+    assert server.data.stat().st_mode & 0o777 == 0o700
+
+
 def test_a_stale_pid_file_harms_no_other_process(server: Server) -> None:
     server.start()
     pid_file = server.data / "postmaster.pid"
@@ -401,6 +421,41 @@ class TestAsRoot:
         assert home.stat().st_mode & 0o777 == 0o700
         assert server.folder.parent == spare.resolve()
         assert (home / "postgres").readlink() == server.folder
+
+    def test_data_that_a_backup_gave_to_root_is_given_back(self, server: Server) -> None:
+        server.start()
+        query(server, "create table kept as select 42 as answer")
+        server.stop()
+        subprocess.run(["chown", "-R", "root:", server.data], check=True)
+        running = server.start()
+        assert Path(f"/proc/{running.pid}").stat().st_uid != 0
+        assert query(server, "select answer from kept") == [(42,)]
+
+    def test_it_needs_neither_tmp_nor_dev_shm(self, home: Path) -> None:
+        """As in a container with a small /dev/shm and a file system that is read-only."""
+        mounts = """
+            mount -t tmpfs -o size=64k none /dev/shm && mount --rbind "$1" "$1" &&
+            mount --bind "$2" "$2" && mount -o remount,bind,ro "$1" || exit 77
+            exec "$3" -c "$4" "$2"
+        """
+        program = """if True:
+            import psycopg2, sys
+            from postgres_here import Server
+
+            with Server(sys.argv[1] + "/postgres", spare=sys.argv[1] + "/spare") as server:
+                session = psycopg2.connect(server.url())
+                cursor = session.cursor()
+                cursor.execute("set debug_parallel_query = on")
+                cursor.execute("explain (analyze) select count(*) from pg_class")
+                assert "Workers Launched: 1" in str(cursor.fetchall())
+                session.close()
+        """
+        shell = ["unshare", "--mount", "sh", "-c", mounts, "sh"]
+        arguments = [tempfile.gettempdir(), str(home), sys.executable, program]
+        done = subprocess.run([*shell, *arguments], check=False, capture_output=True, text=True)
+        if done.returncode == 77:
+            pytest.skip("this container may not mount anything")
+        assert (done.returncode, done.stderr) == (0, "")
 
     def test_a_full_disk_is_a_clear_error(self, home: Path, server: Server) -> None:
         mount = ["mount", "-t", "tmpfs", "-o", "size=20m,mode=755", "none", str(home)]

@@ -10,6 +10,7 @@ from postgres_here import _files, _programs
 from postgres_here._account import Account
 from postgres_here._errors import FolderError, ServerError, VersionError
 from postgres_here._files import Folder
+from postgres_here._settings import SHARED_MEMORY
 
 NEEDED_MB = 64
 
@@ -42,6 +43,7 @@ def create(folder: Folder, account: Account, programs: Path, user: str) -> None:
         "--builtin-locale=C.UTF-8",
         "--locale=C",
         "--no-instructions",
+        *(f"--set={name}={value}" for name, value in SHARED_MEMORY.items()),
         "--no-sync",  # There is nothing in it yet to lose.
     ]
     try:
@@ -54,6 +56,31 @@ def create(folder: Folder, account: Account, programs: Path, user: str) -> None:
     _files.write(folder.password, password, 0o600)
     (scratch / "data").rename(folder.data)
     shutil.rmtree(scratch)
+
+
+def make_private(folder: Folder, account: Account) -> None:
+    """Mend the owner and the permissions of the data folder, which a restored backup may lack.
+
+    Raises:
+        FolderError: they cannot be mended; the message says what to do.
+    """
+    status = folder.data.stat()
+    if status.st_uid != account.uid:
+        if os.geteuid() != 0:
+            raise FolderError(
+                f"{folder.data} belongs to user id {status.st_uid} and PostgreSQL would run as "
+                f"{account.uid}, which it refuses. Run as the account that owns it, or use another "
+                "folder."
+            )
+        for path in (folder.data, *folder.data.rglob("*")):
+            account.own(path)
+    if status.st_mode & 0o077:
+        folder.data.chmod(0o700)
+        if folder.data.stat().st_mode & 0o077:
+            raise FolderError(
+                f"PostgreSQL wants {folder.data} closed to other accounts, and its file system has "
+                "no permissions. Use a folder on another disk."
+            )
 
 
 def check_version(folder: Folder, programs: Path) -> None:

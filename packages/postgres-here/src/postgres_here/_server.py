@@ -142,6 +142,7 @@ class Server:
             if not folder.data.exists():
                 _data.create(folder, runs_as, programs, USER)
             _data.check_version(folder, programs)
+            _data.make_private(folder, runs_as)
             return launch(folder, runs_as, programs, self._settings)
 
     def _stop(self) -> bool:

@@ -10,6 +10,14 @@ from pathlib import Path
 
 MB = 1024 * 1024
 GB = 1024 * MB
+# Also for initdb.
+SHARED_MEMORY = {
+    # Files in the data folder. Those in /dev/shm are no faster, are removed by systemd when the
+    # account logs out, stay after a crash, and a container has only 64 MB for them.
+    "dynamic_shared_memory_type": "mmap",
+    # In a container there may be some without a share for us: their first use is a SIGBUS.
+    "huge_pages": "off",
+}
 _ROOT = Path("/")
 
 
@@ -28,7 +36,7 @@ def server_settings(memory: int, cpus: int, disk: int) -> dict[str, str]:
         "hash_mem_multiplier": "2",
         "maintenance_work_mem": _size(memory / 24, 32 * MB, 1 * GB),
         "effective_cache_size": _size(memory / 2, 128 * MB, 64 * GB),
-        "dynamic_shared_memory_type": _shared_memory_type(),
+        **SHARED_MEMORY,
         # Parallel queries pay early here: tables are scanned whole and the machine is ours.
         "max_worker_processes": str(max(8, 2 * cpus)),
         "max_parallel_workers": str(cpus),
@@ -131,12 +139,3 @@ def _quoted(value: str) -> str:
 
 def _size(wanted: float, least: int, most: int) -> str:
     return f"{int(min(max(wanted, least), most)) // MB}MB"
-
-
-def _shared_memory_type() -> str:
-    """Where parallel workers share memory: files where /dev/shm is small (64 MB in Docker)."""
-    try:
-        shm = os.statvfs("/dev/shm")  # noqa: S108 (looked at, not written to)
-    except OSError:
-        return "mmap"
-    return "posix" if shm.f_bavail * shm.f_frsize >= GB else "mmap"
