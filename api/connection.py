@@ -3,8 +3,10 @@
 import os
 from contextlib import closing
 
-from api.embedded import HOST, USER, Cluster
+from postgres_here import HOST, USER
+
 from api.errors import ServerError
+from api.own_server import own_server
 from api.settings import Settings
 
 # For whoever opens sessions for reading only, unless told otherwise: we are to write.
@@ -22,7 +24,8 @@ def is_embedded(settings: Settings) -> bool:
     """
     if settings.host is None:
         return True
-    return settings.host == HOST and settings.password == Cluster(settings).password()
+    with own_server(settings) as server:
+        return settings.host == HOST and settings.password == server.password()
 
 
 def connection_environment(settings: Settings) -> dict[str, str]:
@@ -56,13 +59,13 @@ def _session() -> dict[str, str]:
 
 
 def _embedded(settings: Settings) -> dict[str, str]:
-    cluster = Cluster(settings)
-    server = cluster.start()
+    with own_server(settings) as server:
+        port, password = server.start().port, server.password()
     environment = {
         "PGHOST": HOST,
-        "PGPORT": str(server.port),
+        "PGPORT": str(port),
         "PGUSER": USER,
-        "PGPASSWORD": cluster.password() or "",
+        "PGPASSWORD": password or "",
         "PGDATABASE": settings.database,
     }
     if settings.database != "postgres":

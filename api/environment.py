@@ -7,7 +7,7 @@ import sys
 import sysconfig
 
 from api.connection import connection_environment, is_embedded
-from api.embedded.bundle import bundled
+from api.own_server import programs
 from api.settings import CHECKOUT, Settings
 
 # dbt takes its options from variables too, by an old name (DBT_X) and a new one (DBT_ENGINE_X).
@@ -107,6 +107,6 @@ def _is_foreign_to_ours(name: str) -> bool:
 
 def _path(path: str) -> str:
     """Our dbt first; our psql last, for machines that have none."""
-    first, last = sysconfig.get_path("scripts"), str(bundled())
+    first, last = sysconfig.get_path("scripts"), str(programs())
     others = [folder for folder in path.split(os.pathsep) if folder not in (first, last)]
     return os.pathsep.join([first, *others, last])
