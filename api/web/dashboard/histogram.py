@@ -1,16 +1,17 @@
 """How the values of a column are distributed: what a plot needs of a mart, and no more."""
 
+import json
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Response, jsonify, request
+from pgrest_query import Query, QueryError, parse
 from psycopg2 import sql
 
 from api.database import Session
 from api.web.dashboard import blueprint
-from api.web.marts import catalogue, reading, selecting, statements, syntax
+from api.web.marts import catalogue, reading
 from api.web.marts.catalogue import Mart
-from api.web.marts.query import Query, parse
 from api.web.problems import Problem
 
 MOST_BINS = 200
@@ -19,7 +20,7 @@ _WHOLE = frozenset({"smallint", "integer", "bigint"})
 # a build that is published in between give the step of one table to the rows of another.
 _BINS = """
 with _values as (
-    select {column}::numeric as value from {table} {where}
+    {rows}
 ),
 
 _limits as (
@@ -70,35 +71,42 @@ def histogram(name: str) -> Response:
         raise Problem(
             404, "No such mart", f"There is no mart {name!r}; /marts lists those there are."
         )
-    column = syntax.column(mart, wanted)
+    column = mart.by_name[mart.table.column(wanted).name]
     if not column.is_number:
-        raise syntax.bad_query(
-            f"{wanted} is of type {column.data_type}; histograms are of numbers."
-        )
-    rows = _rows(mart, wanted, bins, parse(mart, urlencode(parameters, doseq=True)))
-    return jsonify(column=wanted, **_body(rows, column.data_type in _WHOLE))
+        raise QueryError(f"{wanted} is of type {column.data_type}; histograms are of numbers.")
+    is_whole = column.data_type in _WHOLE
+    rows = _rows(_values(mart, wanted, parameters), bins, is_whole)
+    return jsonify(column=wanted, **_body(rows, is_whole))
+
+
+def _values(mart: Mart, column: str, parameters: dict[str, list[str]]) -> Query:
+    """The query for the values of this column, in rows with one each."""
+    filters = {
+        name: texts
+        for name, texts in parameters.items()
+        if name not in ("select", "order", "limit", "offset")
+    }
+    selected = f"value:{json.dumps(column, ensure_ascii=False)}::numeric"
+    return parse(mart.table, urlencode({**filters, "select": selected}, doseq=True))
 
 
 def _number_of_bins(text: str) -> int:
     if text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MOST_BINS:
         return int(text)
-    raise syntax.bad_query(f"bins must be a whole number from 1 to {MOST_BINS}, and is {text!r}.")
+    raise QueryError(f"bins must be a whole number from 1 to {MOST_BINS}, and is {text!r}.")
 
 
-def _rows(mart: Mart, column: str, bins: int, query: Query) -> list[tuple[Any, ...]]:
-    is_whole = mart.by_name[column].data_type in _WHOLE
-    where = sql.SQL("where {}").format(query.where.statement) if query.where else sql.SQL("")
+def _rows(query: Query, bins: int, is_whole: bool) -> list[tuple[Any, ...]]:
+    rows = query.rows(ordered=False)
     statement = sql.SQL(_BINS).format(
-        column=sql.Identifier(selecting.TABLE, column),
-        table=sql.SQL("{} as {}").format(statements.table(mart), sql.Identifier(selecting.TABLE)),
-        where=where,
+        rows=rows.sql,
         bins=sql.Literal(bins),
         smallest=sql.Literal(0 if is_whole else -300),
     )
 
     def read(session: Session) -> list[tuple[Any, ...]]:
         with session.cursor() as cursor:
-            cursor.execute(statement, statements.values(query))
+            cursor.execute(statement, rows.values)
             return cursor.fetchall()
 
     return reading.read(query, read)

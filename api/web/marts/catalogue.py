@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pgrest_query import Column as QueryColumn
+from pgrest_query import Table
 
 from api.settings import CHECKOUT
 
@@ -26,7 +28,6 @@ _SAME_TYPES = {"dec": "numeric", "decimal": "numeric", "int": "integer", "bool":
 _NUMBERS = frozenset(
     {"smallint", "integer", "bigint", "numeric", "real", "double precision", "float"}
 )
-_TEXTS = frozenset({"text", "varchar", "character varying", "char", "character"})
 
 
 @dataclass(frozen=True)
@@ -43,16 +44,6 @@ class Column:
         """Whether it can be summed."""
         return self.data_type.partition("(")[0].strip() in _NUMBERS
 
-    @cached_property
-    def is_text(self) -> bool:
-        """Whether patterns apply to it."""
-        return self.data_type.partition("(")[0].strip() in _TEXTS
-
-    @property
-    def is_boolean(self) -> bool:
-        """Whether it is true or false."""
-        return self.data_type == "boolean"
-
 
 @dataclass(frozen=True, eq=False)
 class Mart:
@@ -67,6 +58,12 @@ class Mart:
     def by_name(self) -> Mapping[str, Column]:
         """Its columns by their names."""
         return {column.name: column for column in self.columns}
+
+    @cached_property
+    def table(self) -> Table:
+        """Its table, to be queried."""
+        columns = tuple(QueryColumn(column.name, column.data_type) for column in self.columns)
+        return Table(SCHEMA, self.name, columns, self.key)
 
 
 def read(models: Path = MODELS) -> dict[str, Mart]:

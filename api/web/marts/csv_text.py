@@ -2,12 +2,12 @@
 
 import json
 
-from api.web.marts.query import Query
+from pgrest_query import Query
 
 
 def as_csv(query: Query, text: str | None) -> str:
     """A page of rows below their names: null is nothing, and an empty text a pair of quotes."""
-    lines = [[output.name for output in query.outputs], *json.loads(text or "[]")]
+    lines = [query.columns, *json.loads(text or "[]")]
     return "".join(",".join(map(_csv_field, line)) + "\n" for line in lines)
 
 

@@ -4,9 +4,10 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
+from pgrest_query import parse
+
 from api.database import Session
 from api.web.marts.catalogue import Mart
-from api.web.marts.query import Query
 from api.web.marts.reading import read
 
 MOST_RECORDS = 10_000  # experiments, and issues, that are listed
@@ -47,7 +48,7 @@ def explain(mart: Mart, user_id: int) -> str | None:
             row = cursor.fetchone()
         return row[0] if row else None
 
-    return read(Query(mart, [], None, []), fetch)
+    return read(parse(mart.table, ""), fetch)
 
 
 @lru_cache

@@ -4,13 +4,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import psycopg2
+from pgrest_query import Query, Table
 from psycopg2 import errors
 
 from api.database import Session
 from api.web import pool
-from api.web.marts.catalogue import Mart
-from api.web.marts.query import Query
-from api.web.marts.syntax import bad_query
 from api.web.problems import RETRY_SECONDS, Problem
 
 Answer = TypeVar("Answer")
@@ -22,7 +20,8 @@ def read(query: Query, function: Callable[[Session], Answer]) -> Answer:
     """Call `function` with a session that may read; again if a build got in between.
 
     Raises:
-        Problem: there is nothing to read, or the database refuses the query.
+        Problem: there is nothing to read.
+        QueryError: the database refuses the query.
         ServerError: there is no database.
     """
     try:
@@ -39,7 +38,7 @@ def read(query: Query, function: Callable[[Session], Answer]) -> Answer:
 
 def explained(query: Query, error: psycopg2.Error) -> Exception:
     """What a refusal of the database means to the one who asked; itself if it is not about that."""
-    mart, message = query.mart, error.diag.message_primary or ""
+    mart, message = query.table, error.diag.message_primary or ""
     if isinstance(error, errors.UndefinedTable):
         return _no_tables() if '"intermediate.' in message else not_built(mart)
     if isinstance(error, errors.UndefinedColumn):
@@ -47,11 +46,11 @@ def explained(query: Query, error: psycopg2.Error) -> Exception:
     if isinstance(error, errors.QueryCanceled):
         return Problem(503, "Took too long", f"The query took longer than {pool.READ_TIMEOUT}.")
     if isinstance(error, (psycopg2.DataError, psycopg2.ProgrammingError)):
-        return bad_query(_bad_value(query, message), code=error.pgcode or "22000")
+        return query.refused(error)
     return error
 
 
-def not_built(mart: Mart) -> Problem:
+def not_built(mart: Table) -> Problem:
     """The mart is known, but no build has published it yet."""
     return _come_back(
         "Not built yet",
@@ -68,7 +67,7 @@ def _no_tables() -> Problem:
     )
 
 
-def outdated(mart: Mart) -> Problem:
+def outdated(mart: Table) -> Problem:
     """The mart has not been built since its contract was changed."""
     return _come_back(
         "Not built anew yet",
@@ -88,12 +87,3 @@ def _come_back(title: str, detail: str) -> Problem:
         details=None,
         hint=None,
     )
-
-
-def _bad_value(query: Query, message: str) -> str:
-    """The message, with the column that the value was meant for."""
-    for value in query.where.values if query.where else []:
-        if f'"{value.text}"' in message:
-            wanted = value.column
-            return f"{value.text!r} is no value for {wanted.name}, of type {wanted.data_type}."
-    return f"The database refuses the query: {message}."

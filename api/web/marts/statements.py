@@ -1,12 +1,7 @@
-"""The SQL that a query comes to."""
+"""The SQL that an answer comes to, around that of its query."""
 
-from typing import Any
-
+from pgrest_query import Query, Table
 from psycopg2 import sql
-
-from api.web.marts.catalogue import SCHEMA, Mart
-from api.web.marts.query import Query
-from api.web.marts.selecting import TABLE
 
 # `_row` cannot be a column's name by chance, and a column would win over it.
 _PAGE = """
@@ -41,102 +36,52 @@ with (format csv, quote E'\x01', delimiter E'\x02')
 _CSV_COPY = "copy (select {columns} from ({rows}) as _row) to stdout with (format csv, header)"
 
 
-def table(mart: Mart) -> sql.Composable:
-    """The mart's table."""
-    return sql.Identifier(SCHEMA, mart.name)
-
-
-def values(query: Query) -> list[str]:
-    """What goes into the placeholders of its rows."""
-    return [value.text for value in query.where.values] if query.where else []
-
-
-def rows(query: Query) -> sql.Composable:
-    """The rows asked for."""
-    parts = [_select(query)]
-    # Its own order last, so that pages fit together whatever ties.
-    order = [*query.order, *_own_order(query)]
-    if order:
-        parts.append(sql.SQL("order by {}").format(sql.SQL(", ").join(order)))
-    if query.limit is not None:
-        parts.append(sql.SQL("limit {}").format(sql.Literal(query.limit)))
-    if query.offset:
-        parts.append(sql.SQL("offset {}").format(sql.Literal(query.offset)))
-    return sql.SQL(" ").join(parts)
-
-
-def page(query: Query, form: str) -> tuple[sql.Composable, list[Any]]:
+def page(query: Query, form: str) -> tuple[sql.Composable, list[str]]:
     """One statement for all of a small answer.
 
     Its one row: the text (for CSV an array of arrays), how many rows, the table's oid, and the
     count if one is wanted.
     """
     text = _as_lists(query) if form == "csv" else sql.SQL(_OBJECTS[form])
+    rows, (total, total_values) = query.rows(), _total(query, query.preferences.wants_count)
     statement = sql.SQL(_PAGE).format(
-        text=text, name=_name(query.mart), total=_total(query), rows=rows(query)
+        text=text, name=_name(query.table), total=total, rows=rows.sql
     )
-    return statement, [*(values(query) if query.wants_count else []), *values(query)]
+    return statement, [*total_values, *rows.values]
 
 
-def version(query: Query, wants_count: bool) -> tuple[sql.Composable, list[Any]]:
+def version(query: Query, wants_count: bool) -> tuple[sql.Composable, list[str]]:
     """The table's oid, and the count if one is wanted."""
-    total = _total(query) if wants_count else sql.NULL
-    statement = sql.SQL(_VERSION).format(
-        name=_name(query.mart), total=total, table=table(query.mart)
-    )
-    return statement, values(query) if wants_count else []
+    total, values = _total(query, wants_count)
+    table = sql.Identifier(query.table.schema, query.table.name)
+    return sql.SQL(_VERSION).format(name=_name(query.table), total=total, table=table), values
 
 
-def copy(query: Query, form: str) -> tuple[sql.Composable, list[Any]]:
+def copy(query: Query, form: str) -> tuple[sql.Composable, list[str]]:
     """The statement that streams the rows, each a line."""
+    rows = query.rows()
     if form != "csv":
-        return sql.SQL(_JSON_COPY).format(rows=rows(query)), values(query)
-    columns = sql.SQL(", ").join(
-        sql.SQL("{0}::text as {0}").format(sql.Identifier(output.name)) for output in query.outputs
-    )
-    return sql.SQL(_CSV_COPY).format(columns=columns, rows=rows(query)), values(query)
+        return sql.SQL(_JSON_COPY).format(rows=rows.sql), rows.values
+    columns = sql.SQL(", ").join(sql.SQL("{0}::text as {0}").format(name) for name in _names(query))
+    return sql.SQL(_CSV_COPY).format(columns=columns, rows=rows.sql), rows.values
 
 
-def _select(query: Query) -> sql.Composable:
-    columns = sql.SQL(", ").join(
-        sql.SQL("{} as {}").format(output.expression, sql.Identifier(output.name))
-        for output in query.outputs
-    )
-    source = sql.SQL("{} as {}").format(table(query.mart), sql.Identifier(TABLE))
-    parts = [sql.SQL("select {} from {}").format(columns, source)]
-    if query.where:
-        parts.append(sql.SQL("where {}").format(query.where.statement))
-    groups = _groups(query)
-    if groups:
-        parts.append(sql.SQL("group by {}").format(sql.SQL(", ").join(groups)))
-    return sql.SQL(" ").join(parts)
-
-
-def _groups(query: Query) -> list[sql.Composable]:
-    if not query.is_grouped:
-        return []
-    return [output.expression for output in query.outputs if not output.is_aggregate]
-
-
-def _own_order(query: Query) -> list[sql.Composable]:
-    if query.is_grouped:
-        return _groups(query)
-    # Without a key, where the build wrote them: nothing is ever moved in a published table.
-    return [sql.Identifier(TABLE, name) for name in query.mart.key or ("ctid",)]
-
-
-def _total(query: Query) -> sql.Composable:
-    if not query.wants_count:
-        return sql.SQL("null::bigint")
-    return sql.SQL("(select count(*) from ({}) as _all)").format(_select(query))
+def _total(query: Query, wants_count: bool) -> tuple[sql.Composable, list[str]]:
+    if not wants_count:
+        return sql.SQL("null::bigint"), []
+    count = query.count()
+    return sql.SQL("({})").format(count.sql), count.values
 
 
 def _as_lists(query: Query) -> sql.Composable:
-    names = sql.SQL(", ").join(
-        sql.SQL("_row.{}::text").format(sql.Identifier(output.name)) for output in query.outputs
-    )
+    names = sql.SQL(", ").join(sql.SQL("_row.{}::text").format(name) for name in _names(query))
     return sql.SQL("coalesce(json_agg(json_build_array({})), '[]')::text").format(names)
 
 
-def _name(mart: Mart) -> sql.Composable:
-    return sql.Literal('"{}"."{}"'.format(SCHEMA, mart.name.replace('"', '""')))
+def _names(query: Query) -> list[sql.Identifier]:
+    # psycopg2 reads a % in an identifier as the beginning of a placeholder.
+    return [sql.Identifier(name.replace("%", "%%")) for name in query.columns]
+
+
+def _name(table: Table) -> sql.Composable:
+    return sql.Literal('"{}"."{}"'.format(table.schema, table.name.replace('"', '""')))

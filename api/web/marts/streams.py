@@ -9,13 +9,13 @@ from collections.abc import Iterator
 
 import psycopg2
 from flask import Response, current_app, request
+from pgrest_query import Query
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from api.database import Session
 from api.web import connections
-from api.web.marts import ranges, statements
+from api.web.marts import statements
 from api.web.marts.media import JSON, Form
-from api.web.marts.query import Query
 from api.web.marts.reading import explained, read
 from api.web.marts.spool import Abandoned, Spool
 from api.web.marts.versions import Version, version
@@ -93,7 +93,9 @@ class Export:
         with session.cursor() as cursor:
             cursor.execute("begin")
             try:
-                statement, values = statements.version(self._query, self._query.wants_count)
+                statement, values = statements.version(
+                    self._query, self._query.preferences.wants_count
+                )
                 cursor.execute(statement, values)
             except psycopg2.Error:
                 if not session.closed:
@@ -170,10 +172,10 @@ def response(
     headers, status = current.headers(), 200
     if total is not None:
         most = total - query.offset if query.limit is None else query.limit
-        status, headers["Content-Range"] = ranges.described(
-            query.offset, max(0, min(most, total - query.offset)), total
-        )
-        headers["Preference-Applied"] = "count=exact"
+        row_count = max(0, min(most, total - query.offset))
+        status, headers["Content-Range"] = query.content_range(row_count, total)
+    if query.preferences.applied:
+        headers["Preference-Applied"] = query.preferences.applied
     return Response(body, status, headers, content_type=form.content_type)
 
 

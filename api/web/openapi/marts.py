@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from pgrest_query import LOGIC, OPERATORS
+
 from api.web.dashboard import downloads
-from api.web.marts import catalogue, filters, media
+from api.web.marts import catalogue, media
 from api.web.marts.catalogue import Column, Mart
 from api.web.openapi.parts import (
     BOOLEAN,
@@ -23,7 +25,7 @@ from api.web.openapi.parts import (
 )
 
 _LARGEST = {**WHOLE, "minimum": 0}
-_NAMES = "|".join((*filters.OPERATORS, r"\w+\((any|all)\)"))
+_NAMES = "|".join((*OPERATORS, r"\w+\((any|all)\)"))
 _FILTER: Json = {"type": "string", "pattern": rf"^(not\.)?({_NAMES})\."}
 _TYPES: dict[str, Json] = {
     "bigint": WHOLE,
@@ -167,13 +169,13 @@ def _shape(mart: Mart) -> Iterator[Json]:
     yield query("order", TEXT, f"Such as {mart.columns[0].name}.desc.nullslast. Columns: {names}.")
     yield query("limit", _LARGEST, "Rows at most.")
     yield query("offset", _LARGEST, "Rows to leave out first.")
-    for tree in filters.TREES:
+    for tree in LOGIC:
         example = f"({mart.columns[0].name}.is.null,{mart.columns[-1].name}.not.is.null)"
         yield query(tree, TEXT, f"Filters together, such as {example}.")
 
 
 def _filters(mart: Mart, without: tuple[str, ...] = ()) -> Iterator[Json]:
-    taken = {"select", "order", "limit", "offset", *filters.TREES, *without}
+    taken = {"select", "order", "limit", "offset", *LOGIC, *without}
     for column in mart.columns:
         if column.name not in taken:
             yield query(column.name, _FILTER, f"Filter, {column.data_type}: {column.description}")
