@@ -113,7 +113,8 @@ class Settings:
         values = {name: environment.get(name) or _DEFAULTS[name] for name in _DEFAULTS}
         return cls(
             host=values["PGHOST"] or None,
-            port=_port("PGPORT", values),
+            # Without PGHOST it is of some other server, which may have several.
+            port=_port("PGPORT", values) if values["PGHOST"] else int(_DEFAULTS["PGPORT"]),
             user=values["PGUSER"] or _account(),
             password=values["PGPASSWORD"],
             database=values["PGDATABASE"],

@@ -35,7 +35,7 @@ SESSION = {
 }
 LIBPQ = {
     "PGHOSTADDR": "192.0.2.1",
-    "PGPORT": "1",
+    "PGPORT": "5432,5433",
     "PGUSER": "lims",
     "PGPASSWORD": "lims",
     "PGPASSFILE": "/lims",

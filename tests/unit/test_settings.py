@@ -90,7 +90,11 @@ def test_a_folder_may_not_hold_a_line_break() -> None:
 @pytest.mark.parametrize("value", ["0", "65536", "-1", "5432,5433", "five", "\u0665", " 5432"])
 def test_a_port_must_be_a_port(value: str) -> None:
     with pytest.raises(SettingsError, match=f"PGPORT .*{re.escape(repr(value))}"):
-        Settings.from_environment({"PGPORT": value})
+        Settings.from_environment({"PGHOST": "db.example.org", "PGPORT": value})
+
+
+def test_the_port_of_another_server_does_not_matter() -> None:
+    assert Settings.from_environment({"PGPORT": "5432,5433"}) == Settings.from_environment({})
 
 
 @pytest.mark.parametrize("value", ["20%", "1.01", "-0.1", "nan", "inf", "some"])
