@@ -24,7 +24,7 @@ class Page(NamedTuple):
 
     text: str | None
     row_count: int
-    table_oid: int
+    build: int
     total: int | None
 
 
@@ -130,8 +130,8 @@ def no_such_row(mart: Mart, key: str) -> Problem:
 def unchanged(query: Query, question: str) -> Response | None:
     """304 if the client has this very answer."""
     statement, values = statements.version(query, wants_count=False)
-    table_oid, _ = read(query, lambda session: row(session, statement, values))
-    current = version(table_oid, question)
+    build, _ = read(query, lambda session: row(session, statement, values))
+    current = version(build, question)
     return (
         Response(status=304, headers=current.headers())
         if current.is_known(request.headers)
@@ -148,7 +148,7 @@ def whole(query: Query, form: Form, question: str, page: Page) -> Response:
     status, content_range = ranges.described(query.offset, page.row_count, page.total)
     if form is media.OBJECT and page.row_count != 1:
         raise _not_one(page.row_count)
-    headers = {**version(page.table_oid, question).headers(), "Content-Range": content_range}
+    headers = {**version(page.build, question).headers(), "Content-Range": content_range}
     if query.wants_count:
         headers["Preference-Applied"] = "count=exact"
     text = as_csv(query, page.text) if form is media.CSV else page.text or ""
@@ -171,8 +171,8 @@ def row(session: Session, statement: sql.Composable | str, values: list[Any]) ->
 def _head(query: Query, form: Form, question: str) -> Response:
     """What a stream would begin with, without it."""
     statement, values = statements.version(query, query.wants_count)
-    table_oid, total = read(query, lambda session: row(session, statement, values))
-    answered = streams.response(query, form, version(table_oid, question), total, None)
+    build, total = read(query, lambda session: row(session, statement, values))
+    answered = streams.response(query, form, version(build, question), total, None)
     answered.automatically_set_content_length = False  # Nobody knows it yet, and 0 it is not.
     return answered
 

@@ -13,17 +13,18 @@ _PAGE = """
 select
     {text},
     count(*),
-    to_regclass({name})::oid::bigint,
+    {build},
     {total}
 from ({rows}) as _row
 """
-# Within a statement the tables are found and locked before anything is computed, so that
-# `to_regclass` names the very table that the rows are of. A build replaces it as a whole.
-# Not so with EXECUTE of a prepared statement, which looks with what was committed before it waited
-# for the lock, and so finds the new table empty.
+# Within a statement the views are found and locked before anything is computed, and a build changes
+# all of them in one transaction, so that the newest build is the one that the rows are of. 0 before
+# the first one that was published, in a database of an older Elute. Not so with EXECUTE of a
+# prepared statement, which looks with what was committed before it waited for the lock.
+_BUILD = sql.SQL("(select coalesce(max(build), 0) from builds.publications)")
 _VERSION = """
 select
-    to_regclass({name})::oid::bigint,
+    {build},
     {total}
 from (select from {table} limit 1) as _row
 right join (select) as _one on true
@@ -68,22 +69,20 @@ def rows(query: Query) -> sql.Composable:
 def page(query: Query, form: str) -> tuple[sql.Composable, list[Any]]:
     """One statement for all of a small answer.
 
-    Its one row: the text (for CSV an array of arrays), how many rows, the table's oid, and the
+    Its one row: the text (for CSV an array of arrays), how many rows, the build, and the
     count if one is wanted.
     """
     text = _as_lists(query) if form == "csv" else sql.SQL(_OBJECTS[form])
     statement = sql.SQL(_PAGE).format(
-        text=text, name=_name(query.mart), total=_total(query), rows=rows(query)
+        text=text, build=_BUILD, total=_total(query), rows=rows(query)
     )
     return statement, [*(values(query) if query.wants_count else []), *values(query)]
 
 
 def version(query: Query, wants_count: bool) -> tuple[sql.Composable, list[Any]]:
-    """The table's oid, and the count if one is wanted."""
+    """The build, and the count if one is wanted."""
     total = _total(query) if wants_count else sql.NULL
-    statement = sql.SQL(_VERSION).format(
-        name=_name(query.mart), total=total, table=table(query.mart)
-    )
+    statement = sql.SQL(_VERSION).format(build=_BUILD, total=total, table=table(query.mart))
     return statement, values(query) if wants_count else []
 
 
@@ -121,8 +120,9 @@ def _groups(query: Query) -> list[sql.Composable]:
 def _own_order(query: Query) -> list[sql.Composable]:
     if query.is_grouped:
         return _groups(query)
-    # Without a key, where the build wrote them: nothing is ever moved in a published table.
-    return [sql.Identifier(TABLE, name) for name in query.mart.key or ("ctid",)]
+    # Without a key, by all that there is.
+    names = query.mart.key or tuple(query.mart.by_name)
+    return [sql.Identifier(TABLE, name) for name in names]
 
 
 def _total(query: Query) -> sql.Composable:
@@ -136,7 +136,3 @@ def _as_lists(query: Query) -> sql.Composable:
         sql.SQL("_row.{}::text").format(sql.Identifier(output.name)) for output in query.outputs
     )
     return sql.SQL("coalesce(json_agg(json_build_array({})), '[]')::text").format(names)
-
-
-def _name(mart: Mart) -> sql.Composable:
-    return sql.Literal('"{}"."{}"'.format(SCHEMA, mart.name.replace('"', '""')))

@@ -2,9 +2,7 @@ with
 
 compounds as (
 
-    select * from {{ ref('int_compounds_validated') }}
-
-    where problem is null
+    select * from {{ ref('int_compounds_kept') }}
 
 ),
 
@@ -22,6 +20,8 @@ counted as (
         count(*) as user_count
 
     from user_compounds
+
+    where not is_ignored
 
     group by compound_id
 

@@ -7,7 +7,7 @@ users as (
         count(*) filter (where experiment_count > 0) as user_with_experiments_count,
         max(experiment_count) as max_experiments_per_user
 
-    from {{ ref('int_user_summary') }}
+    from {{ ref('user_summary') }}
 
 ),
 
@@ -20,9 +20,7 @@ experiments as (
         max(experiment_run_time) as max_experiment_run_time,
         {{ exact_mean('experiment_run_time') }} as avg_experiment_run_time
 
-    from {{ ref('int_experiments_validated') }}
-
-    where problem is null
+    from {{ ref('int_experiments_kept') }}
 
 ),
 
@@ -32,7 +30,7 @@ compounds as (
         count(*) as compound_count,
         count(*) filter (where experiment_count > 0) as used_compound_count
 
-    from {{ ref('int_compound_usage') }}
+    from {{ ref('compound_usage') }}
 
 ),
 
@@ -41,7 +39,7 @@ ties as (
     select count(*) as tied_user_count
 
     from (
-        select user_id from {{ ref('int_user_top_compounds') }}
+        select user_id from {{ ref('user_top_compounds') }}
 
         group by user_id
 
@@ -54,7 +52,7 @@ input_summary as (
 
     select records_dropped as dropped_experiment_count
 
-    from {{ ref('int_input_summary') }}
+    from {{ ref('input_summary') }}
 
     where source_file = 'user_experiments.csv'
 

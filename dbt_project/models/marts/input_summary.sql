@@ -5,7 +5,7 @@ records as (
     select
         'users.csv' as source_file,
         count(*) as records_read,
-        count(*) filter (where problem is null) as records_kept
+        count(*) filter (where is_kept) as records_kept
 
     from {{ ref('int_users_validated') }}
 
@@ -14,7 +14,7 @@ records as (
     select
         'user_experiments.csv' as source_file,
         count(*) as records_read,
-        count(*) filter (where problem is null) as records_kept
+        count(*) filter (where is_kept) as records_kept
 
     from {{ ref('int_experiments_validated') }}
 
@@ -23,7 +23,7 @@ records as (
     select
         'compounds.csv' as source_file,
         count(*) as records_read,
-        count(*) filter (where problem is null) as records_kept
+        count(*) filter (where is_kept) as records_kept
 
     from {{ ref('int_compounds_validated') }}
 
@@ -37,7 +37,7 @@ issues as (
         count(*) filter (where action = 'value set to null') as values_nulled,
         count(*) filter (where action = 'entry ignored') as entries_ignored
 
-    from {{ ref('int_data_issues') }}
+    from {{ ref('data_issues') }}
 
     group by source_file
 

@@ -2,23 +2,26 @@ with
 
 users as (
 
-    select * from {{ ref('int_users_validated') }}
-
-    where problem is null
+    select * from {{ ref('int_users_kept') }}
 
 ),
 
 compounds as (
 
-    select * from {{ ref('int_compounds_validated') }}
-
-    where problem is null
+    select * from {{ ref('int_compounds_kept') }}
 
 ),
 
 user_experiments as (
 
-    select * from {{ ref('int_user_experiments_counted') }}
+    select
+        user_id,
+        count(*) as experiment_count,
+        {{ exact_mean('experiment_run_time') }} as avg_experiment_run_time
+
+    from {{ ref('int_experiments_kept') }}
+
+    group by user_id
 
 ),
 
@@ -29,7 +32,7 @@ user_compounds as (
         user_id,
         min(compound_id) as compound_id
 
-    from {{ ref('int_user_top_compounds') }}
+    from {{ ref('user_top_compounds') }}
 
     group by user_id
 
@@ -59,3 +62,6 @@ summarized as (
 )
 
 select * from summarized
+
+-- as they are read: so a page of users is on one page of the table, or two
+order by user_id

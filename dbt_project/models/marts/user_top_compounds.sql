@@ -1,21 +1,16 @@
-{{ config(post_hook='analyze {{ this }}') }}
--- Analyzed: the planner knows nothing of a table this young, and large ones are joined to it next.
-
 with
 
 user_compounds as (
 
     select * from {{ ref('int_user_compounds_counted') }}
 
-    where compound_id is not null
+    where not is_ignored
 
 ),
 
 compounds as (
 
-    select * from {{ ref('int_compounds_validated') }}
-
-    where problem is null
+    select * from {{ ref('int_compounds_kept') }}
 
 ),
 
@@ -25,9 +20,10 @@ most_experiments as (
         user_id,
         max(experiment_count) as experiment_count
 
+    -- read again: PostgreSQL would write out a CTE that is read twice
     from {{ ref('int_user_compounds_counted') }}
 
-    where compound_id is not null
+    where not is_ignored
 
     group by user_id
 
@@ -53,3 +49,6 @@ ties as (
 )
 
 select * from ties
+
+-- as they are read
+order by user_id, compound_id
