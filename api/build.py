@@ -9,10 +9,12 @@ import psycopg2
 from api.database import connect, query
 from api.dbt_run import Outcome, run_dbt
 from api.environment import adopt
+from api.errors import EluteError
 from api.settings import Settings
 from api.tables import table
 
 _STAYS = "What was published before stays."
+_PUBLISHED = "select build from builds.publications where invocation_id = %s"
 _FIRST_USERS = "select * from marts.user_summary order by user_id limit 10"
 _LEFT_OUT = """
     select source_file, problem, action, count(*), min(record_number) as first_record
@@ -44,21 +46,22 @@ def run(settings: Settings, arguments: list[str]) -> int:
     adopt(settings)
     connect().close()  # A server that is not there is better said before dbt starts.
     received = _stop_as_by_ctrl_c()
-    is_help = bool({"-h", "--help"} & set(arguments))
-    outcome = run_dbt(["build", *arguments]) if is_help else _recorded(settings, arguments)
-    if outcome.interrupted:
-        print("\nStopped. What was published before stays.", file=sys.stderr)
-        return 128 + next(iter(received), signal.SIGINT)
-    if not outcome.succeeded:
-        print("\n" + _wrapped(explain(outcome)), file=sys.stderr)
-        return 1
-    if not is_help:
+    if {"-h", "--help"} & set(arguments):
+        return 0 if run_dbt(["build", *arguments]).succeeded else 1
+    outcome, invocation_id = _recorded(settings, arguments)
+    if outcome.succeeded:
         _print_results()
-    return 0
+        return 0
+    if _has_published(invocation_id):
+        said = "It was stopped, but not before the build was published: readers see this one."
+    else:
+        said = f"Stopped. {_STAYS}" if outcome.interrupted else explain(outcome)
+    print("\n" + _wrapped(said), file=sys.stderr)
+    return 128 + next(iter(received), signal.SIGINT) if outcome.interrupted else 1
 
 
-def _recorded(settings: Settings, arguments: list[str]) -> Outcome:
-    """Build, and note it among the runs."""
+def _recorded(settings: Settings, arguments: list[str]) -> tuple[Outcome, str | None]:
+    """Build, and note it among the runs; the outcome, and dbt's id of the invocation."""
     from api.worker.recorder import Recorder  # noqa: PLC0415 (it needs this module)
 
     recorder = Recorder(settings, arguments)
@@ -69,7 +72,16 @@ def _recorded(settings: Settings, arguments: list[str]) -> Outcome:
         pass
     finally:
         recorder.end(outcome)
-    return outcome
+    return outcome, recorder.invocation_id
+
+
+def _has_published(invocation_id: str | None) -> bool:
+    """Whether the build of this invocation is published, for only the database knows."""
+    try:
+        _, rows = query(_PUBLISHED, [invocation_id])
+    except (EluteError, psycopg2.Error):
+        return False  # Nothing is published yet, or there is no database to ask.
+    return bool(rows)
 
 
 def _stop_as_by_ctrl_c() -> list[signal.Signals]:
@@ -112,6 +124,8 @@ def _wrapped(text: str) -> str:
 def _reason(name: str, message: str) -> str:
     """What a node said, without dbt's heading and without where the compiled SQL lies."""
     lines = [line.strip() for line in message.strip().splitlines()]
+    if lines and lines[0].endswith(" failed, error:"):  # of a hook, which says itself what failed
+        return " ".join(line for line in lines[2:] if not line.startswith("CONTEXT:"))
     if lines and " Error in " in lines[0]:
         del lines[0]
     text = " ".join(line for line in lines if not line.startswith("compiled code at "))

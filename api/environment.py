@@ -94,6 +94,8 @@ def project_environment(settings: Settings) -> dict[str, str]:
         "ELUTE_HOME": str(settings.home),
         "ELUTE_SEEDS_DIR": str(settings.seeds_dir),
         "ELUTE_MAX_DROPPED_RATIO": str(settings.max_dropped_ratio),
+        "ELUTE_KEEP_BUILDS": str(settings.keep_builds),
+        "ELUTE_PUBLISH_WAIT_SECONDS": str(settings.publish_wait_seconds),
     }
 
 

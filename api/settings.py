@@ -62,6 +62,12 @@ VARIABLES = (
         "500",
         "Runs whose progress and log are kept; of older ones only how they ended.",
     ),
+    Variable("ELUTE_KEEP_BUILDS", "10", "Published builds whose tables are kept."),
+    Variable(
+        "ELUTE_PUBLISH_WAIT_SECONDS",
+        "60",
+        "Seconds that a build waits, before it fails, for transactions that hold a mart.",
+    ),
     Variable(
         "ELUTE_LOG_FORMAT",
         "text",
@@ -100,6 +106,8 @@ class Settings:
     schedule: str | None
     watches_files: bool
     keep_runs: int
+    keep_builds: int
+    publish_wait_seconds: int
     log_format: str
     postgres_user: str
 
@@ -129,6 +137,8 @@ class Settings:
             schedule=_schedule(values["ELUTE_SCHEDULE"]),
             watches_files=_switch("ELUTE_WATCH", values),
             keep_runs=_count("ELUTE_KEEP_RUNS", values),
+            keep_builds=_count("ELUTE_KEEP_BUILDS", values),
+            publish_wait_seconds=_count("ELUTE_PUBLISH_WAIT_SECONDS", values),
             log_format=_choice("ELUTE_LOG_FORMAT", ("text", "json"), values),
             postgres_user=values["ELUTE_POSTGRES_USER"],
         )

@@ -151,5 +151,12 @@ limit 1
 -- name: has_marts
 select to_regclass('marts.user_summary') is not null as has_marts
 
+-- name: has_published
+-- Whether a run has published its build, whatever became of its dbt afterwards.
+select exists (
+    select from builds.publications
+    where run_id = %(run_id)s or invocation_id = %(invocation_id)s
+) as has_published
+
 -- name: last_published
-select max(published_at)::text as moment from elute.publications
+select max(published_at)::text as moment from builds.publications

@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import psycopg2
+from dbt.include.pgcopy import PACKAGE_PATH
 from psycopg2 import errors, sql
 
 from api.database import Session, connect
@@ -17,7 +18,7 @@ _LOCK = "select pg_advisory_xact_lock(hashtextextended('elute schema', 0))"
 
 
 def upgrade(environment: Mapping[str, str]) -> None:
-    """Bring the schema `elute` and the reading role up to date.
+    """Bring the schema `elute`, the list of builds and the reading role up to date.
 
     Re-runnable, and safe to call from several processes at once.
 
@@ -52,8 +53,11 @@ def _upgrade(session: Session) -> None:
         for number, migration in enumerate(wanted[found:], start=found + 1):
             cursor.execute(migration)
             cursor.execute("insert into elute.schema_versions (version) values (%s)", [number])
+        cursor.execute("select to_regclass('builds.publications')")
+        if cursor.fetchone() == (None,):  # Else a build has been here before.
+            builds = Path(PACKAGE_PATH, "builds.sql").read_text(encoding="utf-8")
+            cursor.execute(sql.SQL(builds).format(schema=sql.Identifier("builds")))
         _grant(session)
-        cursor.execute("select elute.record_publications()")
 
 
 def migrations() -> list[str]:
@@ -97,31 +101,34 @@ where rolname = %s and pg_has_role(
     case when current_setting('server_version_num')::int >= 160000 then 'set' else 'member' end
 )
 """
+_READ = ("marts", "intermediate", "builds")
 _MAY_READ = """
+with schemas as (
+    select pg_namespace.oid from pg_namespace where nspname = any(%(schemas)s)
+)
 select
-    has_schema_privilege(%(reader)s, to_regnamespace('marts'), 'usage')
-    and has_schema_privilege(%(reader)s, to_regnamespace('intermediate'), 'usage')
-    and has_table_privilege(%(reader)s, 'elute.publications', 'select')
+    (
+        select count(*) from schemas where has_schema_privilege(%(reader)s, schemas.oid, 'usage')
+    ) = 3
     and not exists (
         select from pg_class
-        where relnamespace in (to_regnamespace('marts'), to_regnamespace('intermediate'))
+        where relnamespace in (select oid from schemas)
             and relkind in ('r', 'v')
             and not has_table_privilege(%(reader)s, oid, 'select')
     )
     and (
         select count(*) from pg_default_acl, aclexplode(defaclacl) as acl
-        where defaclnamespace in (to_regnamespace('marts'), to_regnamespace('intermediate'))
+        where defaclnamespace in (select oid from schemas)
             and defaclrole = current_user::regrole
             and acl.grantee = %(reader)s::regrole
-    ) = 2
+    ) = 3
 """
 _GRANTS = """
 create schema if not exists marts;
 create schema if not exists intermediate;
-grant usage on schema marts, intermediate, elute to {reader};
-grant select on all tables in schema marts, intermediate to {reader};
-grant select on elute.publications to {reader};
-alter default privileges in schema marts, intermediate grant select on tables to {reader};
+grant usage on schema marts, intermediate, builds to {reader};
+grant select on all tables in schema marts, intermediate, builds to {reader};
+alter default privileges in schema marts, intermediate, builds grant select on tables to {reader};
 """
 
 
@@ -140,7 +147,7 @@ def _grant(session: Session) -> None:
             cursor.execute(_IS_OURS, [READER])
             if cursor.rowcount == 0:
                 cursor.execute(sql.SQL("grant {} to current_user").format(reader))
-            cursor.execute(_MAY_READ, {"reader": READER})
+            cursor.execute(_MAY_READ, {"reader": READER, "schemas": list(_READ)})
             if cursor.fetchone() != (True,):
                 cursor.execute(sql.SQL(_GRANTS).format(reader=reader))
         except errors.InsufficientPrivilege:

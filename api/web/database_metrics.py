@@ -23,7 +23,10 @@ where finished_at is not null
 order by run_id desc
 limit 1
 """
-_PUBLISHED = "select mart_name, extract(epoch from published_at)::float from elute.publications"
+_PUBLISHED = """
+select jsonb_object_keys(tables), extract(epoch from published_at)::float
+from (select * from builds.publications order by build desc limit 1) as published
+"""
 _INPUTS = """
 select source_file, 'kept', records_kept from marts.input_summary
 union all
@@ -39,11 +42,16 @@ select 'experiment_stats', 1
 union all
 select 'input_summary', count(*) from marts.input_summary
 union all
-select relname, reltuples::bigint
+select 'user_top_compounds', reltuples::bigint
 from pg_class
-where oid = to_regclass('marts.user_top_compounds') and reltuples >= 0
+where reltuples >= 0 and oid = (
+    select to_regclass('builds.' || (tables -> 'user_top_compounds' ->> 'table'))
+    from builds.publications
+    order by build desc
+    limit 1
+)
 """
-_ISSUES_VERSION = "select to_regclass('marts.data_issues')::oid"
+_BUILD = "select coalesce(max(build), 0) from builds.publications"
 _ISSUES = """
 select source_file, problem, action, count(*)
 from marts.data_issues
@@ -55,7 +63,7 @@ class DatabaseMetrics(Collector):
     """Reads them when they are asked for."""
 
     def __init__(self) -> None:
-        self._issues: tuple[int, list[Row]] | None = None  # and the oid of their table
+        self._issues: tuple[int, list[Row]] | None = None  # and the build that they are of
 
     def describe(self) -> list[Metric]:
         """Nothing: what there is depends on the database."""
@@ -107,8 +115,8 @@ class DatabaseMetrics(Collector):
         )
 
     def _issues_of(self, session: Session) -> list[Row]:
-        """Counted once for each build, which makes a new table."""
-        [(version,)] = _rows(session, _ISSUES_VERSION)
+        """Counted once for each build."""
+        [(version,)] = _rows(session, _BUILD)
         if self._issues is None or self._issues[0] != version:
             self._issues = version, _rows(session, _ISSUES)
         return self._issues[1]

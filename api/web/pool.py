@@ -117,7 +117,7 @@ def reset() -> None:
 
 
 def place() -> str:
-    """What tells this cluster from any other; tables of two may have the same oid."""
+    """What tells this cluster from any other; two may have builds of the same number."""
     return _DATABASE.place
 
 

@@ -49,6 +49,19 @@ def finish(
     logger.info("Run %d: %s%s", run_id, state, f": {error}" if error else "")
 
 
+def has_published(session: Session, *, run_id: int | None, invocation_id: str | None) -> bool:
+    """Whether the build of a run is published; ask when none of its sessions is left.
+
+    Args:
+        session: in autocommit mode.
+        run_id: of a run of the worker.
+        invocation_id: dbt's, of a run in a terminal.
+    """
+    values = {"run_id": run_id, "invocation_id": invocation_id}
+    [row] = queue.execute(session, "has_published", values)
+    return bool(row["has_published"])
+
+
 def finish_and_try_again(
     session: Session, run: Run, state: str, *, error_kind: str | None, error: str | None
 ) -> None:

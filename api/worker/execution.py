@@ -10,7 +10,7 @@ from api.dbt_run import Outcome
 from api.runs import queue
 from api.runs.run import Run
 from api.worker.child import read_happening
-from api.worker.ending import finish, finish_and_try_again
+from api.worker.ending import finish, finish_and_try_again, has_published
 from api.worker.events import Happening, now, storable
 from api.worker.invocation import Invocation
 from api.worker.recovery import end_sessions
@@ -115,7 +115,11 @@ class Execution:
             return
         if not end_sessions(session, run_id):
             logger.warning("Run %d: the server still works for it.", run_id)
-        if self._is_cancelled:
+        if has_published(session, run_id=run_id, invocation_id=None):
+            finish(
+                session, run_id, "succeeded"
+            )  # It was stopped, or died, too late to change that.
+        elif self._is_cancelled:
             finish(session, run_id, "cancelled")
         elif self._kill_at is not None:
             finish_and_try_again(session, self._run, "stopped", error_kind="elute", error=_STOPPED)

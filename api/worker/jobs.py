@@ -36,6 +36,7 @@ def build_job(settings: Settings, run: Run) -> Job:
         **_folders(settings),
         "PGAPPNAME": names_of_sessions(run.run_id),
         "PGOPTIONS": f"{options} {_CHECK_CONNECTION}".strip(),
+        "ELUTE_RUN_ID": str(run.run_id),  # noted with the build that it publishes
     }
     if "max_dropped_ratio" in run.options:
         changes["ELUTE_MAX_DROPPED_RATIO"] = str(run.options["max_dropped_ratio"])

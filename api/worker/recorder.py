@@ -21,7 +21,7 @@ from api.dbt_run import Outcome
 from api.errors import EluteError
 from api.runs import queue, schema
 from api.settings import Settings
-from api.worker.ending import finish, transaction
+from api.worker.ending import finish, has_published, transaction
 from api.worker.events import Happening, Translator, now
 from api.worker.recovery import recover_terminal
 from api.worker.signature import files_signature
@@ -36,6 +36,8 @@ _LAST_WORDS_SECONDS = 5.0
 class Recorder:
     """Call it with dbt's events, and `end` it. If it cannot note anything, only the log says so.
 
+    `invocation_id` is dbt's, once there was an event.
+
     Args:
         settings: where everything is; PG* are in our environment already.
         arguments: of the build, for people to read.
@@ -43,6 +45,7 @@ class Recorder:
 
     def __init__(self, settings: Settings, arguments: Sequence[str]) -> None:
         self._settings, self._arguments = settings, arguments
+        self.invocation_id: str | None = None
         self._news: queues.SimpleQueue[Happening | Outcome] = queues.SimpleQueue()
         self._translate = Translator(self._news.put, os.environ.get("PGPASSWORD", ""))
         self._thread = threading.Thread(target=self._record, daemon=True)
@@ -50,6 +53,7 @@ class Recorder:
 
     def __call__(self, event: "EventMsg") -> None:
         """One of dbt's events."""
+        self.invocation_id = event.info.invocation_id  # type: ignore[attr-defined]
         self._translate(event)
 
     def end(self, outcome: Outcome) -> None:
@@ -78,8 +82,12 @@ class Recorder:
             for _, kind, data in events:
                 if kind == "nodes":
                     queue.describe(session, run_id, **data)
-        if outcome.succeeded or outcome.interrupted:
-            finish(session, run_id, "succeeded" if outcome.succeeded else "cancelled")
+        if outcome.succeeded or has_published(
+            session, run_id=None, invocation_id=self.invocation_id
+        ):
+            finish(session, run_id, "succeeded")
+        elif outcome.interrupted:
+            finish(session, run_id, "cancelled")
         else:
             finish(session, run_id, "failed", error_kind=outcome.error_kind, error=explain(outcome))
 

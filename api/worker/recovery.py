@@ -8,6 +8,7 @@ from api.runs.run import Run
 from api.worker.ending import (
     finish,
     finish_and_try_again,
+    has_published,
     names_of_sessions,
     sessions_of,
 )
@@ -58,6 +59,9 @@ def end_sessions(session: Session, run_id: int) -> bool:
 
 def _recover(session: Session, run: Run, *, is_database: bool) -> None:
     end_sessions(session, run.run_id)
+    if has_published(session, run_id=run.run_id, invocation_id=None):
+        finish(session, run.run_id, "succeeded")
+        return
     finish_and_try_again(
         session,
         run,

@@ -55,7 +55,7 @@ def test_two_browsers_see_the_same_build_and_one_cancels_it(
     with held_up(site):
         page.get_by_role("button", name="Build now").click()
         for each in (page, other):
-            expect(each.locator("#progress-node")).to_contain_text("int_user_summary")
+            expect(each.locator("#progress-node")).to_contain_text("int_user_compounds_counted")
             expect(each.locator("#progress-left")).not_to_be_empty()
         assert (
             other.locator("#progress-title").inner_text()
@@ -76,9 +76,9 @@ def test_a_lost_connection_is_found_again(site: Site, open_page: Open) -> None:
     page.evaluate(WATCH_WORDS)
     with held_up(site):
         page.get_by_role("button", name="Build now").click()
-        expect(page.locator("#progress-node")).to_contain_text("int_user_summary")
+        expect(page.locator("#progress-node")).to_contain_text("int_user_compounds_counted")
         kill_web_worker(site)
-        expect(page.locator("#progress-node")).to_contain_text("int_user_summary")
+        expect(page.locator("#progress-node")).to_contain_text("int_user_compounds_counted")
     expect(page.locator("#outcome")).to_contain_text("is done")
     words = page.evaluate("window.words")
     assert any("the connection is lost" in each for each in words)
@@ -137,11 +137,11 @@ def test_a_failure_names_the_file_and_the_line(site: Site, page: Page) -> None:
 def test_the_page_of_a_run_has_its_steps_with_times_and_its_log(page: Page) -> None:
     page.locator("#runs tbody tr", has_text="succeeded").first.get_by_role("link").click()
     expect(page.locator("#run")).to_contain_text("is done, in")
-    row = page.locator("#nodes tbody tr", has_text="int_input_summary").first
+    row = page.locator("#nodes tbody tr", has_text="input_summary").first
     expect(row).to_contain_text("model")
     expect(row).to_contain_text("success")
     expect(row.locator("rect")).to_have_count(1)
-    expect(page.locator("#log")).to_contain_text("model int_input_summary success")
+    expect(page.locator("#log")).to_contain_text("model input_summary success")
 
 
 def test_durations_lead_to_their_runs(page: Page) -> None:

@@ -15,7 +15,7 @@ from psycopg2 import sql
 from api.settings import CHECKOUT
 from tests.conftest import COMMAND, SAMPLE, own_database
 
-SCHEMAS = ("raw", "staging", "intermediate", "marts")
+SCHEMAS = ("raw", "staging", "intermediate", "marts", "builds")
 MARTS = (
     "user_summary",
     "user_top_compounds",

@@ -23,7 +23,10 @@ def session(laboratory: Laboratory) -> Iterator[Session]:
 
 
 def published(laboratory: Laboratory) -> dict[str, object]:
-    rows = laboratory.rows("select mart_name, published_at from elute.publications")
+    rows = laboratory.rows("""
+        select jsonb_object_keys(tables) as mart_name, published_at
+        from (select * from builds.publications order by build desc limit 1) as published
+    """)
     return {row["mart_name"]: row["published_at"] for row in rows}
 
 

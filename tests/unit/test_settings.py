@@ -42,6 +42,8 @@ def test_variables_are_read() -> None:
             "ELUTE_SCHEDULE": "0 6 * * mon-fri",
             "ELUTE_WATCH": "1",
             "ELUTE_KEEP_RUNS": "20",
+            "ELUTE_KEEP_BUILDS": "3",
+            "ELUTE_PUBLISH_WAIT_SECONDS": "5",
             "ELUTE_LOG_FORMAT": "json",
             "ELUTE_POSTGRES_USER": "daemon",
         }
@@ -63,6 +65,8 @@ def test_variables_are_read() -> None:
         schedule="0 6 * * mon-fri",
         watches_files=True,
         keep_runs=20,
+        keep_builds=3,
+        publish_wait_seconds=5,
         log_format="json",
         postgres_user="daemon",
     )

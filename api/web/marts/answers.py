@@ -2,17 +2,16 @@
 
 from functools import lru_cache
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 from flask import Response, request
-from pgrest_query import Query, parse
 from psycopg2 import sql
 
 from api.database import Session
-from api.web.marts import media, statements, streams
+from api.web.marts import media, ranges, statements, streams
 from api.web.marts.catalogue import Mart
 from api.web.marts.csv_text import as_csv
 from api.web.marts.media import Form
+from api.web.marts.query import Query, parse
 from api.web.marts.reading import read
 from api.web.marts.versions import is_conditional, version
 from api.web.problems import Problem
@@ -25,7 +24,7 @@ class Page(NamedTuple):
 
     text: str | None
     row_count: int
-    table_oid: int
+    build: int
     total: int | None
 
 
@@ -39,13 +38,18 @@ class Prepared:
         self._statement, self._values = statements.page(asked, form.name)
         self._text: str | None = None
 
-    def page(self) -> Page:
-        """Fetch the rows, or the first of them and one more than can be shown at once."""
+    def page(self, first_value: str | None = None) -> Page:
+        """Fetch the rows, or the first of them and one more than can be shown at once.
+
+        Args:
+            first_value: what to put for the first value of the conditions.
+        """
+        values = self._values if first_value is None else [first_value, *self._values[1:]]
 
         def fetch(session: Session) -> Page:
             if self._text is None:
                 self._text = self._statement.as_string(session)
-            return Page(*row(session, self._text, self._values))
+            return Page(*row(session, self._text, values))
 
         return read(self.query, fetch)
 
@@ -56,10 +60,9 @@ def prepared(mart: Mart, query_string: str, wanted_range: str, prefer: str, form
     """Read a query.
 
     Raises:
-        QueryError: it says what is wrong and what would be right.
+        Problem: 400; it says what is wrong and what would be right.
     """
-    query = parse(mart.table, query_string, range_header=wanted_range, prefer=prefer)
-    return Prepared(query, form)
+    return Prepared(parse(mart, query_string, wanted_range, prefer), form)
 
 
 def answer(mart: Mart, form: Form) -> Response:
@@ -84,15 +87,16 @@ def answer(mart: Mart, form: Form) -> Response:
     return streams.answer(asked.query, form, question)
 
 
-@lru_cache(maxsize=1000)
-def prepared_row(mart: Mart, query_string: str, key: int) -> Prepared:
-    """Read a query for the row with this key.
+# Its first value is the key's, whatever it says here.
+@lru_cache(maxsize=100)
+def prepared_row(mart: Mart, query_string: str) -> Prepared:
+    """Read a query for the row with a key.
 
     Raises:
-        QueryError: it says what is wrong and what would be right.
+        Problem: 400; it says what is wrong and what would be right.
     """
-    parameters = [query_string, f"{quote(mart.key[0])}=eq.{key}"]
-    return Prepared(parse(mart.table, "&".join(filter(None, parameters))), media.OBJECT)
+    query = parse(mart, query_string)
+    return Prepared(query.filtered(mart.key[0], "eq.0"), media.OBJECT)
 
 
 def one(mart: Mart, key: int, form: Form) -> Response:
@@ -101,13 +105,13 @@ def one(mart: Mart, key: int, form: Form) -> Response:
     Raises:
         Problem: there is none, or it cannot be had.
     """
-    asked = prepared_row(mart, request.environ.get("QUERY_STRING", ""), key)
+    asked = prepared_row(mart, request.environ.get("QUERY_STRING", ""))
     question = "\n".join((_target(), form.name))
     if is_conditional(request.environ):
         known = unchanged(asked.query, question)
         if known is not None:
             return known
-    page = asked.page()
+    page = asked.page(str(key))
     if page.row_count != 1:
         raise no_such_row(mart, str(key))
     return whole(asked.query, form, question, page)
@@ -126,8 +130,8 @@ def no_such_row(mart: Mart, key: str) -> Problem:
 def unchanged(query: Query, question: str) -> Response | None:
     """304 if the client has this very answer."""
     statement, values = statements.version(query, wants_count=False)
-    table_oid, _ = read(query, lambda session: row(session, statement, values))
-    current = version(table_oid, question)
+    build, _ = read(query, lambda session: row(session, statement, values))
+    current = version(build, question)
     return (
         Response(status=304, headers=current.headers())
         if current.is_known(request.headers)
@@ -139,15 +143,14 @@ def whole(query: Query, form: Form, question: str, page: Page) -> Response:
     """The answer with all the rows of a page.
 
     Raises:
-        Problem: 406, they are not one row.
-        QueryError: 416, there are no such rows.
+        Problem: 406 or 416, they are not what was asked for.
     """
-    status, content_range = query.content_range(page.row_count, page.total)
+    status, content_range = ranges.described(query.offset, page.row_count, page.total)
     if form is media.OBJECT and page.row_count != 1:
         raise _not_one(page.row_count)
-    headers = {**version(page.table_oid, question).headers(), "Content-Range": content_range}
-    if query.preferences.applied:
-        headers["Preference-Applied"] = query.preferences.applied
+    headers = {**version(page.build, question).headers(), "Content-Range": content_range}
+    if query.wants_count:
+        headers["Preference-Applied"] = "count=exact"
     text = as_csv(query, page.text) if form is media.CSV else page.text or ""
     return Response(text.encode(), status, headers, content_type=form.content_type)
 
@@ -167,9 +170,9 @@ def row(session: Session, statement: sql.Composable | str, values: list[Any]) ->
 
 def _head(query: Query, form: Form, question: str) -> Response:
     """What a stream would begin with, without it."""
-    statement, values = statements.version(query, query.preferences.wants_count)
-    table_oid, total = read(query, lambda session: row(session, statement, values))
-    answered = streams.response(query, form, version(table_oid, question), total, None)
+    statement, values = statements.version(query, query.wants_count)
+    build, total = read(query, lambda session: row(session, statement, values))
+    answered = streams.response(query, form, version(build, question), total, None)
     answered.automatically_set_content_length = False  # Nobody knows it yet, and 0 it is not.
     return answered
 

@@ -10,9 +10,9 @@ experiments as (
         experiment_compound_ids,
         experiment_run_time
 
-    from intermediate.int_experiments_validated
+    from intermediate.int_experiments_kept
 
-    where user_id = %(user_id)s and problem is null
+    where user_id = %(user_id)s
 
 ),
 
@@ -20,9 +20,7 @@ compounds as (
 
     select compound_id, compound_name, compound_structure
 
-    from intermediate.int_compounds_validated
-
-    where problem is null
+    from intermediate.int_compounds_kept
 
 ),
 
@@ -127,7 +125,12 @@ later_tables as (
             'intermediate.int_experiments_validated'::regclass,
             'intermediate.int_compounds_validated'::regclass
         )
-        and oid > 'marts.user_summary'::regclass
+        and oid > (
+            select format('builds.%%I', tables -> 'user_summary' ->> 'table')::regclass
+            from builds.publications
+            order by build desc
+            limit 1
+        )
 
 ),
 

@@ -6,9 +6,8 @@ from api.database import Session
 from api.web.marts.catalogue import SCHEMA, Mart
 
 _PUBLISHED = """
-select pg_class.relname, publications.published_at
+select pg_class.relname, (select max(published_at) from builds.publications) as published_at
 from pg_class
-left join elute.publications as publications on pg_class.oid = publications.table_oid
 where pg_class.relnamespace = to_regnamespace(%s) and pg_class.relkind in ('r', 'v', 'm')
 """
 

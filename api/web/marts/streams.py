@@ -147,8 +147,8 @@ def _begin(query: Query, form: Form, question: str) -> Response:
     export = Export(query, form, spool)
     try:
         export.start()
-        table_oid, total = export.head
-        answered = response(query, form, version(table_oid, question), total, export)
+        build, total = export.head
+        answered = response(query, form, version(build, question), total, export)
         if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
             # Only the length tells such a client whether it has all of it.
             export.wait()

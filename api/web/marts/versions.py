@@ -18,19 +18,19 @@ VARY = "Accept, Authorization, Cookie, Prefer, Range"
 _FORMAT = "2"  # another number when the same rows come to look different
 _MOST_KNOWN = 1000
 _PUBLISHED = """
-select extract(epoch from published_at)::float8 from elute.publications where table_oid = %s
+select extract(epoch from published_at)::float8 from builds.publications where build = %s
 """
-_known: dict[tuple[int, int], float] = {}  # by the count of connections, and the oid
+_known: dict[tuple[int, int], float] = {}  # by the count of connections, and the build
 
 
 @dataclass(frozen=True)
 class Version:
-    """A published table: its oid, which each build renews, and when it was published, in seconds.
+    """A published build: its number, and when it was published, in seconds.
 
     `question` is all that the answer depends on besides, and `place` the cluster that it is from.
     """
 
-    table_oid: int
+    build: int
     published_at: float | None
     question: str
     place: str
@@ -38,10 +38,10 @@ class Version:
     @property
     def etag(self) -> str:
         """The validator; weak, for it says nothing of how the bytes are sent."""
-        # When it was published, too: a server put back to an earlier state gives oids once more.
+        # When it was published, too: a server put back to an earlier state gives numbers once more.
         words = "\0".join((_FORMAT, self.place, str(self.published_at), self.question))
         digest = hashlib.blake2b(words.encode("utf-8", "surrogateescape"), digest_size=9)
-        return f'W/"{self.table_oid:x}-{digest.hexdigest()}"'
+        return f'W/"{self.build:x}-{digest.hexdigest()}"'
 
     @property
     def last_modified(self) -> int | None:
@@ -72,17 +72,17 @@ class Version:
             return False
 
 
-def version(table_oid: int, question: str) -> Version:
-    """The version of the table with this oid; when it was published is looked up once."""
-    seen = pool.connection_count(), table_oid
+def version(build: int, question: str) -> Version:
+    """The version of an answer from this build; when it was published is looked up once."""
+    seen = pool.connection_count(), build
     published_at = _known.get(seen)
     if published_at is None:
-        published_at = pool.reader().read(lambda session: _published_at(session, table_oid))
+        published_at = pool.reader().read(lambda session: _published_at(session, build))
         if published_at is not None:
             if len(_known) >= _MOST_KNOWN:
                 _known.clear()
             _known[seen] = published_at
-    return Version(table_oid, published_at, question, pool.place())
+    return Version(build, published_at, question, pool.place())
 
 
 def is_conditional(environ: Mapping[str, Any]) -> bool:
@@ -95,8 +95,8 @@ def _as_date(second: int) -> str:
     return formatdate(second, usegmt=True)
 
 
-def _published_at(session: Session, table_oid: int) -> float | None:
+def _published_at(session: Session, build: int) -> float | None:
     with session.cursor() as cursor:
-        cursor.execute(_PUBLISHED, [table_oid])
+        cursor.execute(_PUBLISHED, [build])
         row = cursor.fetchone()
     return row[0] if row else None
