@@ -9,6 +9,7 @@ from typing import Any
 import flask
 import psycopg2
 from flask import Flask, Response, request
+from pgrest_query import QueryError
 from werkzeug.exceptions import HTTPException
 
 from api.errors import EluteError, ServerError
@@ -88,6 +89,8 @@ def from_error(error: Exception) -> Problem:
     """The problem that an exception amounts to; what is not for clients goes to the log instead."""
     if isinstance(error, Problem):
         return error
+    if isinstance(error, QueryError):
+        return _from_query(error)
     if isinstance(error, HTTPException):
         return _from_werkzeug(error)
     if isinstance(error, (ServerError, psycopg2.OperationalError, psycopg2.InterfaceError)):
@@ -105,6 +108,13 @@ def from_error(error: Exception) -> Problem:
 def init_app(app: Flask) -> None:
     """Answer every error of this app with a problem."""
     app.register_error_handler(Exception, lambda error: respond(from_error(error)))
+
+
+def _from_query(error: QueryError) -> Problem:
+    """With the members that PostgREST's clients show, too."""
+    title = "Range not satisfiable" if error.status == 416 else "Bad query"
+    detail = error.message if error.status == 400 else error.details or error.message
+    return Problem(error.status, title, detail, headers=error.headers, **error.as_json())
 
 
 def _from_werkzeug(error: HTTPException) -> Problem:

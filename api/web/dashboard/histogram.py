@@ -3,23 +3,23 @@
 from typing import Any
 from urllib.parse import urlencode
 
+import psycopg2
 from flask import Response, jsonify, request
+from pgrest_query import Query, QueryError, parse
 from psycopg2 import sql
 
+from api.builds import Column
 from api.database import Session
+from api.web import pool
 from api.web.dashboard import blueprint
-from api.web.marts import catalogue, reading, selecting, statements, syntax
-from api.web.marts.catalogue import Mart
-from api.web.marts.query import Query, parse
-from api.web.problems import Problem
+from api.web.marts.published import described_error, find, newest
 
 MOST_BINS = 200
 _WHOLE = frozenset({"smallint", "integer", "bigint"})
-# Steps of 1, 2 or 5 times a power of ten; those of whole numbers are whole. In one statement, lest
-# a build that is published in between give the step of one table to the rows of another.
+# Steps of 1, 2 or 5 times a power of ten; those of whole numbers are whole.
 _BINS = """
 with _values as (
-    select {column}::numeric as value from {table} {where}
+    select {column}::numeric as value from ({rows}) as _rows
 ),
 
 _limits as (
@@ -65,43 +65,40 @@ def histogram(name: str) -> Response:
     parameters = request.args.to_dict(flat=False)
     wanted = parameters.pop("column", [""])[0]
     bins = _number_of_bins(parameters.pop("bins", ["20"])[0])
-    mart = catalogue.marts().get(name)
-    if mart is None:
-        raise Problem(
-            404, "No such mart", f"There is no mart {name!r}; /marts lists those there are."
-        )
-    column = syntax.column(mart, wanted)
+    mart = find(pool.reader().read(newest), name)
+    mart.table.column(wanted)
+    column = mart.by_name[wanted]
     if not column.is_number:
-        raise syntax.bad_query(
-            f"{wanted} is of type {column.data_type}; histograms are of numbers."
-        )
-    rows = _rows(mart, wanted, bins, parse(mart, urlencode(parameters, doseq=True)))
+        raise QueryError(f"{wanted} is of type {column.data_type}; histograms are of numbers.")
+    query = parse(mart.table, urlencode({**parameters, "select": f'"{wanted}"'}, doseq=True))
+    rows = _rows(query, column, bins)
     return jsonify(column=wanted, **_body(rows, column.data_type in _WHOLE))
 
 
 def _number_of_bins(text: str) -> int:
     if text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MOST_BINS:
         return int(text)
-    raise syntax.bad_query(f"bins must be a whole number from 1 to {MOST_BINS}, and is {text!r}.")
+    raise QueryError(f"bins must be a whole number from 1 to {MOST_BINS}, and is {text!r}.")
 
 
-def _rows(mart: Mart, column: str, bins: int, query: Query) -> list[tuple[Any, ...]]:
-    is_whole = mart.by_name[column].data_type in _WHOLE
-    where = sql.SQL("where {}").format(query.where.statement) if query.where else sql.SQL("")
+def _rows(query: Query, column: Column, bins: int) -> list[tuple[Any, ...]]:
+    rows, values = query.rows(ordered=False)
     statement = sql.SQL(_BINS).format(
-        column=sql.Identifier(selecting.TABLE, column),
-        table=sql.SQL("{} as {}").format(statements.table(mart), sql.Identifier(selecting.TABLE)),
-        where=where,
+        column=sql.Identifier("_rows", column.name),
+        rows=rows,
         bins=sql.Literal(bins),
-        smallest=sql.Literal(0 if is_whole else -300),
+        smallest=sql.Literal(0 if column.data_type in _WHOLE else -300),
     )
 
     def read(session: Session) -> list[tuple[Any, ...]]:
         with session.cursor() as cursor:
-            cursor.execute(statement, statements.values(query))
+            cursor.execute(statement, values)
             return cursor.fetchall()
 
-    return reading.read(query, read)
+    try:
+        return pool.reader().read(read)
+    except psycopg2.Error as error:
+        raise described_error(query, error) from error
 
 
 def _body(rows: list[tuple[Any, ...]], is_whole: bool) -> dict[str, Any]:

@@ -4,10 +4,9 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
+from api.builds import Mart
 from api.database import Session
-from api.web.marts.catalogue import Mart
-from api.web.marts.query import Query
-from api.web.marts.reading import read
+from api.web import pool
 
 MOST_RECORDS = 10_000  # experiments, and issues, that are listed
 LATER_BUILD = (
@@ -47,7 +46,7 @@ def explain(mart: Mart, user_id: int) -> str | None:
             row = cursor.fetchone()
         return row[0] if row else None
 
-    return read(Query(mart, [], None, []), fetch)
+    return pool.reader().read(fetch)
 
 
 @lru_cache

@@ -3,18 +3,23 @@
 Routes that are always there are described in fixed.yaml; those of the marts follow from contracts.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import yaml
 from flask import Blueprint, Response, current_app, jsonify
 
+from api.builds import Mart
+from api.errors import EluteError
 from api.settings import Settings
+from api.web import pool
 from api.web.access import open_to_all
 from api.web.dashboard.pages import render
-from api.web.marts import catalogue
+from api.web.marts.published import newest
 from api.web.openapi import marts
 
 blueprint = Blueprint("openapi", __name__, template_folder="templates")
@@ -36,7 +41,7 @@ def page() -> Response:
 
 def document(settings: Settings) -> dict[str, Any]:
     """The OpenAPI document, as a JSON object."""
-    fixed, known = _fixed(), catalogue.marts()
+    fixed, known = _fixed(), _marts()
     paths = {**fixed["paths"], **marts.paths(known, fixed["x-responses"])}
     order = sorted(paths, key=lambda path: (path != "/trigger-etl", path))
     return {
@@ -48,6 +53,15 @@ def document(settings: Settings) -> dict[str, Any]:
             "schemas": {**fixed["components"]["schemas"], **marts.schemas(known)},
         },
     }
+
+
+def _marts() -> Mapping[str, Mart]:
+    """The marts of the published build; none without a build, or a database."""
+    try:
+        build = pool.reader().read(newest)
+    except (EluteError, psycopg2.Error):
+        return {}
+    return build.marts if build else {}
 
 
 @cache

@@ -3,15 +3,17 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pgrest_query import LOGIC, OPERATORS
+
+from api.builds import Column, Mart
 from api.web.dashboard import downloads
-from api.web.marts import filters, media
-from api.web.marts.catalogue import Column, Mart
+from api.web.marts import media
 
 Json = dict[str, Any]
 _RESULTS = "user_summary"
 _TEXT: Json = {"type": "string"}
 _WHOLE: Json = {"type": "integer", "format": "int64"}
-_NAMES = "|".join((*filters.OPERATORS, r"\w+\((any|all)\)"))
+_NAMES = "|".join((*OPERATORS, r"\w+\((any|all)\)"))
 _FILTER: Json = {"type": "string", "pattern": rf"^(not\.)?({_NAMES})\."}
 _TYPES: dict[str, Json] = {
     "bigint": _WHOLE,
@@ -91,7 +93,7 @@ def _rows(mart: Mart, responses: Mapping[str, Json]) -> Json:
 
 
 def _one_row(mart: Mart, responses: Mapping[str, Json]) -> Json:
-    rows = {kind.media_type: {"schema": _any_row(mart)} for kind in (media.JSON, media.OBJECT)}
+    rows = {kind: {"schema": _any_row(mart)} for kind in (media.JSON, media.OBJECT)}
     key: Json = {"name": "user_id", "in": "path", "required": True}
     return _get(
         "etl_results_user_id",
@@ -151,10 +153,10 @@ def _contents(mart: Mart) -> Json:
     return {
         "headers": {"ETag": _ETAG, "Content-Range": _CONTENT_RANGE},
         "content": {
-            media.JSON.media_type: rows,
-            media.OBJECT.media_type: {"schema": _any_row(mart)},
-            media.CSV.media_type: {"schema": _TEXT},
-            media.NDJSON.media_type: {"schema": _TEXT},
+            media.JSON: rows,
+            media.OBJECT: {"schema": _any_row(mart)},
+            media.CSV: {"schema": _TEXT},
+            media.NDJSON: {"schema": _TEXT},
         },
     }
 
@@ -191,13 +193,13 @@ def _shape(mart: Mart) -> Iterator[Json]:
     )
     yield _query("limit", _COUNT, "Rows at most.")
     yield _query("offset", _COUNT, "Rows to leave out first.")
-    for tree in filters.TREES:
+    for tree in LOGIC:
         example = f"({mart.columns[0].name}.is.null,{mart.columns[-1].name}.not.is.null)"
         yield _query(tree, _TEXT, f"Filters together, such as {example}.")
 
 
 def _filters(mart: Mart, without: tuple[str, ...] = ()) -> Iterator[Json]:
-    taken = {"select", "order", "limit", "offset", *filters.TREES, *without}
+    taken = {"select", "order", "limit", "offset", *LOGIC, *without}
     for column in mart.columns:
         if column.name not in taken:
             yield _query(column.name, _FILTER, f"Filter, {column.data_type}: {column.description}")
