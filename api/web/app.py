@@ -8,8 +8,10 @@ from api.web import (
     access,
     dashboard,
     docs_site,
+    downloads,
     events,
     health,
+    histogram,
     inputs,
     logs,
     metrics,
@@ -23,6 +25,8 @@ from api.web.marts import routes
 
 BLUEPRINTS = (
     routes.blueprint,
+    downloads.blueprint,
+    histogram.blueprint,
     runs.blueprint,
     trigger.blueprint,
     events.blueprint,

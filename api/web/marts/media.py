@@ -1,6 +1,6 @@
 """The media types that rows are served in, and which of them a client takes."""
 
-from functools import lru_cache
+from flask import request
 
 from api.web.problems import Problem
 
@@ -13,15 +13,15 @@ MEDIA_TYPES = (JSON, OBJECT, CSV, NDJSON)
 _OTHER_NAMES = {"application/vnd.pgrst.object": OBJECT, "*": "*/*"}
 
 
-@lru_cache(maxsize=256)
-def negotiated(accept: str, offered: tuple[str, ...] = MEDIA_TYPES) -> str:
-    """The media type of those offered that an Accept header likes best; the first of equals.
+def negotiated(*offered: str) -> str:
+    """The media type of those offered that this request likes best; the first of equals.
 
     Parameters such as `charset` do not matter.
 
     Raises:
         Problem: 406, it likes none of them.
     """
+    accept = request.headers.get("Accept", "")
     wanted = dict(map(_range, accept.split(","))) if accept.strip() else {"*/*": 1.0}
     best = max(offered, key=lambda media_type: _quality(media_type, wanted))
     if _quality(best, wanted) > 0:

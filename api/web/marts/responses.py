@@ -60,12 +60,12 @@ class Request:
         )
 
 
-def respond(name: str, media_types: tuple[str, ...], key: str | None = None) -> Response:
+def respond(name: str, media_type: str, key: str | None = None) -> Response:
     """Answer this request with rows of a mart.
 
     Args:
         name: of the mart.
-        media_types: those that can be had; the first if the client does not mind.
+        media_type: one of `media.MEDIA_TYPES`.
         key: the value of the mart's key, for the one row that has it.
 
     Raises:
@@ -73,16 +73,15 @@ def respond(name: str, media_types: tuple[str, ...], key: str | None = None) -> 
         QueryError: it says what is wrong with the query.
     """
     try:
-        return _respond(name, media_types, key)
+        return _respond(name, media_type, key)
     except errors.UndefinedTable:
         pass  # The build was pruned after it was looked up, or the table of builds is not there.
     except (psycopg2.OperationalError, psycopg2.InterfaceError):
         pool.reader().forget()  # The server has been started anew: no session is of use.
-    return _respond(name, media_types, key)
+    return _respond(name, media_type, key)
 
 
-def _respond(name: str, media_types: tuple[str, ...], key: str | None) -> Response:
-    media_type = media.negotiated(request.headers.get("Accept", ""), media_types)
+def _respond(name: str, media_type: str, key: str | None) -> Response:
     with ExitStack() as stack:
         session = stack.enter_context(pool.reader().session())
         build = newest(session)

@@ -17,19 +17,19 @@ RESULTS = "user_summary"
 @blueprint.get("/marts/<name>")
 def mart(name: str) -> Response:
     """Rows of a mart, in the query language of PostgREST."""
-    return respond(name, media.MEDIA_TYPES)
+    return respond(name, media.negotiated(*media.MEDIA_TYPES))
 
 
 @blueprint.get("/etl-results")
 def results() -> Response:
     """Rows of user_summary, ready for pandas.read_json."""
-    return respond(RESULTS, media.MEDIA_TYPES)
+    return respond(RESULTS, media.negotiated(*media.MEDIA_TYPES))
 
 
 @blueprint.get("/etl-results/<user_id>")
 def result(user_id: str) -> Response:
     """The row of one user."""
-    return respond(RESULTS, (media.JSON, media.OBJECT), key=user_id)
+    return respond(RESULTS, media.negotiated(media.JSON, media.OBJECT), key=user_id)
 
 
 @blueprint.get("/etl-results/<user_id>/explain")

@@ -1,4 +1,4 @@
-"""The HTTP API described: `/openapi.json` for programs, and `/api`, the same for people.
+"""The HTTP API described, at `/openapi.json`.
 
 Routes that are always there are described in fixed.yaml; those of the marts follow from contracts.
 """
@@ -18,11 +18,10 @@ from api.errors import EluteError
 from api.settings import Settings
 from api.web import pool
 from api.web.access import open_to_all
-from api.web.dashboard.pages import render
 from api.web.marts.published import newest
 from api.web.openapi import marts
 
-blueprint = Blueprint("openapi", __name__, template_folder="templates")
+blueprint = Blueprint("openapi", __name__)
 
 
 @blueprint.get("/openapi.json")
@@ -30,13 +29,6 @@ blueprint = Blueprint("openapi", __name__, template_folder="templates")
 def show() -> Response:
     """This document."""
     return jsonify(document(current_app.config["SETTINGS"]))
-
-
-@blueprint.get("/api")
-@open_to_all
-def page() -> Response:
-    """The same as a page."""
-    return render("api.html", document=document(current_app.config["SETTINGS"]), here="/api")
 
 
 def document(settings: Settings) -> dict[str, Any]:

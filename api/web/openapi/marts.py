@@ -6,7 +6,7 @@ from typing import Any
 from pgrest_query import LOGIC, OPERATORS
 
 from api.builds import Column, Mart
-from api.web.dashboard import downloads
+from api.web import downloads
 from api.web.marts import media
 
 Json = dict[str, Any]

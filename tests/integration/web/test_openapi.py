@@ -39,7 +39,7 @@ _PAGES = frozenset(
         "dashboard.sign_out",
         "dashboard.user",
         "docs_site.without_slash",
-        "openapi.page",
+        "dashboard.api",
     }
 )
 _CHECKS = [

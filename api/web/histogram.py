@@ -4,16 +4,16 @@ from typing import Any
 from urllib.parse import urlencode
 
 import psycopg2
-from flask import Response, jsonify, request
+from flask import Blueprint, Response, jsonify, request
 from pgrest_query import Query, QueryError, parse
 from psycopg2 import sql
 
 from api.builds import Column
 from api.database import Session
 from api.web import pool
-from api.web.dashboard import blueprint
 from api.web.marts.published import described_error, find, newest
 
+blueprint = Blueprint("histogram", __name__)
 MOST_BINS = 200
 _WHOLE = frozenset({"smallint", "integer", "bigint"})
 # Steps of 1, 2 or 5 times a power of ten; those of whole numbers are whole.
