@@ -6,8 +6,6 @@ from api.builds import Catalogue
 from api.settings import Settings
 from api.web import (
     access,
-    dashboard,
-    docs_site,
     downloads,
     events,
     health,
@@ -33,8 +31,6 @@ BLUEPRINTS = (
     inputs.blueprint,
     health.blueprint,
     metrics.blueprint,
-    dashboard.blueprint,
-    docs_site.blueprint,
     openapi.blueprint,
 )
 LARGEST_BODY = 1024 * 1024  # bytes; an upload of a file sets its own limit

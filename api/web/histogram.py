@@ -11,7 +11,7 @@ from psycopg2 import sql
 from api.builds import Column
 from api.database import Session
 from api.web import pool
-from api.web.marts.published import described_error, find, newest
+from api.web.marts.published import described_error, find
 
 blueprint = Blueprint("histogram", __name__)
 MOST_BINS = 200
@@ -65,7 +65,7 @@ def histogram(name: str) -> Response:
     parameters = request.args.to_dict(flat=False)
     wanted = parameters.pop("column", [""])[0]
     bins = _number_of_bins(parameters.pop("bins", ["20"])[0])
-    mart = find(pool.reader().read(newest), name)
+    _, mart = pool.reader().read(lambda session: find(session, name))
     mart.table.column(wanted)
     column = mart.by_name[wanted]
     if not column.is_number:

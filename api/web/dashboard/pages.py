@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from flask import Response, current_app, make_response, render_template, request
+from flask import Blueprint, Response, current_app, make_response, render_template, request
 
 from api.settings import Settings
 from api.web import access, openapi
-from api.web.dashboard import blueprint
 
+blueprint = Blueprint("pages", __name__, template_folder="templates")
 PAGES = (
     ("/", "Results"),
     ("/quality", "Data quality"),

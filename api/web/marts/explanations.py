@@ -4,7 +4,6 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-from api.builds import Mart
 from api.database import Session
 from api.web import pool
 
@@ -24,7 +23,7 @@ TIE_RULE = (
 )
 
 
-def explain(mart: Mart, user_id: int) -> str | None:
+def explain(user_id: int) -> str | None:
     """The record of a user with all that it was made of, as JSON; None if there is no such user.
 
     Raises:

@@ -17,12 +17,13 @@ def newest(session: Session) -> Build | None:
     return catalogue.newest(session)
 
 
-def find(build: Build | None, name: str) -> Mart:
-    """A mart of a build by its name.
+def find(session: Session, name: str) -> tuple[Build, Mart]:
+    """The published build, and its mart of this name.
 
     Raises:
         Problem: 503 nothing has been built yet, 404 there is no such mart.
     """
+    build = newest(session)
     if build is None:
         detail = (
             "Nothing has been built yet. Build with POST /trigger-etl, "
@@ -43,7 +44,7 @@ def find(build: Build | None, name: str) -> Mart:
         raise Problem(
             404, "No such mart", detail, code="PGRST205", message=detail, details=None, hint=None
         )
-    return build.marts[name]
+    return build, build.marts[name]
 
 
 def described_error(query: Query, error: psycopg2.Error) -> Exception:

@@ -19,7 +19,7 @@ from api.database import Session
 from api.web import pool
 from api.web.marts import media
 from api.web.marts.copying import BLOCK, Copy
-from api.web.marts.published import described_error, find, newest
+from api.web.marts.published import described_error, find
 from api.web.problems import Problem
 
 LARGEST_WHOLE = 4 * BLOCK  # bytes of an answer that is made before it is sent
@@ -84,8 +84,7 @@ def respond(name: str, media_type: str, key: str | None = None) -> Response:
 def _respond(name: str, media_type: str, key: str | None) -> Response:
     with ExitStack() as stack:
         session = stack.enter_context(pool.reader().session())
-        build = newest(session)
-        mart = find(build, name)
+        build, mart = find(session, name)
         is_single = key is not None or media_type == media.OBJECT
         query = _query(mart, key)
         query = query.limited(2) if is_single else query

@@ -35,8 +35,8 @@ def result(user_id: str) -> Response:
 @blueprint.get("/etl-results/<user_id>/explain")
 def explain(user_id: str) -> Response:
     """The experiments, compounds and left out records behind the row of one user."""
-    wanted = find(pool.reader().read(newest), RESULTS)
-    found = explanations.explain(wanted, int(user_id)) if is_bigint(user_id) else None
+    _, wanted = pool.reader().read(lambda session: find(session, RESULTS))
+    found = explanations.explain(int(user_id)) if is_bigint(user_id) else None
     if found is None:
         raise no_such_row(wanted, user_id)
     return Response(found, content_type=media.JSON, headers={"Cache-Control": "no-cache"})

@@ -28,18 +28,18 @@ from tests.service import gunicorn
 # Pages for people, and what they are drawn with.
 _PAGES = frozenset(
     {
-        "dashboard.asset",
-        "dashboard.files",
-        "dashboard.history",
-        "dashboard.quality",
-        "dashboard.results",
-        "dashboard.run",
-        "dashboard.sign_in",
-        "dashboard.sign_in_form",
-        "dashboard.sign_out",
-        "dashboard.user",
+        "assets.asset",
+        "pages.files",
+        "pages.history",
+        "pages.quality",
+        "pages.results",
+        "pages.run",
+        "sign_in.sign_in",
+        "sign_in.sign_in_form",
+        "sign_in.sign_out",
+        "pages.user",
         "docs_site.without_slash",
-        "dashboard.api",
+        "pages.api",
     }
 )
 _CHECKS = [
