@@ -13,7 +13,6 @@ from api.database import Session, connect
 from api.errors import EluteError
 from api.runs import schema
 from api.settings import Settings
-from api.web import cores
 from api.web.sharing import Pool
 
 READ_TIMEOUT = "5min"  # for a single query: a reader's lock keeps a build from publishing
@@ -84,8 +83,7 @@ class _Database:
         if not os.environ.get("PGHOST"):
             from api.environment import environment  # noqa: PLC0415
 
-            with cores.all_of_them():  # It may start the server.
-                os.environ.update(environment(self.settings or Settings.from_environment()))
+            os.environ.update(environment(self.settings or Settings.from_environment()))
         schema.upgrade(os.environ)
 
 

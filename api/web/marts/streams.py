@@ -39,7 +39,7 @@ class Export:
 
     def __init__(self, query: Query, form: Form, spool: Spool) -> None:
         self._query, self._form, self._spool = query, form, spool
-        self._connection = connections.current()
+        self._is_closed = connections.is_closed()
         self._lock = threading.Lock()
         self._session: Session | None = None
         self._has_head = threading.Event()
@@ -73,8 +73,8 @@ class Export:
                 self._session.cancel()
 
     def _look(self) -> None:
-        """Give up if the client has hung up; gunicorn lets us look at its connection."""
-        if connections.is_closed(self._connection):
+        """Give up if the client has hung up."""
+        if self._is_closed():
             raise Abandoned
 
     def _run(self) -> None:

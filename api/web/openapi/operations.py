@@ -50,7 +50,6 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
             201: answer("There was none before.", reference("ReplacedFile")),
             400: _BAD,
             404: problem("There is no such file."),
-            408: problem("Nothing has come for a minute."),
             409: problem("The folder with the files cannot be written to."),
             412: problem("The file is another one by now."),
             413: problem("The form has something else in it that is too long."),

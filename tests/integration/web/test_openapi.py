@@ -24,7 +24,7 @@ from api.database import connect
 from api.web.marts import catalogue
 from api.web.openapi import document
 from tests.integration.conftest import Laboratory
-from tests.service import gunicorn
+from tests.service import web_app
 
 _CHECKS = [
     not_a_server_error,
@@ -90,7 +90,7 @@ def test_the_page_names_every_path(client: FlaskClient, described: dict[str, Any
 @pytest.fixture(scope="module")
 def live(built: Laboratory) -> Iterator[Any]:
     """What the document of a running service says of it."""
-    with gunicorn(built.environment) as port:
+    with web_app(built.environment) as port:
         yield schemathesis.openapi.from_url(f"http://127.0.0.1:{port}/openapi.json")
 
 
