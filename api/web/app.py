@@ -1,4 +1,4 @@
-"""The Flask app: `gunicorn 'api.web.app:create_app()'` serves it."""
+"""The Flask app; api.web.dashboard.server serves it."""
 
 from flask import Flask
 

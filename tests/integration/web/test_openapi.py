@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 from api.database import connect
 from api.web.marts import catalogue
 from tests.integration.conftest import Laboratory
-from tests.service import gunicorn
+from tests.service import web_app
 
 # Pages for people, and what they are drawn with.
 _PAGES = frozenset(
@@ -106,7 +106,7 @@ def test_the_page_names_every_path(client: FlaskClient, described: dict[str, Any
 @pytest.fixture(scope="module")
 def live(built: Laboratory) -> Iterator[Any]:
     """What the document of a running service says of it."""
-    with gunicorn(built.environment) as port:
+    with web_app(built.environment) as port:
         yield schemathesis.openapi.from_url(f"http://127.0.0.1:{port}/openapi.json")
 
 
