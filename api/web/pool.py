@@ -9,6 +9,7 @@ import psycopg2.errors
 from psycopg2 import sql
 
 from api.database import Session, connect
+from api.environment import adopt
 from api.errors import EluteError
 from api.runs import schema
 from api.settings import Settings
@@ -67,7 +68,7 @@ class _Database:
 
     def _upgrade(self) -> None:
         if not os.environ.get("PGHOST"):
-            os.environ.update(environment(self.settings or Settings.from_environment()))
+            adopt(self.settings or Settings.from_environment())
         schema.upgrade(os.environ)
 
 
