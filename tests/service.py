@@ -181,17 +181,18 @@ def serving(**settings: str) -> Iterator[Service]:
 
 
 @contextmanager
-def gunicorn(environment: Mapping[str, str], *options: str) -> Iterator[int]:
+def web_app(environment: Mapping[str, str]) -> Iterator[int]:
     """The web app alone, as `elute serve` has it; its port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.set_inheritable(True)
-        command = [sys.executable, "-m", "gunicorn", "-c", "python:api.serve.gunicorn_settings"]
-        ours = ["--bind", f"fd://{listener.fileno()}", "--log-level", "critical"]
-        with subprocess.Popen(
-            [*command, *ours, "--graceful-timeout", "1", *options],
-            env=environment,
-            pass_fds=[listener.fileno()],
-        ) as process:
+        command = [
+            sys.executable,
+            "-m",
+            "api.web.dashboard.server",
+            "--socket",
+            str(listener.fileno()),
+        ]
+        process = subprocess.Popen(command, env=environment, pass_fds=[listener.fileno()])
+        with process:
             try:
                 yield listener.getsockname()[1]
             finally:

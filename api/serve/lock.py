@@ -56,24 +56,25 @@ def lock_home(settings: Settings) -> int:
     return descriptor
 
 
-def check_port(settings: Settings) -> None:
-    """Make sure that the address can be listened on.
+def listen(settings: Settings) -> socket.socket:
+    """Listen on the address of the service.
 
     Raises:
-        ServeError: it cannot; the message says why.
+        ServeError: it cannot be listened on; the message says why.
     """
     host, port = settings.web_host, settings.web_port
-    # gunicorn takes a name to be one of IPv4.
+    # A name such as localhost is one of IPv4 first.
     family = socket.AF_UNSPEC if is_address(host) else socket.AF_INET
     try:
         family, _, _, _, where = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)[0]
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            # As gunicorn does: a connection that has just ended does not keep the port.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(where)
-            probe.listen(1)
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        # A connection that has just ended does not keep the port.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(where)
+        listener.listen(1024)
     except OSError as error:
         raise ServeError(_why_not(host, port, error)) from error
+    return listener
 
 
 def _why_not(host: str, port: int, error: OSError) -> str:

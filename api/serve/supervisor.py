@@ -12,7 +12,7 @@ from api.environment import adopt
 from api.runs import schema
 from api.serve.child import Child
 from api.serve.door import refuse_open_door
-from api.serve.lock import ServeError, address, check_port, lock_home
+from api.serve.lock import ServeError, address, listen, lock_home
 from api.settings import CHECKOUT, Settings
 from api.worker.signals import Waiter
 
@@ -33,7 +33,7 @@ def run(settings: Settings) -> int:
     """
     refuse_open_door(settings)
     held = lock_home(settings)
-    check_port(settings)
+    listen(settings).close()  # To say now why it cannot be.
     waiter = Waiter()
     supervisor = Supervisor(settings, waiter, held)
     # Until there is a database, both signals break off whatever waits for it.
@@ -67,7 +67,7 @@ class Supervisor:
         self._keeper = self._start_keeper(lifeline, others_end, held)
         inherited = [others_live, held]
         worker = ["-m", "api.cli", "worker", "--lifeline", "0"]
-        web = ["-m", "gunicorn", "-c", "python:api.serve.gunicorn_child"]
+        web = ["-m", "api.web.dashboard.server", "--lifeline"]
         self._web = Child("web app", web, lifeline, inherited)
         self._worker = Child("worker", worker, lifeline, inherited)
         self._others_live = others_live

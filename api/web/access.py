@@ -51,8 +51,9 @@ def init_app(app: Flask, settings: Settings) -> None:
         if not wanted or is_token(given_token(), wanted):
             return None
         if request.method == "GET" and not changes_something and _is_for_a_person():
-            form = url_for("dashboard.sign_in_form", next=_target())
-            return make_response(redirect(form, 303))
+            form = current_app.config.get("SIGN_IN_ENDPOINT")
+            if form:
+                return make_response(redirect(url_for(form, next=_target()), 303))
         raise _unauthorized(changes_something)
 
 

@@ -1,24 +1,37 @@
-"""The Flask app: `gunicorn 'api.web.app:create_app()'` serves it."""
-
-from importlib import import_module
+"""The Flask app; api.web.dashboard.server serves it."""
 
 from flask import Flask
 
+from api.builds import Catalogue
 from api.settings import Settings
-from api.web import access, logs, pool, problems
+from api.web import (
+    access,
+    downloads,
+    events,
+    health,
+    histogram,
+    inputs,
+    logs,
+    metrics,
+    openapi,
+    pool,
+    problems,
+    runs,
+    trigger,
+)
+from api.web.marts import routes
 
-# Modules with a `blueprint`, each with its own routes.
 BLUEPRINTS = (
-    "api.web.marts.routes",
-    "api.web.runs",
-    "api.web.trigger",
-    "api.web.events",
-    "api.web.inputs",
-    "api.web.health",
-    "api.web.metrics",
-    "api.web.dashboard",
-    "api.web.docs_site",
-    "api.web.openapi",
+    routes.blueprint,
+    downloads.blueprint,
+    histogram.blueprint,
+    runs.blueprint,
+    trigger.blueprint,
+    events.blueprint,
+    inputs.blueprint,
+    health.blueprint,
+    metrics.blueprint,
+    openapi.blueprint,
 )
 LARGEST_BODY = 1024 * 1024  # bytes; an upload of a file sets its own limit
 
@@ -41,6 +54,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     problems.init_app(app)
     logs.init_app(app)
     access.init_app(app, settings)
-    for name in BLUEPRINTS:
-        app.register_blueprint(import_module(name).blueprint)
+    app.extensions["catalogue"] = Catalogue()
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
     return app

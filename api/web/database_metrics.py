@@ -1,4 +1,4 @@
-"""What the database knows of runs, files and marts, as metrics; no large table is counted twice."""
+"""What the database knows of runs, files and marts, as metrics."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -6,11 +6,14 @@ from typing import Any
 import psycopg2
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from psycopg2 import sql
 
+from api.builds import Build
 from api.database import Row, Session
 from api.errors import EluteError
 from api.runs.run import STATES
 from api.web import pool, run_answers
+from api.web.marts.published import newest
 
 _RUNS = "select state, count(*) from elute.runs group by state"
 _LAST = """
@@ -23,38 +26,15 @@ where finished_at is not null
 order by run_id desc
 limit 1
 """
-_PUBLISHED = """
-select jsonb_object_keys(tables), extract(epoch from published_at)::float
-from (select * from builds.publications order by build desc limit 1) as published
-"""
 _INPUTS = """
-select source_file, 'kept', records_kept from marts.input_summary
-union all
-select source_file, 'dropped', records_dropped from marts.input_summary
+select source_file, outcome, records
+from {input_summary}
+cross join lateral (values ('kept', records_kept), ('dropped', records_dropped))
+    as outcomes (outcome, records)
 """
-# As many as the summaries say, which the builds test; the largest tables need not be counted.
-_ROWS = """
-select 'user_summary', user_count from marts.experiment_stats
-union all
-select 'compound_usage', compound_count from marts.experiment_stats
-union all
-select 'experiment_stats', 1
-union all
-select 'input_summary', count(*) from marts.input_summary
-union all
-select 'user_top_compounds', reltuples::bigint
-from pg_class
-where reltuples >= 0 and oid = (
-    select to_regclass('builds.' || (tables -> 'user_top_compounds' ->> 'table'))
-    from builds.publications
-    order by build desc
-    limit 1
-)
-"""
-_BUILD = "select coalesce(max(build), 0) from builds.publications"
 _ISSUES = """
 select source_file, problem, action, count(*)
-from marts.data_issues
+from {data_issues}
 group by source_file, problem, action
 """
 
@@ -63,7 +43,7 @@ class DatabaseMetrics(Collector):
     """Reads them when they are asked for."""
 
     def __init__(self) -> None:
-        self._issues: tuple[int, list[Row]] | None = None  # and the build that they are of
+        self._of_build: tuple[str, list[Metric]] | None = None
 
     def describe(self) -> list[Metric]:
         """Nothing: what there is depends on the database."""
@@ -89,37 +69,44 @@ class DatabaseMetrics(Collector):
             [(run_answers.has_worker(session),)],
         )
         yield from _last_run(session)
-        published = _rows(session, _PUBLISHED)
-        help_text = "When the mart was published, in seconds since 1970."
-        yield _gauge("elute_mart_published_timestamp_seconds", help_text, ("mart",), published)
-        try:
-            yield from self._marts(session)
-        except psycopg2.errors.UndefinedTable:
-            return  # Not built yet.
+        build = newest(session)
+        if build is not None:
+            yield from self._measured(session, build)
 
-    def _marts(self, session: Session) -> Iterator[Metric]:
-        issues = self._issues_of(session)
-        rows = [*_rows(session, _ROWS), ("data_issues", sum(row[-1] for row in issues))]
-        yield _gauge("elute_mart_rows", "Rows of the mart.", ("mart",), rows)
+    def _measured(self, session: Session, build: Build) -> list[Metric]:
+        """What is in a build: counted once, for nothing ever changes it."""
+        if self._of_build is None or self._of_build[0] != build.invocation_id:
+            self._of_build = build.invocation_id, list(_contents(session, build))
+        return self._of_build[1]
+
+
+def _contents(session: Session, build: Build) -> Iterator[Metric]:
+    tables = {
+        name: sql.Identifier(mart.table.schema, mart.table.name)
+        for name, mart in build.marts.items()
+    }
+    published = [(name, build.published_at.timestamp()) for name in tables]
+    help_text = "When the mart was published, in seconds since 1970."
+    yield _gauge("elute_mart_published_timestamp_seconds", help_text, ("mart",), published)
+    rows = [
+        (name, *_rows(session, sql.SQL("select count(*) from {}").format(table))[0])
+        for name, table in tables.items()
+    ]
+    yield _gauge("elute_mart_rows", "Rows of the mart.", ("mart",), rows)
+    if "input_summary" in tables:
         yield _gauge(
             "elute_input_records",
             "What became of the records of the published build.",
             ("file", "outcome"),
-            _rows(session, _INPUTS),
+            _rows(session, sql.SQL(_INPUTS).format(**tables)),
         )
+    if "data_issues" in tables:
         yield _gauge(
             "elute_data_issues",
             "Records dropped, values set to null and entries ignored in the published build.",
             ("file", "problem", "action"),
-            issues,
+            _rows(session, sql.SQL(_ISSUES).format(**tables)),
         )
-
-    def _issues_of(self, session: Session) -> list[Row]:
-        """Counted once for each build."""
-        [(version,)] = _rows(session, _BUILD)
-        if self._issues is None or self._issues[0] != version:
-            self._issues = version, _rows(session, _ISSUES)
-        return self._issues[1]
 
 
 def _last_run(session: Session) -> Iterator[Metric]:
@@ -133,9 +120,9 @@ def _last_run(session: Session) -> Iterator[Metric]:
             yield _gauge(name, help_text, (), [(value,)])
 
 
-def _rows(session: Session, sql: str) -> list[Row]:
+def _rows(session: Session, statement: str | sql.Composable) -> list[Row]:
     with session.cursor() as cursor:
-        cursor.execute(sql)
+        cursor.execute(statement)
         return cursor.fetchall()
 
 

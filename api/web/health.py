@@ -10,16 +10,11 @@ from api.errors import EluteError
 from api.runs import schema
 from api.web import pool, run_answers
 from api.web.access import open_to_all
-from api.web.marts import catalogue
+from api.web.marts.published import newest
 
 blueprint = Blueprint("health", __name__)
 _HEADERS = {"Cache-Control": "no-store"}
 _VERSION = "select max(version) from elute.schema_versions"
-_MISSING = """
-select wanted.name
-from unnest(%s) as wanted (name)
-where to_regclass('marts.' || quote_ident(wanted.name)) is null
-"""
 
 
 @blueprint.get("/health/live")
@@ -46,8 +41,7 @@ def _look(session: Session) -> tuple[dict[str, str], bool]:
     with session.cursor() as cursor:
         cursor.execute(_VERSION)
         is_current = cursor.fetchone() == (len(schema.migrations()),)
-        cursor.execute(_MISSING, [list(catalogue.marts())])
-        is_built = cursor.rowcount == 0
+    is_built = newest(session) is not None
     has_worker = run_answers.has_worker(session)
     found = {
         "database": "reachable",

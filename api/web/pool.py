@@ -7,16 +7,15 @@ import time
 import psycopg2
 import psycopg2.errors
 from psycopg2 import sql
-from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from api.database import Session, connect
+from api.environment import adopt
 from api.errors import EluteError
 from api.runs import schema
 from api.settings import Settings
-from api.web import cores
 from api.web.sharing import Pool
 
-READ_TIMEOUT = "5min"  # for a single query: a reader's lock keeps a build from publishing
+READ_TIMEOUT = "5min"  # for a single query
 _READER_OPTIONS = f"""
 set default_transaction_read_only = on; set statement_timeout = '{READ_TIMEOUT}';
 set client_encoding = 'UTF8'; set datestyle = 'ISO'; set jit = off;
@@ -35,21 +34,9 @@ def _connect_reader() -> Session:
     session = _connect_owner()
     with session.cursor() as cursor:
         cursor.execute(_READER_OPTIONS)
-        _DATABASE.place = _place(cursor)
-        _DATABASE.connection_count += 1
         if schema.has_reader(session):
             cursor.execute(sql.SQL("set role {}").format(sql.Identifier(schema.READER)))
     return session
-
-
-def _place(cursor: Cursor) -> str:
-    """What tells this cluster from any other, even one made anew in the same folder."""
-    try:
-        cursor.execute("select system_identifier::text from pg_control_system()")
-    except psycopg2.errors.InsufficientPrivilege:
-        return ""
-    row = cursor.fetchone()
-    return str(row[0]) if row else ""
 
 
 class _Database:
@@ -57,8 +44,7 @@ class _Database:
 
     def __init__(self) -> None:
         self.settings: Settings | None = None
-        self.is_ready, self.place = False, ""
-        self.connection_count = 0
+        self.is_ready = False
         self.failure: tuple[float, EluteError] | None = None  # of the last attempt, and when
         self.lock = threading.Lock()
         os.register_at_fork(after_in_child=self._renew)
@@ -82,10 +68,7 @@ class _Database:
 
     def _upgrade(self) -> None:
         if not os.environ.get("PGHOST"):
-            from api.environment import adopt  # noqa: PLC0415
-
-            with cores.all_of_them():  # It may start the server.
-                adopt(self.settings or Settings.from_environment())
+            adopt(self.settings or Settings.from_environment())
         schema.upgrade(os.environ)
 
 
@@ -114,16 +97,6 @@ def reset() -> None:
     _OWNER.forget()
     _READER.forget()
     _DATABASE.is_ready = False
-
-
-def place() -> str:
-    """What tells this cluster from any other; two may have builds of the same number."""
-    return _DATABASE.place
-
-
-def connection_count() -> int:
-    """How many sessions for reading there have been: another is perhaps with another server."""
-    return _DATABASE.connection_count
 
 
 def owner() -> Pool:

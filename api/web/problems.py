@@ -112,8 +112,8 @@ def init_app(app: Flask) -> None:
 
 def _from_query(error: QueryError) -> Problem:
     """With the members that PostgREST's clients show, too."""
-    title = "Bad query" if error.status == HTTPStatus.BAD_REQUEST else "Range not satisfiable"
-    detail = error.details or error.message
+    title = "Range not satisfiable" if error.status == 416 else "Bad query"
+    detail = error.message if error.status == 400 else error.details or error.message
     return Problem(error.status, title, detail, headers=error.headers, **error.as_json())
 
 

@@ -72,10 +72,7 @@ class _Body(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         """Read at most `size` bytes; none at the end."""
-        try:
-            block = request.stream.read(size)
-        except BlockingIOError as error:  # See api.web.connections.
-            raise Problem(408, "Too slow", "Nothing has come for a minute.") from error
+        block = request.stream.read(size)
         self._count += len(block)
         # Who closes the connection too early looks like one who has sent all.
         if not block and request.content_length not in (None, self._count):

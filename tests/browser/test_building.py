@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -85,15 +84,9 @@ def test_a_lost_connection_is_found_again(site: Site, open_page: Open) -> None:
 
 
 def kill_web_worker(site: Site) -> None:
-    """End the process that answers, in the middle; gunicorn starts another one."""
-    [web] = [pid for pid in children(site.process.process.pid) if pid in site.pids_of("gunicorn")]
-    for pid in children(web):
-        os.kill(pid, signal.SIGKILL)
-
-
-def children(pid: int) -> list[int]:
-    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [int(child) for child in listed.split()]
+    """End the process that answers, in the middle; another one is started."""
+    [web] = site.pids_of("api.web.dashboard.server")
+    os.kill(web, signal.SIGKILL)
 
 
 def test_results_follow_a_build_in_a_terminal(site: Site, open_page: Open) -> None:

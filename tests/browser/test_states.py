@@ -11,7 +11,7 @@ from psycopg2 import sql
 from werkzeug.serving import make_server
 
 from api.settings import Settings
-from api.web.app import create_app
+from api.web.dashboard.app import create_app
 from tests.browser.conftest import Open, Site, is_ready
 
 

@@ -4,11 +4,11 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from flask import Response, abort, send_from_directory
+from flask import Blueprint, Response, abort, send_from_directory
 
 from api.web import access
-from api.web.dashboard import blueprint
 
+blueprint = Blueprint("assets", __name__)
 FOLDER = Path(__file__).with_name("static")
 A_YEAR = 365 * 24 * 3600
 

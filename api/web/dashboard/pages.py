@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from flask import Response, current_app, make_response, render_template, request
+from flask import Blueprint, Response, current_app, make_response, render_template, request
 
 from api.settings import Settings
-from api.web import access
-from api.web.dashboard import blueprint
+from api.web import access, openapi
 
+blueprint = Blueprint("pages", __name__, template_folder="templates")
 PAGES = (
     ("/", "Results"),
     ("/quality", "Data quality"),
@@ -95,3 +95,10 @@ def run(run_id: int) -> Response:
 def files() -> Response:
     """The files, and putting new ones in their place."""
     return render("files.html")
+
+
+@blueprint.get("/api")
+@access.open_to_all
+def api() -> Response:
+    """What /openapi.json says, for people."""
+    return render("api.html", document=openapi.document(settings()))

@@ -2,11 +2,12 @@
 
 from urllib.parse import urlsplit
 
-from flask import Response, make_response, redirect, request
+from flask import Blueprint, Response, make_response, redirect, request
 
 from api.web import access
-from api.web.dashboard import blueprint
 from api.web.dashboard.pages import render, settings
+
+blueprint = Blueprint("sign_in", __name__)
 
 
 @blueprint.get("/sign-in")

@@ -4,11 +4,8 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-from pgrest_query import parse
-
 from api.database import Session
-from api.web.marts.catalogue import Mart
-from api.web.marts.reading import read
+from api.web import pool
 
 MOST_RECORDS = 10_000  # experiments, and issues, that are listed
 LATER_BUILD = (
@@ -26,7 +23,7 @@ TIE_RULE = (
 )
 
 
-def explain(mart: Mart, user_id: int) -> str | None:
+def explain(user_id: int) -> str | None:
     """The record of a user with all that it was made of, as JSON; None if there is no such user.
 
     Raises:
@@ -48,7 +45,7 @@ def explain(mart: Mart, user_id: int) -> str | None:
             row = cursor.fetchone()
         return row[0] if row else None
 
-    return read(parse(mart.table, ""), fetch)
+    return pool.reader().read(fetch)
 
 
 @lru_cache

@@ -1,58 +1,50 @@
-"""The forms that rows are served in, and which of them a client takes."""
+"""The media types that rows are served in, and which of them a client takes."""
 
-from dataclasses import dataclass
-from functools import lru_cache
-
-from werkzeug.datastructures import MIMEAccept
-from werkzeug.http import parse_accept_header
+from flask import request
 
 from api.web.problems import Problem
 
-
-@dataclass(frozen=True)
-class Form:
-    """A form of the answer: what it is called in the statements, and its media type."""
-
-    name: str
-    media_type: str
-
-    @property
-    def content_type(self) -> str:
-        """The header that names it."""
-        return f"{self.media_type}; charset=utf-8"
+JSON = "application/json"
+OBJECT = "application/vnd.pgrst.object+json"
+CSV = "text/csv"
+NDJSON = "application/x-ndjson"
+MEDIA_TYPES = (JSON, OBJECT, CSV, NDJSON)
+# As clients of PostgREST write it, too.
+_OTHER_NAMES = {"application/vnd.pgrst.object": OBJECT, "*": "*/*"}
 
 
-JSON = Form("json", "application/json")
-OBJECT = Form("object", "application/vnd.pgrst.object+json")
-CSV = Form("csv", "text/csv")
-NDJSON = Form("ndjson", "application/x-ndjson")
-FORMS = (JSON, OBJECT, CSV, NDJSON)
-_BY_TYPE = {form.media_type: form for form in FORMS}
+def negotiated(*offered: str) -> str:
+    """The media type of those offered that this request likes best; the first of equals.
 
-
-@lru_cache(maxsize=256)
-def accepted(header: str, forms: tuple[Form, ...] = FORMS) -> Form | None:
-    """The form that an Accept header likes best, the first one if it likes several as much."""
-    if not header:
-        return forms[0]
-    accept = parse_accept_header(header, MIMEAccept)
-    best = accept.best_match([form.media_type for form in forms])
-    return _BY_TYPE[best] if best else None
-
-
-def negotiated(header: str, forms: tuple[Form, ...] = FORMS) -> Form:
-    """The same.
+    Parameters such as `charset` do not matter.
 
     Raises:
         Problem: 406, it likes none of them.
     """
-    form = accepted(header, forms)
-    if form is None:
-        detail = (
-            f"None of {header!r} can be had here; there are "
-            f"{', '.join(each.media_type for each in forms)}."
-        )
-        raise Problem(
-            406, "No such form", detail, code="PGRST107", message=detail, details=None, hint=None
-        )
-    return form
+    accept = request.headers.get("Accept", "")
+    wanted = dict(map(_range, accept.split(","))) if accept.strip() else {"*/*": 1.0}
+    best = max(offered, key=lambda media_type: _quality(media_type, wanted))
+    if _quality(best, wanted) > 0:
+        return best
+    detail = f"None of {accept!r} can be had here; there are {', '.join(offered)}."
+    raise Problem(
+        406, "No such media type", detail, code="PGRST107", message=detail, details=None, hint=None
+    )
+
+
+def _range(text: str) -> tuple[str, float]:
+    """A part of the header: a media type, perhaps with wildcards, and how much it is liked."""
+    name, *parameters = (part.strip().lower() for part in text.split(";"))
+    quality = next((part[2:] for part in parameters if part.startswith("q=")), "1")
+    try:
+        return _OTHER_NAMES.get(name, name), float(quality)
+    except ValueError:
+        return _OTHER_NAMES.get(name, name), 1.0
+
+
+def _quality(media_type: str, wanted: dict[str, float]) -> float:
+    """How much a media type is liked: what names it most exactly says so."""
+    for name in (media_type, f"{media_type.partition('/')[0]}/*", "*/*"):
+        if name in wanted:
+            return wanted[name]
+    return 0.0

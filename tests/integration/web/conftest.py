@@ -14,7 +14,7 @@ from api.database import Session, connect
 from api.runs import schema
 from api.settings import Settings
 from api.web import pool
-from api.web.app import create_app
+from api.web.dashboard.app import create_app
 from tests.conftest import SAMPLE
 from tests.integration.conftest import Laboratory
 

@@ -1,11 +1,10 @@
-"""Large answers through a real gunicorn: whole, broken off, and abandoned."""
+"""Large answers through the web app as a process: whole, broken off, and abandoned."""
 
 import csv
 import http.client
 import io
 import json
 import socket
-import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from typing import NamedTuple
@@ -14,10 +13,9 @@ import pytest
 
 from api.database import Session, connect
 from api.runs import schema
-from api.web import connections
 from api.web.marts import streams
 from tests.integration.conftest import Laboratory
-from tests.service import gunicorn
+from tests.service import web_app
 
 ROWS = 60_000  # about 14 MB of JSON: far more than sockets hold
 BROKEN_AT = 30_000
@@ -65,7 +63,7 @@ where datname = current_database() and query like '%copy (%' and pid <> pg_backe
 
 
 class Site(NamedTuple):
-    """A gunicorn, and a session with what its database's owner may do."""
+    """The web app, and a session with what its database's owner may do."""
 
     port: int
     owner: Session
@@ -100,7 +98,7 @@ def site(one_laboratory: Laboratory) -> Iterator[Site]:
     with closing(connect(environment)) as owner:
         owner.autocommit = True
         owner.cursor().execute(_TABLES, {"rows": ROWS, "broken_at": BROKEN_AT})
-        with gunicorn(environment, "--threads", "16") as port:
+        with web_app(environment) as port:
             yield Site(port, owner)
     one_laboratory.clear()
 
@@ -200,15 +198,6 @@ def test_clients_that_do_not_read_stop_nobody_else(site: Site) -> None:
             return response.status == 200
 
     assert any(is_free() for _ in range(200))
-
-
-def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "_AS_TIMEVAL", struct.pack("@ll", 0, 50_000))
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        connections.limit(ours)
-        with pytest.raises(BlockingIOError):
-            ours.sendall(b"x" * 10_000_000)
 
 
 def test_head_tells_no_wrong_length(site: Site) -> None:

@@ -1,26 +1,25 @@
 """How the values of a column are distributed: what a plot needs of a mart, and no more."""
 
-import json
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, jsonify, request
+import psycopg2
+from flask import Blueprint, Response, jsonify, request
 from pgrest_query import Query, QueryError, parse
 from psycopg2 import sql
 
+from api.builds import Column
 from api.database import Session
-from api.web.dashboard import blueprint
-from api.web.marts import catalogue, reading
-from api.web.marts.catalogue import Mart
-from api.web.problems import Problem
+from api.web import pool
+from api.web.marts.published import described_error, find
 
+blueprint = Blueprint("histogram", __name__)
 MOST_BINS = 200
 _WHOLE = frozenset({"smallint", "integer", "bigint"})
-# Steps of 1, 2 or 5 times a power of ten; those of whole numbers are whole. In one statement, lest
-# a build that is published in between give the step of one table to the rows of another.
+# Steps of 1, 2 or 5 times a power of ten; those of whole numbers are whole.
 _BINS = """
 with _values as (
-    {rows}
+    select {column}::numeric as value from ({rows}) as _rows
 ),
 
 _limits as (
@@ -66,28 +65,14 @@ def histogram(name: str) -> Response:
     parameters = request.args.to_dict(flat=False)
     wanted = parameters.pop("column", [""])[0]
     bins = _number_of_bins(parameters.pop("bins", ["20"])[0])
-    mart = catalogue.marts().get(name)
-    if mart is None:
-        raise Problem(
-            404, "No such mart", f"There is no mart {name!r}; /marts lists those there are."
-        )
-    column = mart.by_name[mart.table.column(wanted).name]
+    _, mart = pool.reader().read(lambda session: find(session, name))
+    mart.table.column(wanted)
+    column = mart.by_name[wanted]
     if not column.is_number:
         raise QueryError(f"{wanted} is of type {column.data_type}; histograms are of numbers.")
-    is_whole = column.data_type in _WHOLE
-    rows = _rows(_values(mart, wanted, parameters), bins, is_whole)
-    return jsonify(column=wanted, **_body(rows, is_whole))
-
-
-def _values(mart: Mart, column: str, parameters: dict[str, list[str]]) -> Query:
-    """The query for the values of this column, in rows with one each."""
-    filters = {
-        name: texts
-        for name, texts in parameters.items()
-        if name not in ("select", "order", "limit", "offset")
-    }
-    selected = f"value:{json.dumps(column, ensure_ascii=False)}::numeric"
-    return parse(mart.table, urlencode({**filters, "select": selected}, doseq=True))
+    query = parse(mart.table, urlencode({**parameters, "select": f'"{wanted}"'}, doseq=True))
+    rows = _rows(query, column, bins)
+    return jsonify(column=wanted, **_body(rows, column.data_type in _WHOLE))
 
 
 def _number_of_bins(text: str) -> int:
@@ -96,20 +81,24 @@ def _number_of_bins(text: str) -> int:
     raise QueryError(f"bins must be a whole number from 1 to {MOST_BINS}, and is {text!r}.")
 
 
-def _rows(query: Query, bins: int, is_whole: bool) -> list[tuple[Any, ...]]:
-    rows = query.rows(ordered=False)
+def _rows(query: Query, column: Column, bins: int) -> list[tuple[Any, ...]]:
+    rows, values = query.rows(ordered=False)
     statement = sql.SQL(_BINS).format(
-        rows=rows.sql,
+        column=sql.Identifier("_rows", column.name),
+        rows=rows,
         bins=sql.Literal(bins),
-        smallest=sql.Literal(0 if is_whole else -300),
+        smallest=sql.Literal(0 if column.data_type in _WHOLE else -300),
     )
 
     def read(session: Session) -> list[tuple[Any, ...]]:
         with session.cursor() as cursor:
-            cursor.execute(statement, rows.values)
+            cursor.execute(statement, values)
             return cursor.fetchall()
 
-    return reading.read(query, read)
+    try:
+        return pool.reader().read(read)
+    except psycopg2.Error as error:
+        raise described_error(query, error) from error
 
 
 def _body(rows: list[tuple[Any, ...]], is_whole: bool) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 import re
 
-from flask import Response, abort, current_app, make_response, request
+from flask import Blueprint, Response, abort
 
-from api.web.dashboard import blueprint
+from api.web.marts.responses import respond
 
+blueprint = Blueprint("downloads", __name__)
 FORMATS = {"csv": "text/csv", "json": "application/json", "ndjson": "application/x-ndjson"}
 
 
@@ -14,10 +15,7 @@ def download(name: str, ending: str) -> Response:
     """The rows of /marts/<name>, with the same query, as a file to save."""
     if ending not in FORMATS:
         abort(404)
-    request.environ["HTTP_ACCEPT"] = FORMATS[ending]
-    routes = current_app.url_map.bind(request.host)
-    endpoint, values = routes.match(f"/marts/{name}", method="GET")
-    response = make_response(current_app.view_functions[endpoint](**values))
+    response = respond(name, FORMATS[ending])
     if response.status_code == 200:
         file = re.sub(r"\W", "_", name)
         response.headers["Content-Disposition"] = f'attachment; filename="{file}.{ending}"'
