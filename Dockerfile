@@ -37,6 +37,7 @@ ENV PATH=/elute/.venv/bin:$PATH \
     DBT_LOG_PATH=/data/logs \
     DBT_SEND_ANONYMOUS_USAGE_STATS=0 \
     DBT_VERSION_CHECK=0 \
+    PYTHON_DOTENV_DISABLED=1 \
     ELUTE_HOME=/data \
     ELUTE_SEEDS_DIR=/data/seeds \
     ELUTE_HOST=0.0.0.0 \

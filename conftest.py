@@ -1,4 +1,4 @@
-"""What holds for every test, of Elute and of its dbt adapter."""
+"""What holds for every test, of Elute and of its packages."""
 
 import signal
 

@@ -1,1 +1,1 @@
-"""Elute: the command, the embedded database, and the calls of dbt."""
+"""Elute: the command, and the calls of dbt."""

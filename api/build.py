@@ -1,6 +1,6 @@
 """`elute build`: one `dbt build`, and then what a person wants to know of it."""
 
-import os
+import signal
 import sys
 import textwrap
 
@@ -8,7 +8,7 @@ import psycopg2
 
 from api.database import connect, query
 from api.dbt_run import Outcome, run_dbt
-from api.environment import environment
+from api.environment import adopt
 from api.settings import Settings
 from api.tables import table
 
@@ -35,18 +35,20 @@ def run(settings: Settings, arguments: list[str]) -> int:
         arguments: options for `dbt build`.
 
     Returns:
-        0 if everything was built and published, 1 if not, 130 after Ctrl-C.
+        0 if everything was built and published, 1 if not; 130 after Ctrl-C, 143 after SIGTERM, 129
+        after SIGHUP.
 
     Raises:
         ServerError: there is no server to build on.
     """
-    os.environ.update(environment(settings))
+    adopt(settings)
     connect().close()  # A server that is not there is better said before dbt starts.
+    received = _stop_as_by_ctrl_c()
     is_help = bool({"-h", "--help"} & set(arguments))
     outcome = run_dbt(["build", *arguments]) if is_help else _recorded(settings, arguments)
     if outcome.interrupted:
         print("\nStopped. What was published before stays.", file=sys.stderr)
-        return 130
+        return 128 + next(iter(received), signal.SIGINT)
     if not outcome.succeeded:
         print("\n" + _wrapped(explain(outcome)), file=sys.stderr)
         return 1
@@ -63,9 +65,31 @@ def _recorded(settings: Settings, arguments: list[str]) -> Outcome:
     outcome = Outcome(interrupted=True)
     try:
         outcome = run_dbt(["build", *arguments], listen=recorder)
+    except KeyboardInterrupt:  # before or after dbt itself
+        pass
     finally:
         recorder.end(outcome)
     return outcome
+
+
+def _stop_as_by_ctrl_c() -> list[signal.Signals]:
+    """Have dbt cancel its queries when we are told to end; the signal that came, once it has.
+
+    Without that, the server would go on with them, and only one that looks after its clients
+    (`client_connection_check_interval`) would ever notice.
+    """
+    received: list[signal.Signals] = []
+
+    def stop(number: int, _frame: object) -> None:
+        # Whoever ends us may send both, or one twice, and would break off the cancelling.
+        if not received:
+            received.append(signal.Signals(number))
+            raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # `nohup` has SIGHUP ignored
+            signal.signal(number, stop)
+    return received
 
 
 def explain(outcome: Outcome) -> str:

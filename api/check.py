@@ -13,8 +13,9 @@ from seed_csv import check as check_file
 
 from api.connection import connection_environment, is_embedded
 from api.database import connect
-from api.embedded import Cluster
+from api.environment import drop_foreign
 from api.errors import EluteError
+from api.own_server import own_server
 from api.settings import CHECKOUT, Settings
 
 COLUMNS = {
@@ -82,9 +83,10 @@ def _packages(_settings: Settings) -> Iterator[Finding]:
 
 def _server(settings: Settings) -> Iterator[Finding]:
     try:
-        if is_embedded(settings) and not Cluster(settings).running():
+        if is_embedded(settings) and not _is_running(settings):
             yield Finding(True, "Elute's own PostgreSQL is not running; a build starts it")
             return
+        drop_foreign(settings)
         with closing(connect(connection_environment(settings))) as session:
             cursor = session.cursor()
             cursor.execute(_SERVER_FACTS, [list(_SCHEMAS)])
@@ -122,6 +124,11 @@ _SERVER_FACTS = """
     from pg_database
     where pg_database.datname = current_database()
 """
+
+
+def _is_running(settings: Settings) -> bool:
+    with own_server(settings) as server:
+        return server.running() is not None
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:

@@ -1,10 +1,16 @@
 """Which server to use, as the PG* variables that libpq, dbt and psql read."""
 
+import os
 from contextlib import closing
 
-from api.embedded import HOST, USER, Cluster
+from postgres_here import HOST, USER
+
 from api.errors import ServerError
+from api.own_server import own_server
 from api.settings import Settings
+
+# For whoever opens sessions for reading only, unless told otherwise: we are to write.
+_WRITES = "-c default_transaction_read_only=off"
 
 
 def is_embedded(settings: Settings) -> bool:
@@ -18,19 +24,23 @@ def is_embedded(settings: Settings) -> bool:
     """
     if settings.host is None:
         return True
-    return settings.host == HOST and settings.password == Cluster(settings).password()
+    with own_server(settings) as server:
+        return settings.host == HOST and settings.password == server.password()
 
 
 def connection_environment(settings: Settings) -> dict[str, str]:
-    """PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE of the server to use.
+    """The PG* that name the server to use, and those that our sessions there rely on.
 
     Elute's own server is started, and made, where need be; so is the database on it.
 
     Raises:
         ServerError: Elute's own server cannot be started.
     """
-    if is_embedded(settings):
-        return _embedded(settings)
+    server = _embedded(settings) if is_embedded(settings) else _named(settings)
+    return {**server, **_session()}
+
+
+def _named(settings: Settings) -> dict[str, str]:
     return {
         "PGHOST": settings.host or "",
         "PGPORT": str(settings.port),
@@ -40,14 +50,22 @@ def connection_environment(settings: Settings) -> dict[str, str]:
     }
 
 
+def _session() -> dict[str, str]:
+    """What a build needs of every session. Of two options that contradict, the last one holds."""
+    options = os.environ.get("PGOPTIONS", "")
+    if options and not options.endswith(_WRITES):
+        options = f"{options} {_WRITES}"
+    return {"PGCLIENTENCODING": "UTF8", **({"PGOPTIONS": options} if options else {})}
+
+
 def _embedded(settings: Settings) -> dict[str, str]:
-    cluster = Cluster(settings)
-    server = cluster.start()
+    with own_server(settings) as server:
+        port, password = server.start().port, server.password()
     environment = {
         "PGHOST": HOST,
-        "PGPORT": str(server.port),
+        "PGPORT": str(port),
         "PGUSER": USER,
-        "PGPASSWORD": cluster.password() or "",
+        "PGPASSWORD": password or "",
         "PGDATABASE": settings.database,
     }
     if settings.database != "postgres":

@@ -1,8 +1,10 @@
 """`elute db`: Elute's own PostgreSQL, by hand."""
 
+from postgres_here import HOST, Running, Server
+
 from api.connection import is_embedded
-from api.embedded import HOST, Cluster, Server
 from api.errors import EluteError
+from api.own_server import own_server
 from api.settings import Settings
 
 NOT_RUNNING = 3  # The exit status that pg_ctl and systemctl give.
@@ -22,31 +24,31 @@ def run(settings: Settings, action: str) -> int:
             f"PGHOST is {settings.host}: Elute uses that server and runs none of its own. "
             "Unset PGHOST to use Elute's own."
         )
-    cluster = Cluster(settings)
-    return {"start": _start, "stop": _stop, "status": _status}[action](cluster)
+    with own_server(settings) as server:
+        return {"start": _start, "stop": _stop, "status": _status}[action](server)
 
 
-def _start(cluster: Cluster) -> int:
-    print(_description(cluster, cluster.start()))
+def _start(server: Server) -> int:
+    print(_description(server, server.start()))
     return 0
 
 
-def _stop(cluster: Cluster) -> int:
-    print("PostgreSQL has stopped." if cluster.stop() else "PostgreSQL was not running.")
+def _stop(server: Server) -> int:
+    print("PostgreSQL has stopped." if server.stop() else "PostgreSQL was not running.")
     return 0
 
 
-def _status(cluster: Cluster) -> int:
-    server = cluster.running()
-    if server is None:
-        print(f"PostgreSQL is not running. Its data is in {cluster.folder.data}.")
+def _status(server: Server) -> int:
+    running = server.running()
+    if running is None:
+        print(f"PostgreSQL is not running. Its data is in {server.data}.")
         return NOT_RUNNING
-    print(_description(cluster, server))
+    print(_description(server, running))
     return 0
 
 
-def _description(cluster: Cluster, server: Server) -> str:
+def _description(server: Server, running: Running) -> str:
     return (
-        f"PostgreSQL is running on {HOST}, port {server.port} (process {server.pid}). "
-        f"Its data is in {cluster.folder.data}."
+        f"PostgreSQL is running on {HOST}, port {running.port} (process {running.pid}). "
+        f"Its data is in {server.data}."
     )

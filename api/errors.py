@@ -10,4 +10,4 @@ class SettingsError(EluteError):
 
 
 class ServerError(EluteError):
-    """The embedded PostgreSQL could not be set up, started, reached or stopped."""
+    """The PostgreSQL server could not be set up, started, reached or stopped."""

@@ -12,9 +12,9 @@ from typing import Any
 
 import psycopg2
 import pytest
+from postgres_here import Server
 from psycopg2 import sql
 
-from api.embedded import Cluster
 from api.settings import CHECKOUT, VARIABLES, Settings
 
 Elute = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -68,9 +68,9 @@ def new_home() -> Iterator[Path]:
     try:
         yield home
     finally:
-        cluster = Cluster(Settings.from_environment({"ELUTE_HOME": str(home)}))
-        cluster.stop()
-        shutil.rmtree(cluster.folder.path, ignore_errors=True)  # It may be elsewhere.
+        server = Server(home / "postgres")
+        server.stop()
+        shutil.rmtree(server.folder, ignore_errors=True)  # It may be elsewhere.
         shutil.rmtree(parent)
 
 

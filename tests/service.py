@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import psycopg2
+from postgres_here import Server
 
 from api.database import Session
-from api.embedded import Cluster
 from api.runs import queue
 from api.runs.run import Run
-from api.settings import CHECKOUT, Settings
+from api.settings import CHECKOUT
 from tests.conftest import SAMPLE, new_home, without_settings
 
 Found = TypeVar("Found")
@@ -146,9 +146,9 @@ class Service:
                 return Answer(error.code, error.headers, error.read())
 
     @property
-    def cluster(self) -> Cluster:
+    def cluster(self) -> Server:
         """Its PostgreSQL, if that is its own."""
-        return Cluster(Settings.from_environment({"ELUTE_HOME": str(self.home)}))
+        return Server(self.home / "postgres")
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -6,6 +6,8 @@ One process with many threads: they wait for PostgreSQL and for clients far more
 import sys
 
 from api.addresses import in_url
+from api.connection import is_embedded
+from api.environment import adopt
 from api.errors import EluteError
 from api.serve.door import refuse_open_door, warn_of_open_door
 from api.settings import Settings
@@ -13,6 +15,8 @@ from api.settings import Settings
 try:
     _settings = Settings.from_environment()
     refuse_open_door(_settings)
+    if not is_embedded(_settings):  # Whoever starts our own server adopts it then.
+        adopt(_settings)
 except EluteError as error:
     sys.exit(f"elute: {error}")
 warn_of_open_door(_settings)

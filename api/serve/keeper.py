@@ -11,7 +11,7 @@ import select
 import signal
 import sys
 
-from api.embedded import Cluster
+from api.own_server import own_server
 from api.settings import Settings
 
 _OTHERS_SECONDS = 8.0
@@ -23,7 +23,8 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     os.read(0, 1)
     select.select([int(sys.argv[1])], [], [], _OTHERS_SECONDS)
-    Cluster(Settings.from_environment()).stop()
+    with own_server(Settings.from_environment()) as server:
+        server.stop()
 
 
 if __name__ == "__main__":

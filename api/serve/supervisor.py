@@ -8,7 +8,7 @@ import sys
 import time
 
 from api.connection import is_embedded
-from api.environment import environment
+from api.environment import adopt
 from api.runs import schema
 from api.serve.child import Child
 from api.serve.door import refuse_open_door
@@ -39,7 +39,7 @@ def run(settings: Settings) -> int:
     # Until there is a database, both signals break off whatever waits for it.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        os.environ.update(environment(settings))
+        adopt(settings)
         schema.upgrade(os.environ)
         waiter.listen()
         supervisor.watch()

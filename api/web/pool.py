@@ -82,10 +82,10 @@ class _Database:
 
     def _upgrade(self) -> None:
         if not os.environ.get("PGHOST"):
-            from api.environment import environment  # noqa: PLC0415
+            from api.environment import adopt  # noqa: PLC0415
 
             with cores.all_of_them():  # It may start the server.
-                os.environ.update(environment(self.settings or Settings.from_environment()))
+                adopt(self.settings or Settings.from_environment())
         schema.upgrade(os.environ)
 
 

@@ -1,5 +1,6 @@
 """dbt's own events as the events of a run; see `api.runs.run.Event` for their kinds."""
 
+import logging
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +15,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _COMPILED = re.compile(r"^\s*compiled code at .*\n?", re.MULTILINE)  # where on this machine
 _SHORTEST_SECRET = 4  # Anything shorter is part of other words.
 _SHOWN = frozenset({"info", "warn", "error"})
+logger = logging.getLogger("elute.worker")
 
 
 def now() -> datetime:
@@ -35,11 +37,19 @@ class Translator:
         self._tell = tell
         self._secret = secret if len(secret) >= _SHORTEST_SECRET else ""
         self._positions: dict[str, int] = {}
-        self._has_total = False
+        self._has_total = self._has_failed = False
         self._lock = threading.Lock()
 
     def __call__(self, event: "EventMsg") -> None:
-        """Pass this event on, if a run keeps it."""
+        """Pass this event on, if a run keeps it. Raises nothing: dbt would end, mid-query."""
+        try:
+            self._pass_on(event)
+        except Exception as error:
+            if not self._has_failed:
+                self._has_failed = True
+                logger.warning("The run tells no more of some of dbt's events.", exc_info=error)
+
+    def _pass_on(self, event: "EventMsg") -> None:
         name, level = event.info.name, event.info.level
         if name in ("NodeStart", "NodeFinished") or level in _SHOWN:
             moment = now()

@@ -8,7 +8,7 @@ import psycopg2
 
 from api.connection import connection_environment
 from api.database import Session, connect
-from api.environment import project_environment
+from api.environment import drop_foreign, project_environment
 from api.errors import ServerError
 from api.runs import queue, schema
 from api.settings import Settings
@@ -104,6 +104,7 @@ def run(settings: Settings, lifeline: int | None = None) -> int:
     waiter = Waiter(lifeline)
     waiter.listen()
     logs.configure(settings, "worker")
+    drop_foreign(settings)
     os.environ.update(project_environment(settings))
     Worker(settings, waiter).run()
     return 0

@@ -74,9 +74,13 @@ class Laboratory:
             timeout=300,
         )
 
+    def session(self) -> closing[Any]:
+        """A session with its database."""
+        return closing(psycopg2.connect(**self._connection))
+
     def rows(self, query: str) -> list[dict[str, Any]]:
         """The result of a query, a dict for each row."""
-        with closing(psycopg2.connect(**self._connection)) as session, session.cursor() as cursor:
+        with self.session() as session, session.cursor() as cursor:
             cursor.execute(query)
             names = [column.name for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -94,7 +98,7 @@ class Laboratory:
         """Forget all files and tables."""
         for path in self.files.iterdir():
             path.unlink()
-        with closing(psycopg2.connect(**self._connection)) as session:
+        with self.session() as session:
             for schema in SCHEMAS:
                 session.cursor().execute(
                     sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(schema))

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import signal
+import subprocess
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -9,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from api.settings import CHECKOUT
-from tests.conftest import SAMPLE
+from tests.conftest import COMMAND, SAMPLE
 from tests.integration.conftest import Laboratory
+from tests.service import until
 
 GOLDEN = Path(__file__).with_name("golden") / "user_summary.csv"
 EXPORTS = CHECKOUT.parent / "shared" / "data"
@@ -232,3 +235,40 @@ def test_options_go_to_dbt(laboratory: Laboratory) -> None:
     result = laboratory.build("--select", "stg_users")
     assert result.returncode == 0
     assert "user_experiments ..." not in result.stdout
+
+
+def test_sigterm_ends_its_queries_too(laboratory: Laboratory) -> None:
+    others = """
+        select state, wait_event_type from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid()
+    """
+    with laboratory.session() as session, session.cursor() as cursor:
+        # A server that does not look whether its clients are still there.
+        cursor.execute(
+            "do $$ begin execute format("
+            "'alter database %I set client_connection_check_interval = 0', current_database()"
+            "); end $$"
+        )
+        cursor.execute("create schema raw; create table raw.users ()")
+        session.commit()
+        cursor.execute("lock table raw.users in access exclusive mode")
+        building = subprocess.Popen(
+            [*COMMAND, "build"],
+            env=laboratory.environment,
+            cwd=laboratory.files,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with building:
+            until(
+                lambda: [row for row in laboratory.rows(others) if row["wait_event_type"] == "Lock"]
+            )
+            building.terminate()
+            _, said = building.communicate(timeout=60)
+        assert (building.returncode, said) == (
+            128 + signal.SIGTERM,
+            "\nStopped. What was published before stays.\n",
+        )
+        # Ours is the one that holds the lock.
+        until(lambda: [row["state"] for row in laboratory.rows(others)] == ["idle in transaction"])

@@ -37,21 +37,27 @@ def test_the_server_by_hand(elute: Elute, own_home: Path) -> None:
     assert elute("db", "stop").stdout == "PostgreSQL was not running.\n"
 
 
-def test_env_prints_export_lines_and_nothing_else(elute: Elute) -> None:
-    printed = elute("env")
+def test_env_prints_lines_for_a_shell_and_nothing_else(elute: Elute) -> None:
+    printed = elute(
+        "env", DBT_TARGET="prod", DBT_LOG_PATH="/lims", PGSSLMODE="require", PGUSER="lims"
+    )
     assert printed.stderr == ""
     assert [line.partition("=")[0] for line in printed.stdout.splitlines()] == [
+        "unset DBT_TARGET",
+        "unset PGSSLMODE",
         "export PGHOST",
         "export PGPORT",
         "export PGUSER",
         "export PGPASSWORD",
         "export PGDATABASE",
+        "export PGCLIENTENCODING",
         "export DBT_PROJECT_DIR",
         "export DBT_PROFILES_DIR",
         "export DBT_TARGET_PATH",
         "export DBT_LOG_PATH",
         "export DBT_SEND_ANONYMOUS_USAGE_STATS",
         "export DBT_VERSION_CHECK",
+        "export PYTHON_DOTENV_DISABLED",
         "export ELUTE_HOME",
         "export ELUTE_SEEDS_DIR",
         "export ELUTE_MAX_DROPPED_RATIO",
@@ -120,8 +126,8 @@ def test_a_database_of_another_name_is_made(own_home: Path) -> None:
     connection.close()
 
 
-def test_variables_that_would_win_over_pghost_are_pointed_out(elute: Elute) -> None:
-    warned = elute("env", PGSERVICE="lab")
+def test_a_service_that_would_win_over_pghost_is_pointed_out(elute: Elute) -> None:
+    warned = elute("env", PGHOST="db.example.org", PGSERVICE="lab")
     assert warned.returncode == 0
     assert "PGSERVICE is set" in warned.stderr
 

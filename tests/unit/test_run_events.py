@@ -3,6 +3,8 @@
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from api.worker.events import Happening, Translator
 
 FAILURE = (
@@ -38,3 +40,14 @@ def test_no_path_of_this_machine_is_kept() -> None:
 def test_no_secret_is_kept() -> None:
     [log] = kept("Note", "password secret-word\0 refused")
     assert log["message"] == "password *** refused"
+
+
+def test_dbt_goes_on_when_nobody_listens_any_more(caplog: pytest.LogCaptureFixture) -> None:
+    def closed(_: Happening) -> None:
+        raise BrokenPipeError
+
+    translate = Translator(closed)
+    event: Any = SimpleNamespace(info=SimpleNamespace(name="Note", level="info", msg="working"))
+    for _ in range(3):
+        translate(event)
+    assert len(caplog.records) == 1

@@ -5,10 +5,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 
-class Folder(NamedTuple):
+class Folder:
     """What lies where in the folder of one server.
 
     `starting_lock` is held by whoever starts or stops the server. `alive_lock` is held by the
@@ -16,48 +15,21 @@ class Folder(NamedTuple):
     them ends, however it ends. So it is proof where a pid file is not.
     """
 
-    path: Path
-
-    @property
-    def data(self) -> Path:  # noqa: D102
-        return self.path / "data"
-
-    @property
-    def log(self) -> Path:
-        """Folder of the server's own log files."""
-        return self.data / "log"
-
-    @property
-    def pid_file(self) -> Path:  # noqa: D102
-        return self.data / "postmaster.pid"
-
-    @property
-    def password(self) -> Path:
-        """The superuser's password, mode 0600."""
-        return self.path / "password"
-
-    @property
-    def port(self) -> Path:
-        """The TCP port to take again at the next start, if it is free."""
-        return self.path / "port"
-
-    @property
-    def settings(self) -> Path:
-        """The part of postgresql.conf that Elute writes at each start."""
-        return self.path / "settings.conf"
-
-    @property
-    def start_log(self) -> Path:
-        """What the programs say before the server's own log is open."""
-        return self.path / "start.log"
-
-    @property
-    def starting_lock(self) -> Path:  # noqa: D102
-        return self.path / "starting.lock"
-
-    @property
-    def alive_lock(self) -> Path:  # noqa: D102
-        return self.path / "alive.lock"
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.data = path / "data"
+        self.pid_file = self.data / "postmaster.pid"
+        self.log = self.data / "log"
+        # What the programs say before the server's own log is open.
+        self.start_log = path / "start.log"
+        # The superuser's, mode 0600.
+        self.password = path / "password"
+        # The TCP port to take again at the next start, if it is free.
+        self.port = path / "port"
+        # Included by postgresql.conf, and written at each start.
+        self.settings = path / "settings.conf"
+        self.starting_lock = path / "starting.lock"
+        self.alive_lock = path / "alive.lock"
 
 
 def write(path: Path, text: str, mode: int) -> None:
@@ -74,19 +46,23 @@ def write(path: Path, text: str, mode: int) -> None:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock on this file, waiting for it as long as it takes."""
-    descriptor = open_lock(path)
-    try:
+    with opened(path) as descriptor:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(descriptor)
 
 
 def is_locked(path: Path) -> bool:
     """Whether somebody holds the lock on this file."""
+    with opened(path) as descriptor:
+        return not try_lock(descriptor, fcntl.LOCK_SH)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[int]:
+    """A lock file's descriptor; the lock, if it was taken, ends with it."""
     descriptor = open_lock(path)
     try:
-        return not try_lock(descriptor, fcntl.LOCK_SH)
+        yield descriptor
     finally:
         os.close(descriptor)
 

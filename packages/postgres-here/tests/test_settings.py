@@ -1,9 +1,7 @@
 from pathlib import Path
 
 import pytest
-
-from api.embedded import machine
-from api.embedded.tuning import GB, MB, as_file, server_settings
+from postgres_here._settings import GB, MB, as_file, cpus, memory, server_settings
 
 
 def test_a_workstation_gives_a_query_plenty() -> None:
@@ -41,8 +39,8 @@ def tree(root: Path, files: dict[str, str]) -> Path:
 
 
 def test_without_control_groups_the_whole_machine_counts(tmp_path: Path) -> None:
-    assert machine.memory(tmp_path) > 100 * MB
-    assert machine.cpus(tmp_path) >= 1
+    assert memory(tmp_path) > 100 * MB
+    assert cpus(tmp_path) >= 1
 
 
 @pytest.mark.parametrize(
@@ -58,8 +56,8 @@ def test_limits_of_version_2_count_wherever_above_us_they_are(tmp_path: Path, gr
         "sys/fs/cgroup/lab.slice/cpu.max": "max 100000\n",
     }
     root = tree(tmp_path, files)
-    assert machine.memory(root) == 64 * MB
-    assert machine.cpus(root) == 1
+    assert memory(root) == 64 * MB
+    assert cpus(root) == 1
 
 
 def test_limits_of_version_1_count(tmp_path: Path) -> None:
@@ -73,5 +71,5 @@ def test_limits_of_version_1_count(tmp_path: Path) -> None:
         "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
     }
     root = tree(tmp_path, files)
-    assert machine.memory(root) == 32 * MB
-    assert machine.cpus(root) == 1
+    assert memory(root) == 32 * MB
+    assert cpus(root) == 1

@@ -1,0 +1,115 @@
+"""The server's processes: finding them, waiting for them, and ending them."""
+
+import contextlib
+import hashlib
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from postgres_here import _files
+from postgres_here._files import Folder
+
+HOST = "127.0.0.1"
+
+
+class Running(NamedTuple):
+    """A running server: its process id and its TCP port on HOST."""
+
+    pid: int
+    port: int
+
+
+def find(folder: Folder) -> tuple[Running | None, str]:
+    """The server of this folder, and its status: "ready", "starting", "stopping" or "".
+
+    A stale pid file may name any process by now, so the command line has to say the same.
+
+    Raises:
+        PermissionError: the folder belongs to another account.
+    """
+    try:
+        lines = folder.pid_file.read_text(errors="replace").splitlines()
+        server, status = Running(int(lines[0]), int(lines[3])), lines[7].strip()
+    except (FileNotFoundError, IndexError, ValueError):
+        return None, ""
+    return (server, status) if is_postmaster(server.pid, folder) else (None, "")
+
+
+def is_postmaster(pid: int, folder: Folder) -> bool:
+    """Whether this process is the server of that folder; one that only waits for wait() is not."""
+    arguments = command_line(pid)
+    return Path(arguments[0]).name == "postgres" and str(folder.data) in arguments
+
+
+def end(folder: Folder, *steps: tuple[signal.Signals, float]) -> bool:
+    """Send one signal after another, each with the seconds to wait, until no process is left.
+
+    The first SIGINT is a fast shutdown and for the postmaster alone. Any other signal goes to its
+    children too, which may have outlived it.
+
+    Returns:
+        Whether all have ended.
+
+    Raises:
+        PermissionError: they belong to another account.
+    """
+    for number, seconds in steps:
+        postmaster, _ = find(folder)
+        pids = [postmaster.pid] if postmaster else []
+        if number != signal.SIGINT:
+            pids += _children(folder)
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        if pids and wait(lambda: not _files.is_locked(folder.alive_lock), seconds):
+            break
+    # Whoever only looks whether the lock is held holds it for a moment.
+    return wait(lambda: not _files.is_locked(folder.alive_lock), 0.5)
+
+
+def cluster_name(folder: Folder) -> str:
+    """The `cluster_name` of this folder's server: the title of each of its processes has it."""
+    return "here_" + hashlib.sha256(os.fsencode(folder.path)).hexdigest()[:12]
+
+
+def _children(folder: Folder) -> list[int]:
+    title = f"postgres: {cluster_name(folder)}: "
+    return [pid for pid in _all() if command_line(pid)[0].startswith(title)]
+
+
+def wait(done: Callable[[], bool], seconds: float) -> bool:
+    """Wait until `done`, at most so many seconds; tell whether it is."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def command_line(pid: int) -> list[str]:
+    """The process's arguments; an empty one if there is no such process, or it has ended."""
+    try:
+        raw = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return [""] if Path("/proc/self").exists() else _command_line_elsewhere(pid)
+    return os.fsdecode(raw).rstrip("\0").split("\0")
+
+
+# psutil is imported where it is needed: it takes longer than to find a running server.
+def _command_line_elsewhere(pid: int) -> list[str]:
+    import psutil  # type: ignore[import-untyped] # noqa: PLC0415
+
+    try:
+        return psutil.Process(pid).cmdline() or [""]
+    except psutil.Error:
+        return [""]
+
+
+def _all() -> list[int]:
+    import psutil  # noqa: PLC0415
+
+    return list(psutil.pids())
