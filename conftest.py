@@ -2,6 +2,55 @@
 
 import signal
 
+import pytest
+
 # A shell lets what it starts in the background ignore Ctrl-C, and all that this starts would, too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The tests of each tier, by the beginnings of their ids; CONTRIBUTING.md says what a tier is.
+BROWSER = ("tests/browser/",)
+NETWORK = ("tests/acceptance/test_scripts.py",)
+SLOW = (
+    *BROWSER,
+    *NETWORK,
+    "packages/dbt-pgcopy/tests/reader/test_properties.py",
+    "packages/dbt-pgcopy/tests/server/",
+    "packages/postgres-here/tests/test_server.py",
+    "tests/acceptance/",
+    "tests/integration/test_",
+    "tests/integration/web/test_connections.py",
+    "tests/integration/web/test_health.py",
+    "tests/integration/web/test_openapi.py::test_nothing_answers_otherwise_than_it_says",
+    "tests/integration/web/test_sessions.py",
+    "tests/integration/web/test_streams.py",
+    "tests/rules/test_reader.py::test_what_was_written_is_read",
+    "tests/rules/test_seed_csv.py",
+    "tests/rules/test_strategies.py",
+)
+OLDEST = (
+    "packages/dbt-pgcopy/tests/",
+    "tests/integration/",
+    "tests/rules/test_model.py",
+    "tests/rules/test_reader.py",
+    "tests/rules/test_seed_csv.py",
+    "tests/unit/",
+)
+TIERS = {"browser": BROWSER, "network": NETWORK, "slow": SLOW, "oldest": OLDEST}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with its tiers, and begin with those that take long."""
+    for item in items:
+        for tier, beginnings in TIERS.items():
+            if item.nodeid.startswith(beginnings):
+                item.add_marker(tier)
+    # Two processes then end together: what is left for the end is small.
+    items.sort(key=weight)
+
+
+def weight(item: pytest.Item) -> int:
+    """A file of slow tests, a class of them, then the others: what goes to a process as one."""
+    if item.get_closest_marker("slow") is None:
+        return 2
+    return 0 if item.getparent(pytest.Class) is None else 1

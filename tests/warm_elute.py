@@ -1,0 +1,129 @@
+"""`elute` commands in forks of a process that has imported dbt, which takes two seconds each time.
+
+What a fork does is what a new process does, but for the import: the same `main` with arguments,
+environment, working folder and output of its own.
+"""
+
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from api.cli import main
+
+IMPORTED = ("dbt.cli.main", "dbt.adapters.pgcopy", "api.build", "api.check", "api.worker.recorder")
+# Python reads these when it starts.
+READ_AT_START = ("PYTHON", "LC_", "LANG")
+
+
+class WarmElute:
+    """How to ask such a process for commands."""
+
+    def __init__(self, address: Path) -> None:
+        self._address = address
+
+    @staticmethod
+    def can_run(variables: Mapping[str, str]) -> bool:
+        """Whether a fork is all the same with these changes to the environment."""
+        return not any(name.startswith(READ_AT_START) for name in variables)
+
+    def run(
+        self, arguments: list[str], folder: Path, environment: Mapping[str, str], seconds: float
+    ) -> "subprocess.CompletedProcess[str]":
+        """As `subprocess.run` with the output captured."""
+        with (
+            tempfile.NamedTemporaryFile() as out,
+            tempfile.NamedTemporaryFile() as err,
+            socket.socket(socket.AF_UNIX) as connection,
+        ):
+            request = {
+                "arguments": arguments,
+                "folder": str(folder),
+                "environment": dict(environment),
+                "output": [out.name, err.name],
+            }
+            connection.settimeout(seconds)
+            connection.connect(str(self._address))
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            status = int(connection.makefile().readline())
+            return subprocess.CompletedProcess(
+                arguments, status, out.read().decode(), err.read().decode()
+            )
+
+
+@contextmanager
+def warm_elute(environment: Mapping[str, str]) -> Iterator[WarmElute]:
+    """Start one, and end it."""
+    with tempfile.TemporaryDirectory() as folder:
+        address = Path(folder) / "socket"
+        command = [sys.executable, "-m", "tests.warm_elute", str(address)]
+        with subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**environment, "PYTHONPATH": str(Path(__file__).parents[1])},
+        ) as process:
+            assert process.stdin
+            assert process.stdout
+            assert process.stdout.readline() == b"ready\n"
+            yield WarmElute(address)
+            process.stdin.close()
+
+
+def serve(address: str) -> None:
+    """Answer each request in a process of its own, until there is no more standard input."""
+    for module in IMPORTED:
+        importlib.import_module(module)
+    gc.freeze()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen()
+        print("ready", flush=True)
+        while True:
+            ready, _, _ = select.select([listener, sys.stdin], [], [])
+            if sys.stdin in ready:
+                return
+            connection, _ = listener.accept()
+            with connection:
+                if os.fork() == 0:
+                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                    answer(connection)
+                    os._exit(0)
+
+
+def answer(connection: socket.socket) -> None:
+    """Fork once more, and send how that ended."""
+    request = json.loads(connection.makefile().readline())
+    child = os.fork()
+    if child == 0:
+        connection.close()
+        become(request)
+    _, status = os.waitpid(child, 0)
+    connection.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
+
+
+def become(request: dict[str, Any]) -> None:
+    """Run the command, and end as it does."""
+    for number, path in enumerate(request["output"], start=1):
+        with Path(path).open("ab") as file:
+            os.dup2(file.fileno(), number)
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    sys.argv = ["elute", *request["arguments"]]
+    sys.exit(main())
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])
