@@ -5,6 +5,7 @@ import math
 import re
 import tempfile
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -80,6 +81,8 @@ def respond(name: str, media_type: str, key: str | None = None) -> Response:
     """
     try:
         return _respond(name, media_type, key)
+    except errors.InsufficientPrivilege:
+        pool.reset()  # Made by another user: the upgrade gives the reading role its rights.
     except errors.UndefinedTable:
         pass  # The build was pruned after it was looked up, or the table of builds is not there.
     except (psycopg2.OperationalError, psycopg2.InterfaceError):
@@ -100,7 +103,7 @@ def _respond(name: str, media_type: str, key: str | None) -> Response:
             return Response(status=304, headers=asked.headers)
         try:
             return _rows(session, asked, stack)
-        except errors.UndefinedTable:
+        except (errors.UndefinedTable, errors.InsufficientPrivilege):
             raise
         except psycopg2.Error as error:
             raise described_error(query, error) from error
@@ -252,11 +255,12 @@ def _validators(asked: Request) -> dict[str, str]:
         )
     )
     digest = hashlib.blake2b(request_text.encode("utf-8", "surrogateescape"), digest_size=9)
-    # A full second after it was published, for more may have followed in the same second.
-    moment = math.ceil(asked.build.published_at.timestamp())
+    # The full second after it was published; nothing before that, as more may follow in it.
+    second = math.ceil(asked.build.published_at.timestamp())
+    is_over = second <= time.time()
     return {
         "ETag": f'W/"{asked.build.number}-{digest.hexdigest()}"',
-        "Last-Modified": formatdate(moment, usegmt=True),
+        **({"Last-Modified": formatdate(second, usegmt=True)} if is_over else {}),
         "Cache-Control": "no-cache",
         "Vary": VARY,
     }
@@ -269,7 +273,7 @@ def _is_known(validators: dict[str, str]) -> bool:
         etag = validators["ETag"].removeprefix("W/")
         return any(tag.strip().removeprefix("W/") in (etag, "*") for tag in tags.split(","))
     since = request.headers.get("If-Modified-Since")
-    if since is None:
+    if since is None or "Last-Modified" not in validators:
         return False
     try:
         given = parsedate_to_datetime(since)
