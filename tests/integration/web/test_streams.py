@@ -20,7 +20,8 @@ from tests.service import web_app
 
 ROWS = 60_000  # about 14 MB of JSON: far more than sockets hold
 BROKEN_AT = 30_000
-# A table as a build publishes it, and two views that go wrong in the middle of an answer.
+# A table as a build publishes it, and two that go wrong in the middle of an
+# answer: a policy is asked of each row as it is read.
 _TABLES = """
 create table builds.user_summary as
 select
@@ -36,26 +37,33 @@ select
 from generate_series(1::bigint, %(rows)s) as number;
 alter table builds.user_summary add primary key (user_id);
 analyze builds.user_summary;
-create view builds.compound_usage as
+create table builds.compound_usage as
 select
     user_id as compound_id,
     name as compound_name,
     null::text as compound_structure,
-    1 / (%(broken_at)s - user_id) as experiment_count,
+    0::bigint as experiment_count,
     0::bigint as user_count
 from builds.user_summary;
--- Said to be immutable, so that it is called row by row as they are sent, not before.
-create function builds.stuck(bigint) returns text immutable language plpgsql as
-$$ begin perform pg_sleep(120); return 'awake'; end $$;
-create view builds.input_summary as
+alter table builds.compound_usage add primary key (compound_id), enable row level security;
+create policy broken on builds.compound_usage
+using (1 / (%(broken_at)s - compound_id) is not null);
+analyze builds.compound_usage;
+create function builds.stuck() returns boolean language plpgsql as
+$$ begin perform pg_sleep(120); return true; end $$;
+create table builds.input_summary as
 select
     user_id as source_file,
     user_id as records_read,
     user_id as records_kept,
     user_id as records_dropped,
-    case when user_id = %(broken_at)s then builds.stuck(user_id) else name end as values_nulled,
+    name as values_nulled,
     user_id as entries_ignored
 from builds.user_summary;
+alter table builds.input_summary add primary key (source_file), enable row level security;
+create policy stuck on builds.input_summary
+using (case when source_file = %(broken_at)s then builds.stuck() else true end);
+analyze builds.input_summary;
 """
 _MARTS = {
     name: {"schema": "builds", "table": name, "view_schema": "marts", "description": "", "meta": {}}
@@ -63,7 +71,8 @@ _MARTS = {
 }
 _COPYING = """
 from pg_stat_activity
-where datname = current_database() and query like '%copy (%' and pid <> pg_backend_pid()
+where datname = current_database() and state = 'active' and query like '%copy (%'
+    and pid <> pg_backend_pid()
 """
 
 
