@@ -11,7 +11,7 @@ import pandas  # type: ignore[import-untyped]
 import psycopg2
 from flask import Flask, Response, request
 
-from api.web.dashboard.server import serve
+from dashboard.server import serve
 
 warnings.filterwarnings("ignore", message="pandas only supports SQLAlchemy")
 POOLED = os.environ.get("PANDAS_ROUTE_POOLED") == "1"

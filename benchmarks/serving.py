@@ -29,11 +29,11 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg2
 
-from api.environment import environment
-from api.runs import schema
-from api.settings import CHECKOUT, Settings
-from api.tables import table
 from benchmarks.clients import hammer
+from elute.commands.tables import table
+from elute.database import schema
+from elute.environment import environment
+from elute.settings import CHECKOUT, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,7 +106,7 @@ def large(variables: dict[str, str], output: Path, rounds: int) -> list[dict[str
     psql: list[float] = []
     seconds: dict[str, list[float]] = {form: [] for form in FORMS}
     sizes: dict[str, int] = {}
-    with serving("api.web.dashboard.server", variables) as (port, pid):
+    with serving("dashboard.server", variables) as (port, pid):
         ask(port, "/etl-results?limit=1", "application/json", file)
         before = memory(pid)
         peaks = dict.fromkeys(FORMS, 0)
@@ -138,7 +138,7 @@ def small(variables: dict[str, str], seconds: int, users: int, rounds: int) -> l
     """One user, and a page of 50, from the service and from the route with pandas; medians."""
     one, page = users // 2, f"limit=50&offset={users // 2000}"
     routes = {
-        "elute": ("api.web.dashboard.server", f"/etl-results/{one}", f"/etl-results?{page}", "0"),
+        "elute": ("dashboard.server", f"/etl-results/{one}", f"/etl-results?{page}", "0"),
         "pandas": ("benchmarks.pandas_route", f"/users/{one}", f"/users?{page}", "0"),
         "pandas, pooled": ("benchmarks.pandas_route", f"/users/{one}", f"/users?{page}", "1"),
     }
@@ -204,7 +204,7 @@ def serving(module: str, variables: dict[str, str]) -> Iterator[tuple[int, int]]
 
 
 def _known(module: str) -> str:
-    return "health/live" if module.startswith("api.") else "users/1"
+    return "health/live" if module.startswith(("api.", "dashboard.")) else "users/1"
 
 
 def ask(port: int, path: str, media_type: str, file: Path) -> float:

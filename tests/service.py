@@ -19,10 +19,10 @@ from typing import Any, NamedTuple, TypeVar
 import psycopg2
 from postgres_here import Server
 
-from api.database import Session
-from api.runs import queue
-from api.runs.run import Run
-from api.settings import CHECKOUT
+from elute.database.sessions import Session
+from elute.runs import queue
+from elute.runs.run import Run
+from elute.settings import CHECKOUT
 from tests.conftest import SAMPLE, new_home, without_settings
 
 Found = TypeVar("Found")
@@ -43,7 +43,7 @@ class Process:
         path = [str(checkout), environment.get("PYTHONPATH", str(checkout))]
         with log.open("wb") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "api.cli", *arguments],
+                [sys.executable, "-m", "elute.cli", *arguments],
                 env={**environment, "PYTHONPATH": os.pathsep.join(path)},
                 cwd=checkout,
                 stdout=file,
@@ -187,7 +187,7 @@ def web_app(environment: Mapping[str, str]) -> Iterator[int]:
         command = [
             sys.executable,
             "-m",
-            "api.web.dashboard.server",
+            "dashboard.server",
             "--socket",
             str(listener.fileno()),
         ]

@@ -85,7 +85,7 @@ def test_a_lost_connection_is_found_again(site: Site, open_page: Open) -> None:
 
 def kill_web_worker(site: Site) -> None:
     """End the process that answers, in the middle; another one is started."""
-    [web] = site.pids_of("api.web.dashboard.server")
+    [web] = site.pids_of("dashboard.server")
     os.kill(web, signal.SIGKILL)
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from api.cli import parse
-from api.connection import connection_environment
-from api.settings import CHECKOUT, Settings
+from elute.cli import parse
+from elute.database.server import connection_environment
+from elute.settings import CHECKOUT, Settings
 from tests.conftest import COMMAND, Elute
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from api.settings import CHECKOUT
+from elute.settings import CHECKOUT
 from tests.integration.conftest import MARTS, Laboratory
 
 

@@ -9,9 +9,10 @@ import psycopg2
 import pytest
 from psycopg2 import errors
 
-from api.database import Session, connect
-from api.errors import ServerError
-from api.runs import queue, schema
+from elute.database import schema
+from elute.database.sessions import Session, connect
+from elute.errors import ServerError
+from elute.runs import queue
 from tests.integration.conftest import Laboratory
 
 

@@ -6,9 +6,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api.settings import Settings
-from api.web import access, problems
-from api.web.dashboard import sign_in
+from api import access, problems
+from dashboard import sign_in
+from elute.settings import Settings
 
 Client = Callable[..., FlaskClient]
 

@@ -3,8 +3,8 @@
 import pytest
 from flask import Flask
 
-from api.web.marts import media
-from api.web.problems import Problem
+from api.marts import media
+from api.problems import Problem
 
 
 def liked_best(header: str) -> str:

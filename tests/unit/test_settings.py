@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from api.errors import SettingsError
-from api.settings import CHECKOUT, VARIABLES, Settings
+from elute.errors import SettingsError
+from elute.settings import CHECKOUT, VARIABLES, Settings
 
 
 def test_without_any_variable_elute_runs_its_own_server_below_the_checkout() -> None:

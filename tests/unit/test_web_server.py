@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from api.web.dashboard import server
+from dashboard import server
 
 
 def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,11 +10,11 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api.database import Session, connect
-from api.runs import schema
-from api.settings import Settings
-from api.web import pool
-from api.web.dashboard.app import create_app
+from api import pool
+from dashboard.app import create_app
+from elute.database import schema
+from elute.database.sessions import Session, connect
+from elute.settings import Settings
 from tests.conftest import SAMPLE
 from tests.integration.conftest import Laboratory
 

@@ -5,7 +5,7 @@ from uuid import uuid4
 from psycopg2 import sql
 from psycopg2.extras import Json
 
-from api.database import Session
+from elute.database.sessions import Session
 
 
 def publish(owner: Session, columns: str = "*", mart: str = "user_summary") -> None:

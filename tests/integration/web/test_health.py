@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 from flask.testing import FlaskClient
 
-from api import probe
-from api.database import Session
-from api.runs import queue
-from api.web import pool
+from api import pool
+from elute.commands import probe
+from elute.database.sessions import Session
+from elute.runs import queue
 from tests.integration.conftest import Laboratory
 
 

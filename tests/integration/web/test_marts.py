@@ -13,8 +13,8 @@ import pytest
 from flask.testing import FlaskClient
 from psycopg2 import sql
 
-from api.database import Session, connect
-from api.web import pool
+from api import pool
+from elute.database.sessions import Session, connect
 from tests.integration.conftest import MARTS, Laboratory
 from tests.integration.web.publishing import publish
 from tests.rules.model import USER_SUMMARY_COLUMNS

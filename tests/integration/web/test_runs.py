@@ -11,10 +11,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api.database import Session
-from api.runs import queue
-from api.runs.run import Run
-from api.web import events, pool, sharing, trigger
+from api import events, pool, sharing, trigger
+from elute.database.sessions import Session
+from elute.runs import queue
+from elute.runs.run import Run
 
 NODE = {"node": "seed.elute.users", "name": "users", "resource_type": "seed", "position": 1}
 

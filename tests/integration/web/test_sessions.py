@@ -12,11 +12,11 @@ import psycopg2
 import pytest
 from flask.testing import FlaskClient
 
-from api.database import Session, connect
-from api.errors import ServerError
-from api.runs import queue
-from api.web import listener, pool, sharing
-from api.web.problems import Problem
+from api import listener, pool, sharing
+from api.problems import Problem
+from elute.database.sessions import Session, connect
+from elute.errors import ServerError
+from elute.runs import queue
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from api.web.dashboard.server import THREADS
+from dashboard.server import THREADS
 from tests.integration.conftest import Laboratory
 from tests.service import web_app
 

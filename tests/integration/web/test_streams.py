@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import pytest
 
-from api.database import Session, connect
-from api.runs import schema
-from api.web.marts import responses
+from api.marts import responses
+from elute.database import schema
+from elute.database.sessions import Session, connect
 from tests.integration.conftest import Laboratory
 from tests.integration.web.publishing import register
 from tests.service import web_app
