@@ -1,13 +1,13 @@
 """What dbt does over and over for the same result, done once or not at all, in warm dbt only.
 
 Together these halve a run's work in Python; benchmarks/README.md has the figures. Each replaces
-something within dbt-core 1.11, whose version is pinned, by what comes to the same. One that no
+something within dbt-core by what comes to the same. One that no
 longer fits is left out: dbt is only slower then.
 """
 
 import functools
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ logger = logging.getLogger("elute.worker")
 
 def take_shortcuts() -> None:
     """Apply all that fit."""
-    for take in (_debug_events, _namespaces, _generators, _templates, _date_parsers):
+    for take in (_debug_events, _templates, _date_parsers):
         _take(take)
 
 
@@ -72,60 +72,6 @@ def _debug_events() -> None:
     _replace(DebugLevel, "__init__", remember)
     DebugLevel.pb_msg = property(message, note)
     _replace(EventManager, "fire_event", fire_if_heard)
-
-
-def _namespaces() -> None:
-    """Look a macro up in one dictionary instead of five, 500 macros for each of 200 contexts."""
-    from dbt.context.macros import MacroNamespace  # noqa: PLC0415
-    from dbt.include.global_project import PROJECT_NAME  # noqa: PLC0415
-
-    def flat(namespace: Any) -> dict[str, Any]:
-        found = namespace.__dict__.get("flat")
-        if found is None:  # The last one wins; MacroNamespace._search_order is from first to last.
-            found = namespace.flat = {
-                **namespace.global_project_namespace,
-                PROJECT_NAME: namespace.global_project_namespace,
-                **namespace.packages,
-                **namespace.global_namespace,
-                **namespace.local_namespace,
-            }
-        return found  # type: ignore[no-any-return]
-
-    def item(namespace: Any, key: str) -> Any:
-        return flat(namespace)[key]
-
-    def keys(namespace: Any) -> Iterator[str]:
-        return iter(flat(namespace))
-
-    _replace(MacroNamespace, "__getitem__", item)
-    _replace(MacroNamespace, "__iter__", keys)
-
-
-def _generators() -> None:
-    """Make the 500 callables of a context without three constructors for each."""
-    from dbt.clients.jinja import MacroGenerator  # noqa: PLC0415
-    from dbt.context.macros import MacroNamespaceBuilder  # noqa: PLC0415
-
-    if set(vars(MacroGenerator(None))) != {"context", "macro", "node", "stack"}:  # type: ignore[arg-type]
-        raise AttributeError("MacroGenerator has other attributes")
-
-    def add_macros(builder: Any, macros: Iterable[Any], ctx: dict[str, Any]) -> None:
-        for macro in macros:
-            generator = MacroGenerator.__new__(MacroGenerator)
-            generator.__dict__.update(
-                context=ctx, macro=macro, node=builder.node, stack=builder.thread_ctx
-            )
-            package, name = macro.package_name, macro.name
-            if package in builder.internal_package_names:
-                builder.internal_packages.setdefault(package, {})[name] = generator
-                continue
-            builder.packages.setdefault(package, {})[name] = generator
-            if package == builder.search_package:
-                builder.locals[name] = generator
-            elif package == builder.root_package:
-                builder.globals[name] = generator
-
-    _replace(MacroNamespaceBuilder, "add_macros", add_macros)
 
 
 def _templates() -> None:

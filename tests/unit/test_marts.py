@@ -1,13 +1,19 @@
-"""What marts there are, and the media types that they are served in."""
+"""The media types that marts are served in."""
 
 import pytest
+from flask import Flask
 
 from api.web.marts import media
-from api.web.marts.catalogue import marts
+from api.web.problems import Problem
+
+
+def liked_best(header: str) -> str:
+    with Flask(__name__).test_request_context(headers={"Accept": header} if header else {}):
+        return media.negotiated(*media.MEDIA_TYPES)
 
 
 @pytest.mark.parametrize(
-    ("header", "form"),
+    ("header", "media_type"),
     [
         ("", media.JSON),
         ("*/*", media.JSON),
@@ -15,26 +21,21 @@ from api.web.marts.catalogue import marts
         ("text/csv", media.CSV),
         ("text/csv;q=0.5, application/x-ndjson", media.NDJSON),
         ("application/vnd.pgrst.object+json", media.OBJECT),
-        ("image/png", None),
+        ("application/vnd.pgrst.object", media.OBJECT),
+        ("application/json; charset=utf-8", media.JSON),
+        ("text/csv;header=present", media.CSV),
+        ("application/json;odata=verbose", media.JSON),
+        ("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", media.JSON),
+        ("application/json;q=0, */*;q=0.1", media.OBJECT),
+        ("application/*;q=0.2, text/*", media.CSV),
     ],
 )
-def test_the_form_that_the_client_likes_best(header: str, form: media.Form | None) -> None:
-    assert media.accepted(header) is form
+def test_the_media_type_that_the_client_likes_best(header: str, media_type: str) -> None:
+    assert liked_best(header) == media_type
 
 
-def test_the_marts_are_described() -> None:
-    assert set(marts()) == {
-        "user_summary",
-        "user_top_compounds",
-        "compound_usage",
-        "experiment_stats",
-        "data_issues",
-        "input_summary",
-    }
-    for mart in marts().values():
-        assert mart.description
-        for column in mart.columns:
-            assert column.description, (mart.name, column.name)
-            assert "{{" not in column.description
-    assert not marts()["user_summary"].by_name["user_id"].nullable
-    assert marts()["user_summary"].by_name["avg_experiment_run_time"].data_type == "numeric"
+@pytest.mark.parametrize("header", ["image/png", "*/*;q=0"])
+def test_a_client_that_takes_none_is_told_what_there_is(header: str) -> None:
+    with pytest.raises(Problem, match="application/x-ndjson") as raised:
+        liked_best(header)
+    assert raised.value.status == 406

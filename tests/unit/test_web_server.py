@@ -5,14 +5,14 @@ import socket
 
 import pytest
 
-from api.serve import web
+from api.web.dashboard import server
 
 
 def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web, "SILENT_SECONDS", 0.3)
+    monkeypatch.setattr(server, "SILENT_SECONDS", 0.3)
     monkeypatch.setattr("waitress.serve", lambda *_, **_more: None)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        web.serve(None, listener)
+        server.serve(None, listener)
         with socket.create_connection(listener.getsockname()) as client:
             ours, _ = listener.accept()
             with ours:

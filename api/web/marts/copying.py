@@ -1,12 +1,19 @@
 """COPY … TO STDOUT, read at the pace of whoever reads."""
 
 import os
+import select
 import threading
+from collections.abc import Callable
 from typing import BinaryIO
 
 from api.database import Session
 
 BLOCK = 64 * 1024  # bytes
+_LOOK_SECONDS = 0.5  # how often to look whether anybody still waits
+
+
+class AbandonedError(Exception):
+    """Nobody waits for the rows any more."""
 
 
 class Copy:
@@ -14,12 +21,18 @@ class Copy:
 
     Between the two is a pipe: when it is full, PostgreSQL waits.
 
+    Args:
+        session: commits each statement by itself; it is not to be used until this is closed.
+        statement: the COPY.
+        is_abandoned: whether nobody waits for the rows any more; asked while none come.
+
     Attributes:
         row_count: how many rows there were, once `read` has given the last of them.
     """
 
-    def __init__(self, session: Session, statement: str) -> None:
+    def __init__(self, session: Session, statement: str, is_abandoned: Callable[[], bool]) -> None:
         self.row_count = 0
+        self._is_abandoned = is_abandoned
         self._session, self._statement = session, statement
         self._error: BaseException | None = None
         self._has_ended = False
@@ -34,7 +47,13 @@ class Copy:
 
         Raises:
             psycopg2.Error: the rows end too early.
+            AbandonedError: nobody waits for them.
         """
+        poll = select.poll()  # Unlike select(), for descriptors of any number.
+        poll.register(self._reader, select.POLLIN)
+        while not poll.poll(_LOOK_SECONDS * 1000):
+            if self._is_abandoned():
+                raise AbandonedError
         block = os.read(self._reader, BLOCK)
         if not block:
             self._thread.join()

@@ -4,8 +4,11 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
+from psycopg2 import errors
+
 from api.database import Session
 from api.web import pool
+from api.web.problems import RETRY_SECONDS, Problem
 
 MOST_RECORDS = 10_000  # experiments, and issues, that are listed
 LATER_BUILD = (
@@ -45,7 +48,20 @@ def explain(user_id: int) -> str | None:
             row = cursor.fetchone()
         return row[0] if row else None
 
-    return pool.reader().read(fetch)
+    try:
+        return pool.reader().read(fetch)
+    except errors.UndefinedTable as error:
+        raise _no_tables() from error
+
+
+def _no_tables() -> Problem:
+    return Problem(
+        503,
+        "Nothing to explain it with",
+        "The tables behind the published numbers are not there. "
+        "Build again with POST /trigger-etl, then ask again.",
+        headers={"Retry-After": str(RETRY_SECONDS)},
+    )
 
 
 @lru_cache

@@ -3,7 +3,10 @@
 import hashlib
 import math
 import re
-from collections.abc import Iterator
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from email.utils import formatdate, parsedate_to_datetime
@@ -13,17 +16,21 @@ import psycopg2
 from flask import Response, request
 from pgrest_query import Query, parse
 from psycopg2 import errors, sql
+from werkzeug.wsgi import wrap_file
 
 from api.builds import Build, Mart
 from api.database import Session
-from api.web import pool
+from api.web import connections, pool
 from api.web.marts import media
 from api.web.marts.copying import BLOCK, Copy
 from api.web.marts.published import described_error, find
-from api.web.problems import Problem
+from api.web.problems import RETRY_SECONDS, Problem
 
 LARGEST_WHOLE = 4 * BLOCK  # bytes of an answer that is made before it is sent
 MOST_ROWS_WHOLE = 1000
+# Each holds a session and a thread until its client has all of it; the others stay free.
+MOST_STREAMS = 12
+_STREAMS = threading.BoundedSemaphore(MOST_STREAMS)
 VARY = "Accept, Authorization, Cookie, Prefer, Range"
 _FORMAT = "3"  # another number when the same rows come to look different
 # JSON text holds no control characters, so COPY has nothing to quote.
@@ -51,7 +58,7 @@ class Request:
     headers: dict[str, str] = field(default_factory=dict)
     total: int | None = None
 
-    def response(self, body: bytes | Iterator[bytes], row_count: int) -> Response:
+    def response(self, body: bytes | Iterable[bytes], row_count: int) -> Response:
         """The response with this body, of so many rows."""
         status, content_range = self.query.content_range(row_count, self.total)
         self.headers["Content-Range"] = content_range
@@ -74,6 +81,8 @@ def respond(name: str, media_type: str, key: str | None = None) -> Response:
     """
     try:
         return _respond(name, media_type, key)
+    except errors.InsufficientPrivilege:
+        pool.reset()  # Made by another user: the upgrade gives the reading role its rights.
     except errors.UndefinedTable:
         pass  # The build was pruned after it was looked up, or the table of builds is not there.
     except (psycopg2.OperationalError, psycopg2.InterfaceError):
@@ -94,7 +103,7 @@ def _respond(name: str, media_type: str, key: str | None) -> Response:
             return Response(status=304, headers=asked.headers)
         try:
             return _rows(session, asked, stack)
-        except errors.UndefinedTable:
+        except (errors.UndefinedTable, errors.InsufficientPrivilege):
             raise
         except psycopg2.Error as error:
             raise described_error(query, error) from error
@@ -137,7 +146,7 @@ def _rows(session: Session, asked: Request, stack: ExitStack) -> Response:
     statement = _statement(session, asked)
     if asked.query.limit is not None and asked.query.limit <= MOST_ROWS_WHOLE:
         return _whole(asked, *_copied(session, statement))
-    copy = Copy(session, statement)
+    copy = Copy(session, statement, connections.is_closed())
     stack.callback(copy.close)
     data = b""
     while len(data) < LARGEST_WHOLE:
@@ -188,8 +197,13 @@ def _stream(asked: Request, first: bytes, copy: Copy, stack: ExitStack) -> Respo
 
     What goes wrong from here on breaks the response off, which a client notices.
     """
+    if not _STREAMS.acquire(blocking=False):
+        raise _busy()
+    stack.callback(_STREAMS.release)
     blocks = _blocks(first, copy)
     body = _array(blocks) if asked.media_type == media.JSON else blocks
+    if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
+        return _kept(asked, body, copy)
     if asked.total is None:
         response = asked.response(body, 1)
         del response.headers["Content-Range"]  # Nobody knows yet how many rows there are.
@@ -197,6 +211,17 @@ def _stream(asked: Request, first: bytes, copy: Copy, stack: ExitStack) -> Respo
         most = asked.total - asked.query.offset
         response = asked.response(body, min(most, asked.query.limit or most))
     response.call_on_close(stack.pop_all().close)
+    return response
+
+
+def _kept(asked: Request, body: Iterator[bytes], copy: Copy) -> Response:
+    """For a client that only the length tells whether it has all of it."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 (it is closed with the response)
+    file.writelines(body)
+    length = file.tell()
+    file.seek(0)
+    response = asked.response(wrap_file(request.environ, file, BLOCK), copy.row_count)
+    response.content_length = length
     return response
 
 
@@ -230,11 +255,12 @@ def _validators(asked: Request) -> dict[str, str]:
         )
     )
     digest = hashlib.blake2b(request_text.encode("utf-8", "surrogateescape"), digest_size=9)
-    # A full second after it was published, for more may have followed in the same second.
-    moment = math.ceil(asked.build.published_at.timestamp())
+    # The full second after it was published; nothing before that, as more may follow in it.
+    second = math.ceil(asked.build.published_at.timestamp())
+    is_over = second <= time.time()
     return {
         "ETag": f'W/"{asked.build.number}-{digest.hexdigest()}"',
-        "Last-Modified": formatdate(moment, usegmt=True),
+        **({"Last-Modified": formatdate(second, usegmt=True)} if is_over else {}),
         "Cache-Control": "no-cache",
         "Vary": VARY,
     }
@@ -247,13 +273,22 @@ def _is_known(validators: dict[str, str]) -> bool:
         etag = validators["ETag"].removeprefix("W/")
         return any(tag.strip().removeprefix("W/") in (etag, "*") for tag in tags.split(","))
     since = request.headers.get("If-Modified-Since")
-    if since is None:
+    if since is None or "Last-Modified" not in validators:
         return False
     try:
         given = parsedate_to_datetime(since)
     except (ValueError, TypeError, OverflowError):
         return False
     return given >= parsedate_to_datetime(validators["Last-Modified"])
+
+
+def _busy() -> Problem:
+    return Problem(
+        503,
+        "Busy",
+        "Too many large answers are being sent. Try again shortly.",
+        headers={"Retry-After": str(RETRY_SECONDS)},
+    )
 
 
 def _not_one(row_count: int) -> Problem:

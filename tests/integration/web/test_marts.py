@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import threading
-import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -17,6 +16,7 @@ from psycopg2 import sql
 from api.database import Session, connect
 from api.web import pool
 from tests.integration.conftest import MARTS, Laboratory
+from tests.integration.web.publishing import publish
 from tests.rules.model import USER_SUMMARY_COLUMNS
 
 OBJECT = "application/vnd.pgrst.object+json"
@@ -33,23 +33,6 @@ def owner() -> Iterator[Session]:
     with closing(connect()) as session:
         session.autocommit = True
         yield session
-
-
-def publish(owner: Session, rows: str = "*") -> None:
-    """Publish a build whose user_summary has these rows of the one before."""
-    new = uuid.uuid4().hex
-    owner.cursor().execute(
-        sql.SQL(
-            "create table builds.{new} as select {rows} from marts.user_summary;"
-            "begin;"
-            "create or replace view marts.user_summary as select * from builds.{new};"
-            "insert into builds.publications (invocation_id, options, files, tables)"
-            "select {id}, options, files,"
-            " jsonb_set(tables, '{{user_summary,table}}', to_jsonb({id}::text)) "
-            "from builds.publications order by build desc limit 1;"
-            "commit"
-        ).format(new=sql.Identifier(new), id=sql.Literal(new), rows=sql.SQL(rows))
-    )
 
 
 @contextmanager
@@ -267,19 +250,17 @@ def test_values_are_never_read_as_sql(client: FlaskClient) -> None:
     assert len(everything(client)) == 14
 
 
-def test_a_build_of_the_same_number_but_published_at_another_time_is_another_one(
+def test_another_build_of_the_same_number_is_another_one(
     client: FlaskClient, owner: Session
 ) -> None:
     tags = {"If-None-Match": client.get("/etl-results").headers["ETag"]}
     assert client.get("/etl-results", headers=tags).status_code == 304
-    change = "update builds.publications set published_at = published_at {} interval '1 second'"
-    owner.cursor().execute(change.format("-"))
+    change = "update builds.publications set invocation_id = reverse(invocation_id)"
+    owner.cursor().execute(change)  # As after a server was put back to an earlier state.
     try:
-        pool.reset()  # As after a server was put back to an earlier state.
         assert client.get("/etl-results", headers=tags).status_code == 200
     finally:
-        owner.cursor().execute(change.format("+"))
-        pool.reset()
+        owner.cursor().execute(change)
     assert client.get("/etl-results", headers=tags).status_code == 304
 
 
@@ -361,9 +342,6 @@ def test_a_version_never_stands_for_the_rows_of_another(
     columns = "user_id, name, email, signup_date, experiment_count"
     columns += ", {}::numeric as avg_experiment_run_time"
     columns += ", compound_id, compound_name, compound_structure"
-    with owner.cursor() as cursor:
-        cursor.execute("select pg_get_viewdef('marts.user_summary'::regclass)")
-        [[published]] = cursor.fetchall()
     try:
         for number in range(50):
             publish(owner, columns.format(number))
@@ -371,28 +349,57 @@ def test_a_version_never_stands_for_the_rows_of_another(
         is_over.set()
         for thread in threads:
             thread.join()
-        owner.cursor().execute(f"create or replace view marts.user_summary as {published}")
-        pool.reset()
-        users(client)
+        owner.cursor().execute(
+            "delete from builds.publications "
+            "where build > (select min(build) from builds.publications)"
+        )
     assert len(seen) > 10
     assert len(seen) == len({etag for etag, _ in seen}) == len({text for _, text in seen})
 
 
-def test_a_mart_that_is_not_built_yet(client: FlaskClient, owner: Session) -> None:
-    with hidden(owner, "marts.compound_usage"):
+def test_nothing_is_built_yet(client: FlaskClient, owner: Session) -> None:
+    with hidden(owner, "builds.publications"):
         response = client.get("/marts/compound_usage")
-        listed = client.get("/marts").json
+        assert client.get("/marts").json == []
     assert response.status_code == 503
-    assert "compound_usage has not been built yet" in response.text
+    assert "Nothing has been built yet" in response.text
     assert response.headers["Retry-After"]
-    states = {mart["name"]: mart["is_built"] for mart in listed or []}
-    assert states == {mart: mart != "compound_usage" for mart in MARTS}
+
+
+def test_a_build_that_is_gone_when_it_is_read_is_looked_up_again(
+    client: FlaskClient, owner: Session
+) -> None:
+    assert len(everything(client)) == 14  # Now its tables are known.
+    with owner.cursor() as cursor:
+        cursor.execute("select tables -> 'user_summary' ->> 'table' from builds.publications")
+        [[table]] = cursor.fetchall()
+    catalogue = client.application.extensions["catalogue"]
+    looked_up = catalogue.newest
+
+    def pruned_meanwhile(session: Session) -> object:
+        build = looked_up(session)
+        publish(owner)
+        owner.cursor().execute(f'alter table builds."{table}" rename to pruned')
+        catalogue.newest = looked_up
+        return build
+
+    catalogue.newest = pruned_meanwhile
+    try:
+        assert len(everything(client)) == 14
+    finally:
+        catalogue.newest = looked_up
+        owner.cursor().execute(f'alter table builds.pruned rename to "{table}"')
+        owner.cursor().execute(
+            "delete from builds.publications "
+            "where build > (select min(build) from builds.publications)"
+        )
 
 
 def test_marts_are_listed(client: FlaskClient) -> None:
     listed = {mart["name"]: mart for mart in client.get("/marts").json or []}
     assert set(listed) == set(MARTS)
     assert listed["input_summary"]["published_at"]
+    assert len({mart["build"] for mart in listed.values()}) == 1
     for name, mart in listed.items():
         [row, *_] = client.get(mart["path"]).json or []
         assert [column["name"] for column in mart["columns"]] == list(row), name
@@ -467,5 +474,5 @@ def test_the_reading_role_can_only_read() -> None:
 
 
 def test_the_reading_role_gets_its_rights_back(client: FlaskClient, owner: Session) -> None:
-    owner.cursor().execute("revoke usage on schema marts from elute_reader")
+    owner.cursor().execute("revoke usage on schema builds from elute_reader")
     assert client.get("/etl-results").status_code == 200
