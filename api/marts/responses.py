@@ -125,7 +125,7 @@ def is_bigint(text: str) -> bool:
 
 
 def _query(mart: Mart, key: str | None) -> Query:
-    text = request.query_string.decode("latin-1")
+    text = request.query_string.decode("utf-8", "surrogateescape")
     if key is not None:
         if not is_bigint(key):
             raise no_such_row(mart, key)
@@ -167,7 +167,7 @@ def _total(session: Session, query: Query) -> int:
 def _statement(session: Session, asked: Request) -> str:
     rows, values = asked.query.rows()
     columns = sql.SQL(", ").join(
-        sql.SQL("{0}::text as {0}").format(sql.Identifier(name)) for name in asked.query.columns
+        sql.SQL("{0}::text as {0}").format(name) for name in asked.query.identifiers
     )
     template = _CSV if asked.media_type == media.CSV else _JSON
     statement = sql.SQL(template).format(rows=rows, columns=columns)

@@ -38,7 +38,8 @@ COLUMNS = [
 TEXTS = ["name", "record->>a", '"50% \\"off\\""', "raw->0->>%s"]
 NUMBERS = ["id", "score", "record->>n::int", "name::numeric", "raw->>k::double precision"]
 PATHS = ["", "", "->a", "->>a", "->a->>b", "->0->>k", "->>-1", '->"%s"', "->'; --", '->"\\"--"']
-TYPES = ["", "", "::text", "::int", "::_int4", "::json", "::timestamp with time zone"]
+TYPES = ["", "", "::text", "::int", "::_int4", "::json", "::timestamp with time zone",
+         "::regclass"]  # fmt: skip
 ALIASES = ["", "x:", '"%s":', '"a\\"b":', "é" * 40 + ":", "'; --:"]
 VALUES = [
     "1", "{1,2}", "[1,3)", '{"a":1}', "fat", "%s", "%(x)s", "';drop table x;--", "\\", '"a,b)"',

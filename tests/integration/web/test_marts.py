@@ -217,6 +217,42 @@ def test_each_mart_in_each_form_is_the_same(client: FlaskClient, mart: str) -> N
             )
 
 
+def test_names_of_any_letters_and_no_columns_at_all(client: FlaskClient) -> None:
+    query = '/etl-results?select="50%25 é":user_id,record:name::text&limit=1'
+    assert client.get(query).json == [{"50% é": 1, "record": "Amara Okafor"}]
+    headers = {"Accept": "text/csv"}
+    assert client.get(query, headers=headers).text == "50% é,record\n1,Amara Okafor\n"
+    assert client.get("/etl-results?select=&limit=2").json == [{}, {}]
+    assert client.get("/etl-results?select=&limit=2", headers=headers).text == "\n\n\n"
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("select=name&name=like.*é*".encode(), [{"name": "Inés Navarro"}]),
+        (b"name=like.*\xe9*", "The query is not in UTF-8."),
+    ],
+)
+def test_letters_need_not_be_percent_encoded(client: FlaskClient, query: bytes, said: Any) -> None:
+    environ = {"QUERY_STRING": query.decode("latin-1")}
+    found = client.get("/etl-results", environ_overrides=environ).json
+    assert found is not None
+    assert (found["detail"] if isinstance(found, dict) else found) == said
+
+
+def test_preferences_that_are_obeyed_are_named(client: FlaskClient) -> None:
+    strict = {"Prefer": "handling=strict, count=exact"}
+    response = client.get("/etl-results?limit=1", headers=strict)
+    assert response.headers["Preference-Applied"] == "count=exact, handling=strict"
+    refused = client.get("/etl-results", headers={"Prefer": "handling=strict, sort"})
+    assert refused.status_code == 400
+    assert refused.json is not None
+    assert (refused.json["code"], refused.json["details"]) == (
+        "PGRST122",
+        "Invalid preferences: sort",
+    )
+
+
 def test_a_form_that_is_not_to_be_had(client: FlaskClient) -> None:
     response = client.get("/etl-results", headers={"Accept": "image/png"})
     assert response.status_code == 406

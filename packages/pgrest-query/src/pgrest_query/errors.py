@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+LONGEST_MESSAGE = 1000  # letters; queries may be longer than anyone reads
+
 
 @dataclass(eq=False)
 class QueryError(Exception):
@@ -20,6 +22,8 @@ class QueryError(Exception):
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if len(self.message) > LONGEST_MESSAGE:
+            self.message = f"{self.message[:LONGEST_MESSAGE]}…"
         super().__init__(self.message)
 
     def as_json(self) -> dict[str, str | None]:

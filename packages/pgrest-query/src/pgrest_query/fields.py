@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 from typing import NamedTuple
 
 from psycopg2 import sql
@@ -42,12 +42,19 @@ class Fragment(NamedTuple):
     values: tuple[Value, ...] = ()
 
 
+@lru_cache(maxsize=1000)
+def _pieces(template: str) -> list[sql.SQL]:
+    return [sql.SQL(piece) for piece in template.split("{}")]
+
+
 def build(template: str, *parts: Fragment) -> Fragment:
-    """The pieces put into the braces of a template."""
-    return Fragment(
-        sql.SQL(template).format(*(part.sql for part in parts)),
-        tuple(value for part in parts for value in part.values),
-    )
+    """The pieces put into the braces of a template, which must be a constant."""
+    # As sql.SQL.format does it, which reads the template each time.
+    first, *others = _pieces(template)
+    found: list[sql.Composable] = [first]
+    for part, piece in zip(parts, others, strict=True):
+        found += (part.sql, piece)
+    return Fragment(sql.Composed(found), tuple(value for part in parts for value in part.values))
 
 
 def joined(separator: str, parts: list[Fragment]) -> Fragment:
@@ -58,6 +65,7 @@ def joined(separator: str, parts: list[Fragment]) -> Fragment:
     )
 
 
+@lru_cache(maxsize=1000)
 def identifier(*names: str) -> Fragment:
     """A name, qualified if there are several."""
     # psycopg2 reads a % in an identifier as the beginning of a placeholder.
@@ -123,19 +131,19 @@ class Field:
     path: tuple[str | int, ...] = ()
     is_text: bool = False  # the path ends in ->>
 
-    @cached_property
+    @property
     def name(self) -> str:
         """What it is called in the answer: the last key of the path, or the column."""
         keys = [step for step in self.path if isinstance(step, str)]
         return keys[-1] if keys else self.column.name
 
-    @cached_property
+    @property
     def label(self) -> str:
         """What messages call it."""
         steps = [self.column.name, *map(str, self.path)]
         return "->>".join(("->".join(steps[:-1]), steps[-1])) if self.is_text else "->".join(steps)
 
-    @cached_property
+    @property
     def data_type(self) -> str:
         """The type of its values."""
         if self.is_text:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 import psycopg2
 from psycopg2 import sql
 
-from pgrest_query import filters, pages, selecting
+from pgrest_query import filters, ordering, pages, selecting
 from pgrest_query.errors import QueryError
 from pgrest_query.fields import TABLE, Field, Fragment, build, identifier, joined
 from pgrest_query.preferences import Preferences, preferences
@@ -45,6 +45,11 @@ class Query:
     def columns(self) -> tuple[str, ...]:
         """The names of the columns of the answer, in their order."""
         return tuple(output.name for output in self.outputs)
+
+    @property
+    def identifiers(self) -> list[sql.Composable]:
+        """The same in SQL, for a statement around `rows()`."""
+        return [identifier(name).sql for name in self.columns]
 
     def limited(self, limit: int) -> "Query":
         """The same, with at most this many rows."""
@@ -124,9 +129,7 @@ class Query:
         return [identifier(TABLE, name) for name in self.table.key or ("ctid",)]
 
     def _select(self) -> Fragment:
-        columns = [
-            build("{} as {}", output.expression, identifier(output.name)) for output in self.outputs
-        ]
+        columns = [output.item for output in self.outputs]
         source = build(
             "{} as {}", identifier(self.table.schema, self.table.name), identifier(TABLE)
         )
@@ -163,7 +166,7 @@ def parse(table: Table, query_string: str, *, range_header: str = "", prefer: st
         table,
         outputs,
         joined(" and ", conditions) if conditions else None,
-        selecting.ordering(table, outputs, parameters.get("order", "")),
+        ordering.ordering(table, outputs, parameters.get("order", "")),
         limit,
         offset,
         preferences(prefer),

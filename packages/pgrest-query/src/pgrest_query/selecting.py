@@ -1,7 +1,8 @@
-"""What is selected, and in which order: `select=` and `order=` as SQL."""
+"""What is selected: `select=` as SQL."""
 
 import re
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 from psycopg2 import sql
 
@@ -13,10 +14,11 @@ from pgrest_query.fields import (
     Fragment,
     Scanner,
     build,
+    identifier,
     take_field,
     unquoted,
 )
-from pgrest_query.tables import CASTS, LONGEST_NAME, Table, kind
+from pgrest_query.tables import CASTS, LONGEST_NAME, Column, Table, kind
 
 # The functions, and the kinds of type that each is not for.
 _AGGREGATES = {
@@ -34,10 +36,6 @@ _CAST = re.compile(r"::(?P<type>[\w ]+)")
 _CALL = re.compile(r"\.(?P<function>\w+)\(\)")
 _COMMA = re.compile(rf"{BLANKS},")
 _END = re.compile(rf"{BLANKS}(?=,|\Z)")
-_NAME = re.compile(rf"(?s){BLANKS}(?P<name>{NAME})")
-_DIRECTION = re.compile(
-    rf"(?:\.(?P<way>asc|desc))?(?:\.nulls(?P<nulls>first|last))?{BLANKS}(?=,|\Z)"
-)
 
 
 @dataclass(frozen=True)
@@ -53,6 +51,11 @@ class Output:
     field: Field | None = None
     is_aggregate: bool = False
 
+    @cached_property
+    def item(self) -> Fragment:
+        """It in the list of `select`."""
+        return build("{} as {}", self.expression, identifier(self.name))
+
 
 def outputs(table: Table, text: str) -> tuple[Output, ...]:
     """The columns that `select=` asks for; none for an empty text.
@@ -65,8 +68,8 @@ def outputs(table: Table, text: str) -> tuple[Output, ...]:
     named: set[str] = set()
     while text.strip():
         if scanner.take(_STAR):
-            for column in table.columns:
-                found.setdefault(column.name, _plain(Field(column)))
+            for output in _star(table.columns):
+                found.setdefault(output.name, output)
         else:
             output = _output(table, scanner)
             if output.name in named and output != found[output.name]:
@@ -80,26 +83,6 @@ def outputs(table: Table, text: str) -> tuple[Output, ...]:
             break
     scanner.end()
     return tuple(found.values())
-
-
-def ordering(table: Table, selected: tuple[Output, ...], text: str) -> tuple[Fragment, ...]:
-    """The terms that `order=` asks for; of rows summed up, only what is selected can be ordered.
-
-    Raises:
-        QueryError: it says what is wrong and what would be right.
-    """
-    scanner = Scanner(text, "order=")
-    terms: list[Fragment] = []
-    while text.strip():
-        if any(output.is_aggregate for output in selected):
-            expression = _selected(table, selected, scanner)
-        else:
-            expression = take_field(table, scanner).expression()
-        terms.append(_directed(expression, scanner))
-        if not scanner.take(_COMMA):
-            break
-    scanner.end()
-    return tuple(terms)
 
 
 def position(number: int) -> Fragment:
@@ -121,6 +104,11 @@ def _output(table: Table, scanner: Scanner) -> Output:
             )
         raise scanner.error("a comma")
     return replace(output, name=_cut(unquoted(alias["name"]) if alias else output.name))
+
+
+@lru_cache(maxsize=200)
+def _star(columns: tuple[Column, ...]) -> tuple[Output, ...]:
+    return tuple(_plain(Field(column)) for column in columns)
 
 
 def _plain(field: Field) -> Output:
@@ -172,30 +160,3 @@ def _cut(name: str) -> str:
     if not name:
         raise QueryError('A name cannot be empty, as in "":column.')
     return name.encode()[:LONGEST_NAME].decode(errors="ignore")
-
-
-def _selected(table: Table, selected: tuple[Output, ...], scanner: Scanner) -> Fragment:
-    """The output that is ordered by: the one that shows this column, or has this name."""
-    start = scanner.position
-    try:
-        field = take_field(table, scanner)
-    except QueryError:
-        field = None
-    for number, output in enumerate(selected, start=1):
-        if field is not None and output.field == field:
-            return position(number)
-    scanner.position = start
-    match = scanner.take(_NAME)
-    names = [output.name for output in selected]
-    if match is None or unquoted(match["name"]) not in names:
-        raise QueryError(f"{scanner}: order what is selected, one of {listed(names)}.")
-    return position(names.index(unquoted(match["name"])) + 1)
-
-
-def _directed(expression: Fragment, scanner: Scanner) -> Fragment:
-    """What follows the column: nothing, or asc or desc, and then where nulls come."""
-    match = scanner.take(_DIRECTION)
-    if match is None:
-        raise scanner.error(".asc or .desc, then .nullsfirst or .nullslast, or a comma")
-    nulls = f" nulls {match['nulls']}" if match["nulls"] else ""
-    return build(f"{{}} {match['way'] or 'asc'}{nulls}", expression)
