@@ -5,7 +5,7 @@ import re
 import pytest
 from flask import Flask
 
-from api.app import create_app
+from dashboard.app import create_app
 from elute.cli import parse
 from elute.settings import CHECKOUT, VARIABLES
 from tests.rules.model import USER_SUMMARY_COLUMNS
