@@ -4,6 +4,7 @@ from flask import Flask
 
 from api import (
     access,
+    database,
     downloads,
     events,
     health,
@@ -11,7 +12,6 @@ from api import (
     inputs,
     metrics,
     openapi,
-    pool,
     problems,
     runs,
     trigger,
@@ -50,7 +50,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.json.sort_keys = False  # type: ignore[attr-defined]
     logs.configure(settings)
-    pool.configure(settings)
+    database.configure(settings)
     problems.init_app(app)
     logs.init_app(app)
     access.init_app(app, settings)

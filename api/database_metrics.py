@@ -8,7 +8,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from psycopg2 import sql
 
-from api import pool
+from api import database
 from api import run_responses as run_answers
 from api.marts.published import newest
 from elute.database.builds import Build
@@ -53,7 +53,7 @@ class DatabaseMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """All of them; only that there is no database, if there is none."""
         try:
-            found = pool.owner().read(lambda session: list(self._read(session)))
+            found = database.owner().read(lambda session: list(self._read(session)))
         except (EluteError, psycopg2.Error):
             found = []
         yield _gauge("elute_database_up", "Whether the database answers.", (), [(len(found) > 0,)])

@@ -5,7 +5,7 @@ from typing import Any
 import psycopg2
 from flask import Blueprint
 
-from api import pool
+from api import database
 from api import run_responses as run_answers
 from api.access import open_to_all
 from api.marts.published import newest
@@ -30,7 +30,7 @@ def live() -> tuple[dict[str, str], int, dict[str, str]]:
 def ready() -> tuple[dict[str, Any], int, dict[str, str]]:
     """Whether there is something to serve: 200, or 503 and what is missing."""
     try:
-        found, is_ready = pool.owner().read(_look)
+        found, is_ready = database.owner().read(_look)
     except (EluteError, psycopg2.Error):
         unknown = dict.fromkeys(("schema", "marts", "worker"), "unknown")
         found, is_ready = {"database": "not reachable", **unknown}, False

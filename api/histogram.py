@@ -8,7 +8,7 @@ from flask import Blueprint, Response, jsonify, request
 from pgrest_query import Query, QueryError, parse
 from psycopg2 import sql
 
-from api import pool
+from api import database
 from api.marts.published import described_error, find
 from elute.database.builds import Column
 from elute.database.sessions import Session
@@ -65,7 +65,7 @@ def histogram(name: str) -> Response:
     parameters = request.args.to_dict(flat=False)
     wanted = parameters.pop("column", [""])[0]
     bins = _number_of_bins(parameters.pop("bins", ["20"])[0])
-    _, mart = pool.reader().read(lambda session: find(session, name))
+    _, mart = database.reader().read(lambda session: find(session, name))
     mart.table.column(wanted)
     column = mart.by_name[wanted]
     if not column.is_number:
@@ -96,7 +96,7 @@ def _rows(query: Query, column: Column, bins: int) -> list[tuple[Any, ...]]:
             return cursor.fetchall()
 
     try:
-        return pool.reader().read(read)
+        return database.reader().read(read)
     except psycopg2.Error as error:
         raise described_error(query, error) from error
 

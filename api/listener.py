@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 
 import psycopg2
 
-from api import pool
+from api import database
 from elute.database.sessions import Session, connect
 from elute.errors import EluteError
 from elute.runs import queue
@@ -69,7 +69,7 @@ class Listener:
     def _run(self) -> None:
         while not self._stopped.is_set():
             try:
-                pool.prepare_database()
+                database.prepare_database()
                 with closing(connect()) as session:
                     self._listen(session)
             except (EluteError, psycopg2.Error, OSError) as error:

@@ -5,8 +5,8 @@ from typing import Any
 import flask
 from flask import Blueprint, Response, request, url_for
 
+from api import database
 from api import parameters as asking
-from api import pool
 from api import run_responses as run_answers
 from api.problems import Problem
 from elute.database.sessions import Session
@@ -33,7 +33,7 @@ def ask_for_run() -> tuple[Run, bool]:
         return run, run_answers.has_worker(session)
 
     try:
-        return pool.owner().read(ask)
+        return database.owner().read(ask)
     except OtherOptionsError as error:
         raise Problem(409, "Another run waits", str(error)) from error
 
@@ -63,7 +63,7 @@ def show_some() -> dict[str, Any]:
     def read(session: Session) -> tuple[list[Run], bool]:
         return queue.page(session, limit, before, state), run_answers.has_worker(session)
 
-    runs, has_worker = pool.owner().read(read)
+    runs, has_worker = database.owner().read(read)
     following = None
     if len(runs) == limit:
         last = runs[-1].run_id
@@ -79,7 +79,7 @@ def show(run_id: int) -> dict[str, Any]:
     def read(session: Session) -> tuple[float | None, bool]:
         return queue.usual_seconds(session), run_answers.has_worker(session)
 
-    usual_seconds, has_worker = pool.owner().read(read)
+    usual_seconds, has_worker = database.owner().read(read)
     return {
         **_as_json(run, has_worker),
         "usual_seconds": usual_seconds,
@@ -91,7 +91,7 @@ def show(run_id: int) -> dict[str, Any]:
 def cancel(run_id: int) -> tuple[Response, int, dict[str, str]]:
     """Cancel a run that waits, ask one that goes on to stop."""
     run_answers.find(run_id)
-    run = pool.owner().read(lambda session: queue.cancel(session, run_id))
+    run = database.owner().read(lambda session: queue.cancel(session, run_id))
     if run is None:
         ended = run_answers.find(run_id)
         if not ended.has_ended:

@@ -19,7 +19,7 @@ import waitress  # type: ignore[import-untyped]
 
 from dashboard.app import create_app
 from elute.errors import EluteError
-from elute.serve.door import refuse_open_door, warn_of_open_door
+from elute.serve.exposure import require_token_if_exposed, warn_if_exposed
 from elute.serve.lock import listen
 from elute.settings import Settings
 
@@ -38,7 +38,7 @@ def main() -> None:
     options = parser.parse_args()
     try:
         settings = Settings.from_environment()
-        refuse_open_door(settings)
+        require_token_if_exposed(settings)
         if options.socket is None:
             listener = listen(settings)
         else:
@@ -46,7 +46,7 @@ def main() -> None:
         application = create_app(settings)
     except EluteError as error:
         sys.exit(f"elute: {error}")
-    warn_of_open_door(settings)
+    warn_if_exposed(settings)
     if options.lifeline:
         threading.Thread(target=_end_with_parent, daemon=True).start()
     # Bodies are kept here until all of them has come; /tmp may be memory.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from psycopg2 import errors
 
-from api import pool
+from api import database
 from api.problems import RETRY_SECONDS, Problem
 from elute.database.sessions import Session
 
@@ -49,7 +49,7 @@ def explain(user_id: int) -> str | None:
         return row[0] if row else None
 
     try:
-        return pool.reader().read(fetch)
+        return database.reader().read(fetch)
     except errors.UndefinedTable as error:
         raise _no_tables() from error
 

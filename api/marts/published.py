@@ -5,7 +5,7 @@ from flask import current_app
 from pgrest_query import Query
 from psycopg2 import errors
 
-from api import pool
+from api import database
 from api.problems import RETRY_SECONDS, Problem
 from elute.database.builds import Build, Catalogue, Mart
 from elute.database.sessions import Session
@@ -50,7 +50,7 @@ def find(session: Session, name: str) -> tuple[Build, Mart]:
 def described_error(query: Query, error: psycopg2.Error) -> Exception:
     """What a refusal of the database means to the one who asked; itself if it is not about that."""
     if isinstance(error, errors.QueryCanceled):
-        return Problem(503, "Took too long", f"The query took longer than {pool.READ_TIMEOUT}.")
+        return Problem(503, "Took too long", f"The query took longer than {database.READ_TIMEOUT}.")
     if isinstance(error, (psycopg2.DataError, psycopg2.ProgrammingError)):
         return query.refused(error)
     return error

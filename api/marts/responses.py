@@ -18,7 +18,7 @@ from pgrest_query import Query, parse
 from psycopg2 import errors, sql
 from werkzeug.wsgi import wrap_file
 
-from api import connections, pool
+from api import connections, database
 from api.marts import media
 from api.marts.copying import BLOCK, Copy
 from api.marts.published import described_error, find
@@ -82,17 +82,17 @@ def respond(name: str, media_type: str, key: str | None = None) -> Response:
     try:
         return _respond(name, media_type, key)
     except errors.InsufficientPrivilege:
-        pool.reset()  # Made by another user: the upgrade gives the reading role its rights.
+        database.reset()  # Made by another user: the upgrade gives the reading role its rights.
     except errors.UndefinedTable:
         pass  # The build was pruned after it was looked up, or the table of builds is not there.
     except (psycopg2.OperationalError, psycopg2.InterfaceError):
-        pool.reader().forget()  # The server has been started anew: no session is of use.
+        database.reader().forget()  # The server has been started anew: no session is of use.
     return _respond(name, media_type, key)
 
 
 def _respond(name: str, media_type: str, key: str | None) -> Response:
     with ExitStack() as stack:
-        session = stack.enter_context(pool.reader().session())
+        session = stack.enter_context(database.reader().session())
         build, mart = find(session, name)
         is_single = key is not None or media_type == media.OBJECT
         query = _query(mart, key)

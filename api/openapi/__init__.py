@@ -13,7 +13,7 @@ import psycopg2
 import yaml
 from flask import Blueprint, Response, current_app, jsonify
 
-from api import pool
+from api import database
 from api.access import open_to_all
 from api.marts.published import newest
 from api.openapi import marts
@@ -50,7 +50,7 @@ def document(settings: Settings) -> dict[str, Any]:
 def _marts() -> Mapping[str, Mart]:
     """The marts of the published build; none without a build, or a database."""
     try:
-        build = pool.reader().read(newest)
+        build = database.reader().read(newest)
     except (EluteError, psycopg2.Error):
         return {}
     return build.marts if build else {}

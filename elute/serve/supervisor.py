@@ -11,7 +11,7 @@ from elute.database import schema
 from elute.database.server import is_embedded
 from elute.environment import adopt
 from elute.serve.child import Child
-from elute.serve.door import refuse_open_door
+from elute.serve.exposure import require_token_if_exposed
 from elute.serve.lock import ServeError, address, listen, lock_home
 from elute.settings import CHECKOUT, Settings
 from elute.worker.signals import Waiter
@@ -31,7 +31,7 @@ def run(settings: Settings) -> int:
         ServeError: the settings, the home or the port do not allow it, or the web app keeps ending.
         ServerError: there is no database.
     """
-    refuse_open_door(settings)
+    require_token_if_exposed(settings)
     held = lock_home(settings)
     listen(settings).close()  # To say now why it cannot be.
     waiter = Waiter()
@@ -64,7 +64,7 @@ class Supervisor:
         self._settings, self._waiter = settings, waiter
         lifeline, self._our_life = os.pipe()
         others_end, others_live = os.pipe()
-        self._keeper = self._start_keeper(lifeline, others_end, held)
+        self._stopper = self._start_stopper(lifeline, others_end, held)
         inherited = [others_live, held]
         worker = ["-m", "elute.cli", "worker", "--lifeline", "0"]
         web = ["-m", "dashboard.server", "--lifeline"]
@@ -98,16 +98,16 @@ class Supervisor:
             child.end(deadline)
         os.close(self._others_live)
         os.close(self._our_life)
-        if self._keeper:
-            self._keeper.wait()
+        if self._stopper:
+            self._stopper.wait()
 
-    def _start_keeper(
+    def _start_stopper(
         self, lifeline: int, others_end: int, held: int
     ) -> "subprocess.Popen[bytes] | None":
         if not is_embedded(self._settings):
             return None
         return subprocess.Popen(
-            [sys.executable, "-m", "elute.serve.keeper", str(others_end)],
+            [sys.executable, "-m", "elute.serve.stop_server", str(others_end)],
             stdin=lifeline,
             pass_fds=[others_end, held],
             cwd=CHECKOUT,

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api import pool
+from api import database
 from dashboard.app import create_app
 from elute.database import schema
 from elute.database.sessions import Session, connect
@@ -24,10 +24,10 @@ def environment(one_laboratory: Laboratory) -> Iterator[dict[str, str]]:
     """The laboratory's variables, also in this process."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PGDATABASE", one_laboratory.environment["PGDATABASE"])
-        pool.reset()
+        database.reset()
         schema.upgrade(os.environ)
         yield one_laboratory.environment
-    pool.reset()
+    database.reset()
 
 
 @pytest.fixture(scope="module")

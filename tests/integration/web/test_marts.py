@@ -13,7 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 from psycopg2 import sql
 
-from api import pool
+from api import database
 from elute.database.sessions import Session, connect
 from tests.integration.conftest import MARTS, Laboratory
 from tests.integration.web.publishing import publish
@@ -500,7 +500,7 @@ def test_the_reading_role_can_only_read() -> None:
         "select * from elute.runs",
     ):
         with (
-            pool.reader().session() as session,
+            database.reader().session() as session,
             session.cursor() as cursor,
             pytest.raises(
                 (psycopg2.errors.InsufficientPrivilege, psycopg2.errors.ReadOnlySqlTransaction)

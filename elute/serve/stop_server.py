@@ -1,6 +1,6 @@
 """Stops Elute's own PostgreSQL when `elute serve` has ended, however that has ended.
 
-    python -m elute.serve.keeper DESCRIPTOR
+    python -m elute.serve.stop_server DESCRIPTOR
 
 Standard input ends with `elute serve`; the pipe of that descriptor ends with the last of its other
 children, who may have something to write down until then.

@@ -8,7 +8,7 @@ import psycopg2
 import psycopg2.errors
 from psycopg2 import sql
 
-from api.sharing import Pool
+from api.connection_pool import Pool
 from elute.database import schema
 from elute.database.sessions import Session, connect
 from elute.environment import adopt

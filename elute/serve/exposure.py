@@ -7,7 +7,7 @@ from elute.serve.lock import ServeError
 from elute.settings import Settings
 
 
-def refuse_open_door(settings: Settings) -> None:
+def require_token_if_exposed(settings: Settings) -> None:
     """Let nobody from other machines in without a token, unless told to.
 
     Raises:
@@ -21,7 +21,7 @@ def refuse_open_door(settings: Settings) -> None:
         )
 
 
-def warn_of_open_door(settings: Settings) -> None:
+def warn_if_exposed(settings: Settings) -> None:
     """Say so if they can come in."""
     if _is_open(settings):
         print(
