@@ -8,8 +8,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from psycopg2 import sql
 
-from api import database
-from api import run_responses as run_answers
+from api import database, run_responses
 from api.marts.published import newest
 from elute.database.builds import Build
 from elute.database.sessions import Row, Session
@@ -67,7 +66,7 @@ class DatabaseMetrics(Collector):
             "elute_worker_up",
             "Whether a worker takes up runs.",
             (),
-            [(run_answers.has_worker(session),)],
+            [(run_responses.has_worker(session),)],
         )
         yield from _last_run(session)
         build = newest(session)

@@ -8,9 +8,7 @@ from collections.abc import Iterator
 import psycopg2
 from flask import Blueprint, Response, request
 
-from api import listener, problems
-from api import parameters as asking
-from api import run_responses as run_answers
+from api import listener, parameters, problems, run_responses
 from api.problems import Problem
 from api.runs import LARGEST_ID
 from elute.errors import EluteError
@@ -27,8 +25,8 @@ _RUN = f"/runs/<int(max={LARGEST_ID}):run_id>"
 def events(run_id: int) -> Response:
     """The events of a run, from the first or from that after `Last-Event-ID`, to its end."""
     after = _after()
-    run = run_answers.find(run_id)
-    if after and run.has_ended and not run_answers.read_events(run_id, after):
+    run = run_responses.find(run_id)
+    if after and run.has_ended and not run_responses.read_events(run_id, after):
         return Response(status=204)  # A browser that connects again is told to let it be.
     if not _PLACES.acquire(blocking=False):
         raise Problem(
@@ -47,7 +45,7 @@ def events(run_id: int) -> Response:
 @blueprint.get(f"{_RUN}/log")
 def log(run_id: int) -> Response:
     """The events of a run as lines for people."""
-    run = run_answers.find(run_id)
+    run = run_responses.find(run_id)
     return Response(_lines(run), mimetype="text/plain")
 
 
@@ -57,7 +55,7 @@ def _after() -> int:
         return int(last)
     if last:
         raise Problem(400, "No such event", "Last-Event-ID is the id of an event of this run.")
-    return asking.whole_number("after", 0, LARGEST_ID) or 0
+    return parameters.whole_number("after", 0, LARGEST_ID) or 0
 
 
 def _stream(run_id: int, after: int) -> Iterator[str]:
@@ -66,7 +64,7 @@ def _stream(run_id: int, after: int) -> Iterator[str]:
     with listener.follow(run_id) as changes:
         while True:
             try:
-                run, news = run_answers.find(run_id), run_answers.read_events(run_id, after)
+                run, news = run_responses.find(run_id), run_responses.read_events(run_id, after)
             except (EluteError, psycopg2.Error) as error:
                 if not problems.is_passing(error):
                     raise
@@ -103,11 +101,11 @@ def _end(run: Run) -> str:
 
 def _lines(run: Run) -> Iterator[str]:
     is_empty = True
-    for event in run_answers.events_of(run.run_id):
+    for event in run_responses.events_of(run.run_id):
         is_empty = False
         yield f"{event.happened_at:%Y-%m-%d %H:%M:%S} {_sentence(event)}\n"
     if is_empty:
-        yield f"{_why_empty(run)}\n{run_answers.message_of(run)}\n"
+        yield f"{_why_empty(run)}\n{run_responses.message_of(run)}\n"
 
 
 def _why_empty(run: Run) -> str:

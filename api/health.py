@@ -5,8 +5,7 @@ from typing import Any
 import psycopg2
 from flask import Blueprint
 
-from api import database
-from api import run_responses as run_answers
+from api import database, run_responses
 from api.access import open_to_all
 from api.marts.published import newest
 from elute.database import schema
@@ -43,7 +42,7 @@ def _look(session: Session) -> tuple[dict[str, str], bool]:
         cursor.execute(_VERSION)
         is_current = cursor.fetchone() == (len(schema.migrations()),)
     is_built = newest(session) is not None
-    has_worker = run_answers.has_worker(session)
+    has_worker = run_responses.has_worker(session)
     found = {
         "database": "reachable",
         "schema": "up to date" if is_current else "of another version",

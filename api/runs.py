@@ -5,9 +5,7 @@ from typing import Any
 import flask
 from flask import Blueprint, Response, request, url_for
 
-from api import database
-from api import parameters as asking
-from api import run_responses as run_answers
+from api import database, parameters, run_responses
 from api.problems import Problem
 from elute.database.sessions import Session
 from elute.runs import queue
@@ -26,11 +24,11 @@ def ask_for_run() -> tuple[Run, bool]:
     Raises:
         Problem: 400 it asks for something unknown, 409 a run waits that has other options.
     """
-    options = asking.options()
+    options = parameters.options()
 
     def ask(session: Session) -> tuple[Run, bool]:
-        run = queue.request(session, "http", asking.requested_by(), options)
-        return run, run_answers.has_worker(session)
+        run = queue.request(session, "http", parameters.requested_by(), options)
+        return run, run_responses.has_worker(session)
 
     try:
         return database.owner().read(ask)
@@ -53,15 +51,15 @@ def start() -> tuple[dict[str, Any], int, dict[str, str]]:
 @blueprint.get("/runs")
 def show_some() -> dict[str, Any]:
     """The newest runs, or those before another."""
-    limit = asking.whole_number("limit", 1, MOST_RUNS) or _MOST_RUNS_UNASKED
-    before = asking.whole_number("before", 1, LARGEST_ID)
+    limit = parameters.whole_number("limit", 1, MOST_RUNS) or _MOST_RUNS_UNASKED
+    before = parameters.whole_number("before", 1, LARGEST_ID)
     state = request.args.get("state")
     if state is not None and state not in STATES:
         states = ", ".join(STATES)
         raise Problem(400, "No such state", f"A run's state is one of {states}.")
 
     def read(session: Session) -> tuple[list[Run], bool]:
-        return queue.page(session, limit, before, state), run_answers.has_worker(session)
+        return queue.page(session, limit, before, state), run_responses.has_worker(session)
 
     runs, has_worker = database.owner().read(read)
     following = None
@@ -74,26 +72,26 @@ def show_some() -> dict[str, Any]:
 @blueprint.get(f"/runs/<int(max={LARGEST_ID}):run_id>")
 def show(run_id: int) -> dict[str, Any]:
     """One run with its nodes, and how long runs usually take, in seconds."""
-    run = run_answers.find(run_id)
+    run = run_responses.find(run_id)
 
     def read(session: Session) -> tuple[float | None, bool]:
-        return queue.usual_seconds(session), run_answers.has_worker(session)
+        return queue.usual_seconds(session), run_responses.has_worker(session)
 
     usual_seconds, has_worker = database.owner().read(read)
     return {
         **_as_json(run, has_worker),
         "usual_seconds": usual_seconds,
-        "nodes": run_answers.nodes_of(run_id),
+        "nodes": run_responses.nodes_of(run_id),
     }
 
 
 @blueprint.delete(f"/runs/<int(max={LARGEST_ID}):run_id>")
 def cancel(run_id: int) -> tuple[Response, int, dict[str, str]]:
     """Cancel a run that waits, ask one that goes on to stop."""
-    run_answers.find(run_id)
+    run_responses.find(run_id)
     run = database.owner().read(lambda session: queue.cancel(session, run_id))
     if run is None:
-        ended = run_answers.find(run_id)
+        ended = run_responses.find(run_id)
         if not ended.has_ended:
             detail = f"Run {run_id} goes on in a terminal: press Ctrl-C there."
             raise Problem(409, "Not to be cancelled from here", detail)
@@ -109,4 +107,4 @@ def _ended(run: Run) -> str:
 
 
 def _as_json(run: Run, has_worker: bool) -> dict[str, Any]:
-    return {**run.as_json(), "message": run_answers.message_of(run, has_worker)}
+    return {**run.as_json(), "message": run_responses.message_of(run, has_worker)}

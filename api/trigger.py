@@ -10,9 +10,7 @@ import psycopg2
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import MethodNotAllowed
 
-from api import access, listener, problems
-from api import parameters as asking
-from api import run_responses as run_answers
+from api import access, listener, parameters, problems, run_responses
 from api.runs import ask_for_run, location
 from elute.errors import EluteError
 from elute.runs.run import Run
@@ -35,8 +33,8 @@ def trigger() -> Response:
     seconds = _seconds()
     run, has_worker = ask_for_run()
     run = _wait(run, seconds)
-    status = run_answers.status_of(run)
-    message = run_answers.message_of(run, has_worker)
+    status = run_responses.status_of(run)
+    message = run_responses.message_of(run, has_worker)
     headers = {"Location": location(run)} if status == 202 else {}
     return _answer(status, message, headers, run=run.as_json())
 
@@ -49,7 +47,7 @@ def refused(error: Exception) -> Response:
 
 
 def _seconds() -> float:
-    given = asking.number("wait", 0, LONGEST_WAIT)
+    given = parameters.number("wait", 0, LONGEST_WAIT)
     if given is not None:
         return given
     preferences = request.headers.get("Prefer", "").lower()
@@ -77,7 +75,7 @@ def _follow(run_id: int, deadline: float) -> Run:
         while True:
             left = deadline - time.monotonic()
             try:
-                run = run_answers.latest_try(run_id)
+                run = run_responses.latest_try(run_id)
                 if run.has_ended or left <= 0:
                     return run
             except (EluteError, psycopg2.Error) as error:
