@@ -22,7 +22,7 @@ def _reason(name: str, message: str) -> str:
     """What a node said, without dbt's heading and without where the compiled SQL lies."""
     lines = [line.strip() for line in message.strip().splitlines()]
     if lines and lines[0].endswith(" failed, error:"):  # of a hook, which says itself what failed
-        return " ".join(line for line in lines[2:] if not line.startswith("CONTEXT:"))
+        return " ".join(line for line in lines[1:] if not line.startswith("CONTEXT:"))
     if lines and " Error in " in lines[0]:
         del lines[0]
     text = " ".join(line for line in lines if not line.startswith("compiled code at "))

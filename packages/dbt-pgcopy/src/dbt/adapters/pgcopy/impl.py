@@ -4,16 +4,18 @@ from collections.abc import Iterator, Mapping
 from multiprocessing.context import SpawnContext
 from typing import Any
 
+import click
 import psycopg2
 from dbt.adapters.base.meta import available
 from dbt.adapters.contracts.connection import Connection
 from dbt.adapters.events.logging import AdapterLogger
 from dbt.adapters.pgcopy import publishing
 from dbt.adapters.pgcopy.connections import PgcopyConnectionManager
-from dbt.adapters.pgcopy.publishing import Build, PublishingError
+from dbt.adapters.pgcopy.publishing import Build
 from dbt.adapters.pgcopy.relation import PgcopyRelation, address
 from dbt.adapters.pgcopy.run_lock import WRITING_COMMANDS, RunLock
 from dbt.adapters.pgcopy.seeds import Seed, seed_for_copy
+from dbt.adapters.pgcopy.waiting import PublishingError
 from dbt.adapters.postgres.impl import PostgresAdapter
 from dbt_common.exceptions import DbtRuntimeError
 from dbt_common.invocation import get_invocation_id
@@ -164,6 +166,12 @@ class PgcopyAdapter(PostgresAdapter):
         return ""
 
     @available
+    def is_retry(self) -> bool:
+        """Whether this is `dbt retry`, which passes for the command that it repeats."""
+        context = click.get_current_context(silent=True)
+        return context is not None and context.command.name == "retry"
+
+    @available
     def drop_unneeded_tables(self, schema: str, keep: int) -> None:
         """Drop the tables of builds older than the newest `keep`; that it cannot fails nothing."""
         session = self.connections.get_thread_connection().handle
@@ -174,7 +182,7 @@ class PgcopyAdapter(PostgresAdapter):
 
     def _what_became_of(self, build: Build, error: psycopg2.Error) -> str:
         """After an error: the message that is true, which a new session has to find out."""
-        said = " ".join(str(error).split())
+        said = " ".join(str(error).split()).rstrip(".")
         name = self.connections.get_thread_connection().name
         self.connections.close(self.connections.get_thread_connection())
         connection = self.connections.set_connection_name(name)

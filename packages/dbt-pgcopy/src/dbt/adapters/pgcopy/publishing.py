@@ -1,9 +1,7 @@
 """Publishing a build: one transaction registers it and points every view at its tables."""
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from dbt.adapters.pgcopy.views import (
     drop_view,
     point_view,
 )
+from dbt.adapters.pgcopy.waiting import PublishingError, Waiting, transaction
 from dbt.include.pgcopy import PACKAGE_PATH
 from psycopg2 import errors, sql
 from psycopg2.extensions import connection as PostgresSession  # noqa: N812
@@ -24,7 +23,6 @@ from psycopg2.extras import Json
 STAYS = "What was published before stays."
 _MOST_BYTES = 63  # of a name in PostgreSQL
 _LOCK_TIMEOUT = "100ms"  # Others queue behind a lock that is waited for.
-_PAUSE = 0.3  # seconds between two attempts; lets readers in, and Ctrl-C
 _RECONNECT_SECONDS = 5.0
 
 _SETTINGS = f"""
@@ -48,25 +46,14 @@ insert into {} (invocation_id, run_id, project_version, options, files, tables)
 values (%s, %s, %s, %s, %s, %s)
 returning build
 """)
-# Whoever has only read `publications` is in nobody's way.
-_HOLDERS = """
-select
-    activity.pid,
-    coalesce(nullif(activity.application_name, ''), 'a session without a name'),
-    coalesce(activity.usename::text, 'unknown'),
-    coalesce(activity.xact_start::timestamp(0)::text, 'unknown'),
-    string_agg(distinct held.relation::regclass::text, ', ')
-from pg_locks as held
-join pg_stat_activity as activity using (pid)
-where held.locktype = 'relation' and held.granted and held.pid <> pg_backend_pid()
-    and held.database = (select oid from pg_database where datname = current_database())
-    and (
-        held.relation = any(%(views)s::regclass[])
-        or held.relation = %(publications)s::regclass
-        and held.mode not in ('AccessShareLock', 'RowShareLock')
-    )
-group by activity.pid, activity.application_name, activity.usename, activity.xact_start
-order by activity.xact_start
+# All at once, for whoever reads two marts may hold the one and want the other. Changes nothing.
+_LOCKS = """
+select string_agg(
+    format('alter table %%s owner to %%I', oid::regclass, pg_get_userbyid(relowner)), '; '
+    order by oid::regclass::text
+)
+from pg_class
+where oid in (select to_regclass(name) from unnest(%s::text[]) as name)
 """
 # Tables that are named like those of builds, and that none of the newest builds names.
 _UNNEEDED = sql.SQL("""
@@ -105,17 +92,10 @@ class Build:
     run_id: int | None
     lock: tuple[str, int] | None
 
-
-@dataclass
-class _Waiting:
-    """How long an attempt may be tried again, and what was said of that."""
-
-    until: float
-    said: set[int] = field(default_factory=set)
-
-
-class PublishingError(Exception):
-    """A build cannot be published; says why, for people."""
+    @property
+    def views(self) -> list[str]:
+        """The quoted names of the views of its marts."""
+        return [_quoted(mart["view_schema"], name) for name, mart in self.marts.items()]
 
 
 def table_name(mart: str, invocation_id: str) -> str:
@@ -131,7 +111,7 @@ def table_name(mart: str, invocation_id: str) -> str:
 
 def prepare(session: PostgresSession, schema: str) -> None:
     """Make the schema of builds and its table `publications`, if they are not there."""
-    with _transaction(session) as cursor:
+    with transaction(session) as cursor:
         cursor.execute("select to_regclass(%s)", [_quoted(schema, "publications")])
         if cursor.fetchone() == (None,):
             text = Path(PACKAGE_PATH, "builds.sql").read_text(encoding="utf-8")
@@ -150,19 +130,16 @@ def publish(session: PostgresSession, build: Build, seconds: float) -> int:
         PublishingError: it cannot be.
         psycopg2.Error: something went wrong; nothing is published, unless the session was lost.
     """
-    waiting = _Waiting(time.monotonic() + seconds)
-    number = None
-    while number is None:
-        number = _attempt(session, build)
-        if number is None:
-            _wait(session, build, waiting, seconds)
+    waiting = Waiting(build.views, _quoted(build.schema, "publications"), seconds)
+    while (number := _attempt(session, build)) is None:
+        waiting.wait(session)
     return number
 
 
 def _attempt(session: PostgresSession, build: Build) -> int | None:
     """The number of the build; None if somebody holds what has to be changed."""
     try:
-        with _transaction(session) as cursor:
+        with transaction(session) as cursor:
             return _publish(cursor, build)
     except errors.LockNotAvailable:
         return None
@@ -173,7 +150,7 @@ def _attempt(session: PostgresSession, build: Build) -> int | None:
 def number_of(session: PostgresSession, schema: str, invocation_id: str) -> int | None:
     """The number of the build that this invocation published; None if it published none."""
     publications = sql.Identifier(schema, "publications")
-    with _transaction(session) as cursor:
+    with transaction(session) as cursor:
         # Behind a session that was given up and may be about to commit.
         cursor.execute("set local lock_timeout = %s", [f"{_RECONNECT_SECONDS}s"])
         cursor.execute(sql.SQL("lock table {} in share mode").format(publications))
@@ -188,7 +165,7 @@ def number_of(session: PostgresSession, schema: str, invocation_id: str) -> int 
 def drop_unneeded(session: PostgresSession, schema: str, keep: int) -> None:
     """Drop the tables that are not of the newest `keep` builds; one in use stays for now."""
     publications = sql.Identifier(schema, "publications")
-    with _transaction(session) as cursor:
+    with transaction(session) as cursor:
         cursor.execute(
             _UNNEEDED.format(publications=publications),
             {"schema": sql.Identifier(schema).as_string(session), "keep": keep},
@@ -197,7 +174,7 @@ def drop_unneeded(session: PostgresSession, schema: str, keep: int) -> None:
     for name in names:
         table = sql.Identifier(schema, name)
         try:
-            with _transaction(session) as cursor:
+            with transaction(session) as cursor:
                 lock = sql.SQL("lock table {} in access exclusive mode nowait").format(table)
                 cursor.execute(lock)
                 cursor.execute(sql.SQL("drop table {}").format(table))
@@ -217,6 +194,10 @@ def _publish(cursor: Cursor, build: Build) -> int:
     publications = sql.Identifier(build.schema, "publications")
     # One publication at a time, whoever else reads.
     cursor.execute(sql.SQL("lock table {} in share row exclusive mode").format(publications))
+    cursor.execute(_LOCKS, [build.views])
+    [[locks]] = cursor.fetchall()
+    if locks:
+        cursor.execute(locks)
     cursor.execute(_LATEST.format(publications))
     files, tables = cursor.fetchone() or ({}, {})
     published = _tables(build, tables)
@@ -265,55 +246,6 @@ def _require_lock(cursor: Cursor, name: str, pid: int) -> None:
             f"The session that held the run lock '{name}' was lost, so another run may be "
             f"going on. This build stays unpublished. {STAYS} Build again."
         )
-
-
-def _wait(session: PostgresSession, build: Build, waiting: _Waiting, seconds: float) -> None:
-    """Pause before the next attempt, and say for whom.
-
-    Raises:
-        PublishingError: the time is up.
-    """
-    with _transaction(session) as cursor:
-        views = [_quoted(mart["view_schema"], name) for name, mart in build.marts.items()]
-        cursor.execute(
-            "select array_agg(view) from unnest(%s::text[]) as view "
-            "where to_regclass(view) is not null",
-            [views],
-        )
-        [[known]] = cursor.fetchall()
-        publications = _quoted(build.schema, "publications")
-        cursor.execute(_HOLDERS, {"views": known or [], "publications": publications})
-        holders = cursor.fetchall()
-    described = "; ".join(map(_described, holders)) or "a session that has just let go"
-    if time.monotonic() >= waiting.until:
-        raise PublishingError(
-            f"Publishing was held up for {seconds:g} s: {described}. This build stays unpublished. "
-            f"{STAYS} Let that transaction end, and build again."
-        )
-    pids = {holder[0] for holder in holders}
-    if pids - waiting.said:
-        logger.info(f"Publishing waits for {described}.")
-        waiting.said |= pids
-    time.sleep(_PAUSE)
-
-
-def _described(holder: Sequence[Any]) -> str:
-    pid, application, user, since, relations = holder
-    return f"{application} (pid {pid}, user {user}), in a transaction since {since} on {relations}"
-
-
-@contextmanager
-def _transaction(session: PostgresSession) -> Iterator[Cursor]:
-    """One transaction, whatever dbt has made psycopg2 believe of the session."""
-    session.rollback()
-    autocommit = session.autocommit
-    session.autocommit = False
-    try:
-        with session, session.cursor() as cursor:
-            yield cursor
-    finally:
-        if not session.closed:
-            session.autocommit = autocommit
 
 
 def _quoted(*names: str) -> str:

@@ -152,7 +152,7 @@
 {% macro pgcopy_no_publication() %}
   {%- if flags.EMPTY or flags.SAMPLE -%}
     {{ return('Nothing is published: tables built with --empty or --sample are not for readers.') }}
-  {%- elif 'retry' in (invocation_args_dict.get('invocation_command') or '') -%}
+  {%- elif adapter.is_retry() -%}
     {{ return('Nothing is published: dbt retry builds only a part anew. Run dbt build.') }}
   {%- endif -%}
 {% endmacro %}

@@ -1,0 +1,136 @@
+"""Waiting for those who hold a view, without ever standing in front of readers for long."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from dbt.adapters.events.logging import AdapterLogger
+from psycopg2.extensions import connection as PostgresSession  # noqa: N812
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+_BRIEF = 1.0  # seconds; a transaction that takes longer is named, and not queued behind
+_QUEUE_EVERY = 0.5  # seconds between two attempts that make readers wait
+_POLL, _LONG_POLL = 0.01, 0.2  # seconds; short, for a Ctrl-C does not interrupt a query
+
+# Whoever has only read `publications` is in nobody's way.
+_HOLDERS = """
+select
+    activity.pid,
+    coalesce(nullif(activity.application_name, ''), 'a session without a name'),
+    coalesce(activity.usename::text, 'unknown'),
+    coalesce(activity.xact_start::timestamp(0)::text, 'unknown'),
+    extract(epoch from clock_timestamp() - activity.xact_start)::float,
+    string_agg(distinct held.relation::regclass::text, ', ')
+from pg_locks as held
+join pg_stat_activity as activity using (pid)
+where held.locktype = 'relation' and held.granted and held.pid <> pg_backend_pid()
+    and held.database = (select oid from pg_database where datname = current_database())
+    and (
+        held.relation in (select to_regclass(name) from unnest(%(views)s::text[]) as name)
+        or held.relation = %(publications)s::regclass
+        and held.mode not in ('AccessShareLock', 'RowShareLock')
+    )
+group by activity.pid, activity.application_name, activity.usename, activity.xact_start
+order by activity.xact_start
+"""
+
+logger = AdapterLogger("Pgcopy")
+
+
+class PublishingError(Exception):
+    """A build cannot be published; says why, for people."""
+
+
+class Holder(NamedTuple):
+    """A session whose transaction holds a view; `seconds` since it began, None if not known."""
+
+    pid: int
+    application: str
+    user: str
+    since: str
+    seconds: float | None
+    relations: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.application} (pid {self.pid}, user {self.user}), in a transaction since "
+            f"{self.since} on {self.relations}"
+        )
+
+
+class Waiting:
+    """Says when to try again.
+
+    Args:
+        views: quoted names of all that an attempt locks.
+        publications: quoted name of the table `publications`.
+        seconds: how long to wait in all.
+    """
+
+    def __init__(self, views: Sequence[str], publications: str, seconds: float) -> None:
+        self._relations = {"views": list(views), "publications": publications}
+        self._seconds = seconds
+        self._until = time.monotonic() + seconds
+        self._queued_at = time.monotonic()
+        self._said: set[int] = set()
+
+    def wait(self, session: PostgresSession) -> None:
+        """Wait until there is a chance: nobody holds a view, or for a moment only.
+
+        Raises:
+            PublishingError: the time is up.
+        """
+        pause = _POLL
+        while True:
+            time.sleep(pause)
+            holders = self._holders(session)
+            now = time.monotonic()
+            if not holders:
+                return
+            if now >= self._until:
+                raise PublishingError(
+                    f"Publishing was held up for {self._seconds:g} s: {_listed(holders)}. "
+                    "This build stays unpublished. What was published before stays. Let that "
+                    "transaction end, and build again."
+                )
+            lasting = [h for h in holders if h.seconds is None or h.seconds > _BRIEF]
+            if not lasting and now - self._queued_at >= _QUEUE_EVERY:
+                self._queued_at = now
+                return
+            self._say(lasting)
+            pause = _LONG_POLL if lasting else _POLL
+
+    def _holders(self, session: PostgresSession) -> list[Holder]:
+        with transaction(session) as cursor:
+            cursor.execute(_HOLDERS, self._relations)
+            return [Holder(*row) for row in cursor.fetchall()]
+
+    def _say(self, holders: Sequence[Holder]) -> None:
+        pids = {holder.pid for holder in holders}
+        if pids - self._said:
+            logger.info(f"Publishing waits for {_listed(holders)}.")
+            self._said |= pids
+
+
+@contextmanager
+def transaction(session: PostgresSession) -> Iterator[Cursor]:
+    """One transaction, whatever dbt has made psycopg2 believe of the session."""
+    session.rollback()
+    autocommit = session.autocommit
+    session.autocommit = False
+    try:
+        with session.cursor() as cursor:
+            yield cursor
+        session.commit()
+    except BaseException:
+        if not session.closed:  # Or the reason would be lost in the rollback's own error.
+            session.rollback()
+        raise
+    finally:
+        if not session.closed:
+            session.autocommit = autocommit
+
+
+def _listed(holders: Sequence[Holder]) -> str:
+    return "; ".join(map(str, holders))

@@ -1,0 +1,327 @@
+"""Publishing a build, and what may happen at that very moment; each build is a real process."""
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from elute.database import schema
+from elute.database.sessions import Session, connect
+from tests.conftest import COMMAND, SAMPLE
+from tests.integration.conftest import MARTS, Laboratory
+
+LIMIT = 120  # seconds that a build may take on a busy machine
+WAITS = "Publishing waits for "
+STAYS = "What was published before stays."
+ONE_USER_MORE = {"users.csv": SAMPLE["users.csv"] + b"15,Olive,,\n"}
+USERS = "select count(*) as users from marts.user_summary"
+# The builds that the views show: always one.
+SHOWN = """
+select distinct right(table_name, 32) as build
+from information_schema.view_table_usage
+where view_schema = 'marts' and table_schema = 'builds'
+"""
+PUBLICATIONS = "select build, invocation_id, files from builds.publications order by build"
+
+
+def in_one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+class Build:
+    """`elute build`, going on."""
+
+    def __init__(self, laboratory: Laboratory, **variables: str) -> None:
+        self.process = subprocess.Popen(
+            [*COMMAND, "build", "--exclude-resource-type", "unit_test"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=laboratory.files,
+            env={**laboratory.environment, "PYTHONUNBUFFERED": "1", **variables},
+        )
+        self._said = ""
+
+    def until(self, words: str) -> str:
+        """Read what it says up to the line with these words."""
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self._said += line
+            if words in line:
+                return line
+        pytest.fail(f"it ended without saying {words!r}:\n{self._said}")
+
+    def end(self) -> tuple[int, str]:
+        """Its exit status, and all that it has said, in one line."""
+        rest, _ = self.process.communicate(timeout=LIMIT)
+        return self.process.returncode, in_one_line(self._said + rest)
+
+
+@pytest.fixture
+def build(laboratory: Laboratory) -> Iterator[Callable[..., Build]]:
+    """Starts builds, and ends what is left of them."""
+    started = []
+
+    def start(**variables: str) -> Build:
+        started.append(Build(laboratory, **variables))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.process.kill()
+        each.process.communicate()
+
+
+@pytest.fixture
+def built(laboratory: Laboratory) -> Laboratory:
+    """The laboratory with the sample published, and files with one user more."""
+    result = laboratory.build("--exclude-resource-type", "unit_test")
+    assert result.returncode == 0, result.stdout + result.stderr
+    laboratory.write(ONE_USER_MORE)
+    return laboratory
+
+
+@pytest.fixture
+def owner(laboratory: Laboratory) -> Iterator[Session]:
+    with closing(connect(laboratory.environment)) as session:
+        session.autocommit = True
+        yield session
+
+
+@contextmanager
+def reader(laboratory: Laboratory, query: str = USERS) -> Iterator[Session]:
+    """Somebody with an open transaction on a mart."""
+    with closing(connect(laboratory.environment, name="a dump")) as session:
+        session.cursor().execute(query)
+        yield session
+
+
+def assert_unchanged(laboratory: Laboratory, marts: dict[str, list[str]]) -> None:
+    """What was published before is there, all of it, and of one build."""
+    assert laboratory.marts() == marts
+    assert len(laboratory.rows(SHOWN)) == 1
+    assert len(laboratory.rows(PUBLICATIONS)) == 1
+
+
+def test_an_open_transaction_on_a_mart_is_waited_for(
+    built: Laboratory, build: Callable[..., Build]
+) -> None:
+    with reader(built) as session:
+        going_on = build()
+        said = going_on.until(WAITS)
+        assert f"a dump (pid {session.info.backend_pid}, user " in said
+        assert "on marts.user_summary" in said
+        # Others read all along, and without delay.
+        with closing(connect(built.environment)) as other, other.cursor() as cursor:
+            cursor.execute("set statement_timeout = '1s'")
+            for mart in MARTS * 5:
+                cursor.execute(f"select count(*) from marts.{mart}")
+                other.commit()
+        assert built.rows(USERS) == [{"users": 14}]
+    status, said = going_on.end()
+    assert status == 0, said
+    assert built.rows(USERS) == [{"users": 15}]
+    assert len(built.rows(SHOWN)) == 1
+
+
+def test_it_is_not_waited_for_without_end(built: Laboratory, build: Callable[..., Build]) -> None:
+    marts = built.marts()
+    with reader(built):
+        status, said = build(ELUTE_PUBLISH_WAIT_SECONDS="1").end()
+    assert status == 1
+    assert "The build failed. Publishing was held up for 1 s: a dump (pid " in said
+    assert "This build stays unpublished. What was published before stays." in said
+    assert "CONTEXT" not in said.rpartition("The build failed.")[2]
+    assert "keyboard interrupt" not in said
+    assert_unchanged(built, marts)
+
+
+def interrupt(build: Build, owner: Session) -> None:
+    build.process.send_signal(signal.SIGINT)
+
+
+def kill(build: Build, owner: Session) -> None:
+    build.process.kill()
+
+
+def end_sessions(build: Build, owner: Session) -> None:
+    with owner.cursor() as cursor:
+        cursor.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and application_name like 'dbt%'"
+        )
+        assert cursor.rowcount >= 2  # One of them holds the run lock.
+
+
+def end_run_lock(build: Build, owner: Session) -> None:
+    with owner.cursor() as cursor:
+        cursor.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and application_name = 'dbt run lock'"
+        )
+        assert cursor.rowcount == 1
+
+
+DEATHS = {
+    "Ctrl-C": (interrupt, 130, f"Stopped. {STAYS}"),
+    "SIGKILL": (kill, -signal.SIGKILL, ""),
+    "lost sessions": (end_sessions, 1, "The build failed. The build could not be published: "),
+    "lost run lock": (
+        end_run_lock,
+        1,
+        "The session that held the run lock 'elute' was lost, so another run may be going on.",
+    ),
+}
+
+
+@pytest.mark.parametrize("death", DEATHS)
+def test_at_the_moment_of_publishing_it_is_all_or_nothing(
+    built: Laboratory, build: Callable[..., Build], owner: Session, death: str
+) -> None:
+    marts = built.marts()
+    strike, expected, words = DEATHS[death]
+    # The last of the views, so that all others are locked and changed in each attempt.
+    with reader(built, "select from marts.user_top_compounds"):
+        going_on = build()
+        going_on.until(WAITS)
+        strike(going_on, owner)
+        if death != "lost run lock":
+            status, said = going_on.end()
+    if death == "lost run lock":
+        status, said = going_on.end()
+    assert status == expected, said
+    assert words in said
+    assert (STAYS in said) == (status > 0)
+    assert_unchanged(built, marts)
+    # Nothing is left that stands in the way of the next one, which takes the leftovers away.
+    result = built.build("--exclude-resource-type", "unit_test")
+    assert result.returncode == 0, result.stderr
+    assert built.rows(USERS) == [{"users": 15}]
+    kept = built.rows("select from pg_tables where schemaname = 'builds'")
+    assert len(kept) == 2 * len(MARTS) + 1
+
+
+def test_a_full_disk_at_the_moment_of_publishing(
+    built: Laboratory, build: Callable[..., Build], owner: Session
+) -> None:
+    marts = built.marts()
+    with owner.cursor() as cursor, reader(built):
+        # The list of builds gets too large for a file of 16 MiB, the size up to which sessions may
+        # write; the log of the database has no larger ones.
+        cursor.execute(
+            "alter table builds.publications set (fillfactor = 10);"
+            "insert into builds.publications (build, invocation_id, options, files, tables) "
+            "overriding system value "
+            "select -n, n::text, to_jsonb(repeat('x', 900)), '{}', '{}' "
+            "from generate_series(1, 2200) as n"
+        )
+        cursor.execute("select pg_relation_size('builds.publications')")
+        [[size]] = cursor.fetchall()
+        assert size > 1 << 24
+        going_on = build()
+        going_on.until(WAITS)
+        cursor.execute(
+            "select pid from pg_stat_activity "
+            "where datname = current_database() and application_name = 'dbt'"
+        )
+        for (pid,) in cursor.fetchall():
+            limit_files(pid, 1 << 24)
+    status, said = going_on.end()
+    assert status == 1
+    assert "The build failed. The build could not be published: could not extend file" in said
+    assert STAYS in said
+    owner.cursor().execute("delete from builds.publications where build < 0")
+    assert_unchanged(built, marts)
+
+
+def limit_files(pid: int, size: int) -> None:
+    """Let a process of the server write no file beyond this size."""
+    if not Path(f"/proc/{pid}/comm").is_file():
+        pytest.skip("the server does not run on this machine")
+    status = Path(f"/proc/{pid}/status").read_text()
+    user, group = (int(line.split()[1]) for line in re.findall(r"^[UG]id:.*", status, re.MULTILINE))
+    as_it: dict[str, Any] = (
+        {} if user == os.geteuid() else {"user": user, "group": group, "extra_groups": []}
+    )
+    subprocess.run(["prlimit", f"--pid={pid}", f"--fsize={size}"], check=True, **as_it)
+
+
+def test_what_is_built_is_registered(built: Laboratory) -> None:
+    result = built.build("--exclude-resource-type", "unit_test", ELUTE_MAX_DROPPED_RATIO="0.5")
+    assert result.returncode == 0, result.stderr
+    first, second = built.rows("select * from builds.publications order by build")
+    assert (first["build"], second["build"]) == (1, 2)
+    assert first["files"] != second["files"]
+    assert first["files"]["compounds.csv"] == second["files"]["compounds.csv"]
+    assert set(second["files"]) == set(SAMPLE)
+    assert second["options"]["max_dropped_ratio"] == "0.5"
+    assert second["options"]["exclude_resource_types"] == ["unit_test"]
+    assert set(second["tables"]) == set(MARTS)
+
+
+def test_what_others_have_made_of_a_mart_stays(built: Laboratory, owner: Session) -> None:
+    role = f"elute_test_bob_{os.getpid()}"
+    with owner.cursor() as cursor:
+        cursor.execute(
+            f"create role {role}; create schema bi;"
+            "create view bi.u as select count(*) as users from marts.user_summary;"
+            f"grant usage on schema marts, bi to {role};"
+            f"grant select on marts.user_summary, bi.u to {role}"
+        )
+        try:
+            assert built.build().returncode == 0
+            cursor.execute(f"set role {role}")
+            cursor.execute("select users from bi.u")
+            assert cursor.fetchall() == [(15,)]
+            cursor.execute(USERS)
+            assert cursor.fetchall() == [(15,)]
+        finally:
+            cursor.execute("reset role; drop schema bi cascade")
+            cursor.execute(f"drop owned by {role}; drop role {role}")
+
+
+def test_the_reading_role_reads_new_builds(built: Laboratory, owner: Session) -> None:
+    schema.upgrade(built.environment)
+    try:
+        assert built.dbt("build").returncode == 0
+        with owner.cursor() as cursor:
+            cursor.execute(f"set role {schema.READER}")
+            cursor.execute("select tables from builds.publications order by build desc limit 1")
+            [[tables]] = cursor.fetchall()
+            for mart in tables.values():
+                cursor.execute(f'select count(*) from builds."{mart["table"]}"')
+            cursor.execute("reset role")
+    finally:
+        owner.cursor().execute("drop schema elute cascade")
+
+
+def test_a_home_of_an_older_elute_is_taken_over(laboratory: Laboratory, owner: Session) -> None:
+    result = laboratory.build()
+    assert result.returncode == 0, result.stderr
+    marts = laboratory.marts()
+    with owner.cursor() as cursor:
+        # As it was: tables, and nothing of builds.
+        for mart in MARTS:
+            cursor.execute(
+                f"create table public.kept as select * from marts.{mart};"
+                f"drop view marts.{mart}; alter table public.kept rename to {mart};"
+                f"alter table public.{mart} set schema marts"
+            )
+        cursor.execute("drop schema builds cascade; create schema bi")
+        cursor.execute("create view bi.u as select count(*) as users from marts.user_summary")
+        try:
+            laboratory.write(ONE_USER_MORE)
+            schema.upgrade(laboratory.environment)
+            assert laboratory.marts() == marts
+            result = laboratory.build()
+            assert result.returncode == 0, result.stderr
+            assert laboratory.rows("select users from bi.u") == [{"users": 15}]
+            assert len(laboratory.rows(SHOWN)) == 1
+        finally:
+            cursor.execute("drop schema bi cascade; drop schema elute cascade")
