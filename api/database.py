@@ -1,66 +1,118 @@
-"""Sessions with the server that holds the tables, and what to tell who cannot have one."""
+"""The database of this process: sessions for requests, made ready when they are first needed."""
 
 import os
-from collections.abc import Mapping
-from contextlib import closing
-from typing import Any
+import threading
+import time
 
 import psycopg2
-from psycopg2.extensions import connection as Session  # noqa: N812
+import psycopg2.errors
+from psycopg2 import sql
 
-from api.errors import ServerError
+from api.connection_pool import Pool
+from elute.database import schema
+from elute.database.sessions import Session, connect
+from elute.environment import adopt
+from elute.errors import EluteError
+from elute.settings import Settings
 
-OLDEST_SERVER = 150000  # PostgreSQL 15, as the server writes it
-Row = tuple[Any, ...]
-__all__ = ["OLDEST_SERVER", "Row", "Session", "connect", "query"]
+READ_TIMEOUT = "5min"  # for a single query
+_READER_OPTIONS = f"""
+set default_transaction_read_only = on; set statement_timeout = '{READ_TIMEOUT}';
+set client_encoding = 'UTF8'; set datestyle = 'ISO'; set jit = off;
+"""
 
 
-def connect(environment: Mapping[str, str] = os.environ, name: str = "elute") -> Session:
-    """Open a session on the server that PG* name.
-
-    Args:
-        environment: the variables.
-        name: what the session is called in pg_stat_activity.
-
-    Raises:
-        ServerError: it cannot be reached or refuses us, or is older than PostgreSQL 15.
-    """
-    try:
-        session = psycopg2.connect(
-            host=environment.get("PGHOST"),
-            port=environment.get("PGPORT"),
-            user=environment.get("PGUSER"),
-            # Without one, libpq looks into ~/.pgpass.
-            password=environment.get("PGPASSWORD") or None,
-            dbname=environment.get("PGDATABASE"),
-            connect_timeout=5,
-            application_name=name,
-            # A server that has gone without a word, behind a network, is noticed after a minute.
-            keepalives_idle=30,
-            keepalives_interval=10,
-            keepalives_count=3,
-            tcp_user_timeout=60_000,
-        )
-    except psycopg2.Error as error:
-        raise ServerError(
-            "No connection to the database. "
-            + " ".join(str(error).split())
-            + " Check PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE."
-        ) from error
-    if session.server_version < OLDEST_SERVER:
-        version = session.info.parameter_status("server_version")
-        session.close()
-        raise ServerError(f"The server runs PostgreSQL {version}; Elute needs 15 or later.")
+def _connect_owner() -> Session:
+    prepare_database()
+    session = connect()
+    session.autocommit = True
+    session.set_client_encoding("UTF8")
     return session
 
 
-def query(sql: str) -> tuple[list[str], list[Row]]:
-    """Run one query on a session of its own; the names of its columns, and its rows.
+def _connect_reader() -> Session:
+    session = _connect_owner()
+    with session.cursor() as cursor:
+        cursor.execute(_READER_OPTIONS)
+        if schema.has_reader(session):
+            cursor.execute(sql.SQL("set role {}").format(sql.Identifier(schema.READER)))
+    return session
+
+
+class _Database:
+    """Whether this process has found its database and brought the schema up to date."""
+
+    def __init__(self) -> None:
+        self.settings: Settings | None = None
+        self.is_ready = False
+        self.failure: tuple[float, EluteError] | None = None  # of the last attempt, and when
+        self.lock = threading.Lock()
+        os.register_at_fork(after_in_child=self._renew)
+
+    def _renew(self) -> None:
+        self.lock, self.is_ready, self.failure = threading.Lock(), False, None
+
+    def prepare(self) -> None:
+        asked_at = time.monotonic()
+        with self.lock:
+            if self.is_ready:
+                return
+            if self.failure and self.failure[0] > asked_at:
+                raise self.failure[1]  # Of the attempt that this one has waited for.
+            try:
+                self._upgrade()
+            except EluteError as error:
+                self.failure = time.monotonic(), error
+                raise
+            self.is_ready = True
+
+    def _upgrade(self) -> None:
+        if not os.environ.get("PGHOST"):
+            adopt(self.settings or Settings.from_environment())
+        schema.upgrade(os.environ)
+
+
+_DATABASE = _Database()
+_OWNER = Pool(_connect_owner)
+_READER = Pool(_connect_reader)
+
+
+def configure(settings: Settings) -> None:
+    """Say which settings to find the database by, where PG* do not name it."""
+    _DATABASE.settings = settings
+
+
+def prepare_database() -> None:
+    """Find the database and bring Elute's schema up to date, once in this process.
 
     Raises:
-        ServerError: there is no session to be had.
-        psycopg2.Error: the query fails.
+        ServerError: it cannot be reached; the next call tries again.
     """
-    with closing(connect()) as session, session.cursor() as cursor:
-        cursor.execute(sql)
-        return [column.name for column in cursor.description or ()], cursor.fetchall()
+    if not _DATABASE.is_ready:
+        _DATABASE.prepare()
+
+
+def reset() -> None:
+    """Forget all about the database: PG* have changed."""
+    _OWNER.forget()
+    _READER.forget()
+    _DATABASE.is_ready = False
+
+
+def owner() -> Pool:
+    """Sessions that may do everything: the queue of runs uses them."""
+    return _OWNER
+
+
+def reader() -> Pool:
+    """Sessions that may read what is published and nothing else."""
+    return _READER
+
+
+def is_reachable() -> bool:
+    """Whether the database answers at this moment."""
+    try:
+        _OWNER.read(lambda session: session.cursor().execute("select 1"))
+    except (EluteError, psycopg2.Error):
+        return False
+    return True

@@ -1,6 +1,8 @@
 """The route to compare with: Flask, pandas.read_sql and to_json, as one would first write it."""
 
 import os
+import socket
+import sys
 import warnings
 from contextlib import closing
 from queue import LifoQueue
@@ -8,6 +10,8 @@ from queue import LifoQueue
 import pandas  # type: ignore[import-untyped]
 import psycopg2
 from flask import Flask, Response, request
+
+from dashboard.server import serve
 
 warnings.filterwarnings("ignore", message="pandas only supports SQLAlchemy")
 POOLED = os.environ.get("PANDAS_ROUTE_POOLED") == "1"
@@ -46,3 +50,7 @@ def _fetched(
 ) -> Response:
     frame = pandas.read_sql(query, session, params=values)
     return Response(frame.to_json(orient="records"), content_type="application/json")
+
+
+if __name__ == "__main__":
+    serve(app, socket.socket(fileno=int(sys.argv[2])))

@@ -19,10 +19,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from api.environment import environment
-from api.settings import CHECKOUT, Settings
-from api.tables import table
 from benchmarks.generate import generate
+from elute.commands.tables import table
+from elute.environment import environment
+from elute.settings import CHECKOUT, Settings
 
 STOCK_LIMIT = 100_000  # Stock seeds take a minute for each 100,000 records.
 BIN = Path(sys.executable).parent

@@ -4,9 +4,9 @@
     "$ELUTE_HOME/venv-tests-3.11/bin/python" -m benchmarks.serving [--users 1000000] [--rounds 3]
 
 Makes a database of its own, `benchmark_serving`, with that many users in marts.user_summary, and
-starts the web app under gunicorn as `elute serve` does. Large answers and psql take turns. Small
+starts the web app as `elute serve` does. Large answers and psql take turns. Small
 ones are asked for by 16 clients, with `wrk` if it is installed and a plain generator if not, in
-turns with benchmarks/pandas_route.py, the route to compare with: under the same gunicorn, with a
+turns with benchmarks/pandas_route.py, the route to compare with: under the same server, with a
 connection for each request and with pooled ones. Prints tables and writes JSON.
 """
 
@@ -29,11 +29,11 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg2
 
-from api.environment import environment
-from api.runs import schema
-from api.settings import CHECKOUT, Settings
-from api.tables import table
 from benchmarks.clients import hammer
+from elute.commands.tables import table
+from elute.database import schema
+from elute.environment import environment
+from elute.settings import CHECKOUT, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,7 +106,7 @@ def large(variables: dict[str, str], output: Path, rounds: int) -> list[dict[str
     psql: list[float] = []
     seconds: dict[str, list[float]] = {form: [] for form in FORMS}
     sizes: dict[str, int] = {}
-    with serving("api.web.app:create_app()", variables) as (port, pid):
+    with serving("dashboard.server", variables) as (port, pid):
         ask(port, "/etl-results?limit=1", "application/json", file)
         before = memory(pid)
         peaks = dict.fromkeys(FORMS, 0)
@@ -138,15 +138,15 @@ def small(variables: dict[str, str], seconds: int, users: int, rounds: int) -> l
     """One user, and a page of 50, from the service and from the route with pandas; medians."""
     one, page = users // 2, f"limit=50&offset={users // 2000}"
     routes = {
-        "elute": ("api.web.app:create_app()", f"/etl-results/{one}", f"/etl-results?{page}", "0"),
-        "pandas": ("benchmarks.pandas_route:app", f"/users/{one}", f"/users?{page}", "0"),
-        "pandas, pooled": ("benchmarks.pandas_route:app", f"/users/{one}", f"/users?{page}", "1"),
+        "elute": ("dashboard.server", f"/etl-results/{one}", f"/etl-results?{page}", "0"),
+        "pandas": ("benchmarks.pandas_route", f"/users/{one}", f"/users?{page}", "0"),
+        "pandas, pooled": ("benchmarks.pandas_route", f"/users/{one}", f"/users?{page}", "1"),
     }
     with ExitStack() as stack:
         asked = []
-        for name, (application, one_path, page_path, pooled) in routes.items():
+        for name, (module, one_path, page_path, pooled) in routes.items():
             pooling = {**variables, "PANDAS_ROUTE_POOLED": pooled}
-            port, _ = stack.enter_context(serving(application, pooling))
+            port, _ = stack.enter_context(serving(module, pooling))
             asked.append(("one user", name, port, one_path))
             asked.append(("page of 50", name, port, page_path))
         asked.sort()  # The same thing by each, one after the other.
@@ -188,29 +188,23 @@ def load(port: int, path: str, seconds: int) -> dict[str, float]:
 
 
 @contextmanager
-def serving(application: str, variables: dict[str, str]) -> Iterator[tuple[int, int]]:
-    """An app under gunicorn as `elute serve` has it; its port, and the id of its process."""
+def serving(module: str, variables: dict[str, str]) -> Iterator[tuple[int, int]]:
+    """An app under the server that `elute serve` has; its port, and the id of its process."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.set_inheritable(True)
-        command = [sys.executable, "-m", "gunicorn", "-c", "python:api.serve.gunicorn_settings"]
-        ours = ["--bind", f"fd://{listener.fileno()}", "--log-level", "critical"]
-        with subprocess.Popen(
-            [*command, *ours, application],
-            env=variables,
-            pass_fds=[listener.fileno()],
-        ) as process:
+        command = [sys.executable, "-m", module, "--socket", str(listener.fileno())]
+        process = subprocess.Popen(command, env=variables, pass_fds=[listener.fileno()])
+        with process:
             port = listener.getsockname()[1]
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/{_known(application)}"):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/{_known(module)}"):
                 pass
-            children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
             try:
-                yield port, int(children.read_text(encoding="utf-8").split()[0])
+                yield port, process.pid
             finally:
                 process.terminate()
 
 
-def _known(application: str) -> str:
-    return "health/live" if application.startswith("api.") else "users/1"
+def _known(module: str) -> str:
+    return "health/live" if module.startswith(("api.", "dashboard.")) else "users/1"
 
 
 def ask(port: int, path: str, media_type: str, file: Path) -> float:

@@ -20,12 +20,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from api.database import Session, connect
-from api.environment import environment
-from api.runs import queue, schema
-from api.settings import CHECKOUT, Settings
-from api.tables import table
 from benchmarks.run import BIN, run_measured
+from elute.commands.tables import table
+from elute.database import schema
+from elute.database.sessions import Session, connect
+from elute.environment import environment
+from elute.runs import queue
+from elute.settings import CHECKOUT, Settings
 
 _MEMORY = "Pss:"  # in smaps_rollup: memory shared by several counts in parts
 
@@ -33,7 +34,7 @@ _MEMORY = "Pss:"  # in smaps_rollup: memory shared by several counts in parts
 @contextmanager
 def worker(log: Path) -> Iterator[int]:
     """A worker of our own; its process id."""
-    command = [sys.executable, "-m", "api.cli", "worker"]
+    command = [sys.executable, "-m", "elute.cli", "worker"]
     with log.open("wb") as file, subprocess.Popen(command, cwd=CHECKOUT, stderr=file) as process:
         yield process.pid
         process.terminate()

@@ -9,7 +9,7 @@ fail() {
   exit 1
 }
 
-# ELUTE_HOME as an absolute path; the default is the one in api/settings.py.
+# ELUTE_HOME as an absolute path; the default is the one in elute/settings.py.
 find_home() {
   local home=${ELUTE_HOME:-$checkout/.elute}
   # shellcheck disable=SC2088 # a tilde that no shell has expanded, as in an .env file

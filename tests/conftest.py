@@ -16,11 +16,11 @@ from postgres_here import Server
 from psycopg2 import sql
 from psycopg2.extensions import connection
 
-from api.settings import CHECKOUT, VARIABLES, Settings
+from elute.settings import CHECKOUT, VARIABLES, Settings
 
 Elute = Callable[..., "subprocess.CompletedProcess[str]"]
 # The interpreter and the code under test, installed or not.
-COMMAND = (sys.executable, "-c", "import sys; from api.cli import main; sys.exit(main())")
+COMMAND = (sys.executable, "-c", "import sys; from elute.cli import main; sys.exit(main())")
 SAMPLE = {path.name: path.read_bytes() for path in (CHECKOUT / "seeds").glob("*.csv")}
 
 

@@ -19,10 +19,10 @@ from typing import Any, NamedTuple, TypeVar
 import psycopg2
 from postgres_here import Server
 
-from api.database import Session
-from api.runs import queue
-from api.runs.run import Run
-from api.settings import CHECKOUT
+from elute.database.sessions import Session
+from elute.runs import queue
+from elute.runs.run import Run
+from elute.settings import CHECKOUT
 from tests.conftest import SAMPLE, new_home, without_settings
 
 Found = TypeVar("Found")
@@ -43,7 +43,7 @@ class Process:
         path = [str(checkout), environment.get("PYTHONPATH", str(checkout))]
         with log.open("wb") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "api.cli", *arguments],
+                [sys.executable, "-m", "elute.cli", *arguments],
                 env={**environment, "PYTHONPATH": os.pathsep.join(path)},
                 cwd=checkout,
                 stdout=file,
@@ -181,17 +181,18 @@ def serving(**settings: str) -> Iterator[Service]:
 
 
 @contextmanager
-def gunicorn(environment: Mapping[str, str], *options: str) -> Iterator[int]:
+def web_app(environment: Mapping[str, str]) -> Iterator[int]:
     """The web app alone, as `elute serve` has it; its port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.set_inheritable(True)
-        command = [sys.executable, "-m", "gunicorn", "-c", "python:api.serve.gunicorn_settings"]
-        ours = ["--bind", f"fd://{listener.fileno()}", "--log-level", "critical"]
-        with subprocess.Popen(
-            [*command, *ours, "--graceful-timeout", "1", *options],
-            env=environment,
-            pass_fds=[listener.fileno()],
-        ) as process:
+        command = [
+            sys.executable,
+            "-m",
+            "dashboard.server",
+            "--socket",
+            str(listener.fileno()),
+        ]
+        process = subprocess.Popen(command, env=environment, pass_fds=[listener.fileno()])
+        with process:
             try:
                 yield listener.getsockname()[1]
             finally:

@@ -19,9 +19,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from api.cli import main
+from elute.cli import main
 
-IMPORTED = ("dbt.cli.main", "dbt.adapters.pgcopy", "api.build", "api.check", "api.worker.recorder")
+IMPORTED = (
+    "dbt.cli.main",
+    "dbt.adapters.pgcopy",
+    "elute.commands.build",
+    "elute.commands.check",
+    "elute.worker.recorder",
+)
 # Python reads these when it starts.
 READ_AT_START = ("PYTHON", "LC_", "LANG")
 

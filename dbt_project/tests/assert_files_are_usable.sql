@@ -4,13 +4,13 @@ with
 
 input_summary as (
 
-    select * from {{ ref('int_input_summary') }}
+    select * from {{ ref('input_summary') }}
 
 ),
 
 dropped_records as (
 
-    select * from {{ ref('int_data_issues') }}
+    select * from {{ ref('data_issues') }}
 
     where action = 'record dropped'
 

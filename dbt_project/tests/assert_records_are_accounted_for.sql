@@ -5,7 +5,7 @@ with
 
 input_summary as (
 
-    select * from {{ ref('int_input_summary') }}
+    select * from {{ ref('input_summary') }}
 
 ),
 

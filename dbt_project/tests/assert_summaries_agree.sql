@@ -4,7 +4,7 @@ with
 
 stats as (
 
-    select * from {{ ref('int_experiment_stats') }}
+    select * from {{ ref('experiment_stats') }}
 
 ),
 
@@ -15,7 +15,7 @@ kept_records as (
         max(records_kept) filter (where source_file = 'user_experiments.csv') as experiment_count,
         max(records_kept) filter (where source_file = 'compounds.csv') as compound_count
 
-    from {{ ref('int_input_summary') }}
+    from {{ ref('input_summary') }}
 
 ),
 
@@ -26,7 +26,7 @@ user_summary as (
         coalesce(sum(experiment_count), 0) as experiment_count,
         count(compound_id) as user_with_compound_count
 
-    from {{ ref('int_user_summary') }}
+    from {{ ref('user_summary') }}
 
 ),
 
@@ -34,7 +34,7 @@ user_top_compounds as (
 
     select count(distinct user_id) as user_with_compound_count
 
-    from {{ ref('int_user_top_compounds') }}
+    from {{ ref('user_top_compounds') }}
 
 ),
 
@@ -44,7 +44,7 @@ compound_usage as (
         count(*) as compound_count,
         coalesce(sum(experiment_count), 0) as entry_count
 
-    from {{ ref('int_compound_usage') }}
+    from {{ ref('compound_usage') }}
 
 ),
 
@@ -54,7 +54,7 @@ user_compounds as (
 
     from {{ ref('int_user_compounds_counted') }}
 
-    where compound_id is not null
+    where not is_ignored
 
 ),
 

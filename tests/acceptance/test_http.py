@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from api.settings import CHECKOUT
+from elute.settings import CHECKOUT
 from tests.conftest import SAMPLE
 from tests.service import Answer, Service, free_port, held_up, serving, until
 
@@ -214,7 +214,7 @@ def test_the_script_follows_the_second_try_of_a_run_that_broke_off(service: Serv
 def test_a_container_can_ask_how_its_part_is(service: Service) -> None:
     for part, port, status in (("web", service.port, 0), ("web", free_port(), 1)):
         asked = subprocess.run(
-            [sys.executable, "-m", "api.probe", part],
+            [sys.executable, "-m", "elute.commands.probe", part],
             check=False,
             capture_output=True,
             env={**service.environment, "ELUTE_PORT": str(port)},

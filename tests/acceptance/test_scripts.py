@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from api.settings import CHECKOUT
+from elute.settings import CHECKOUT
 from tests.conftest import without_settings
 
 SET_UP = "Setting Elute up"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from api.runs import queue
+from elute.runs import queue
 from tests.service import (
     Service,
     ended,
@@ -105,7 +105,7 @@ def test_a_restart_of_postgresql_is_survived(service: Service) -> None:
 
 
 def test_the_web_app_is_started_again(service: Service) -> None:
-    for pid in service.pids_of("gunicorn"):
+    for pid in service.pids_of("dashboard.server"):
         os.kill(pid, signal.SIGKILL)
 
     def answers() -> bool:

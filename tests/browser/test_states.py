@@ -10,8 +10,8 @@ from playwright.sync_api import Page, expect
 from psycopg2 import sql
 from werkzeug.serving import make_server
 
-from api.settings import Settings
-from api.web.app import create_app
+from dashboard.app import create_app
+from elute.settings import Settings
 from tests.browser.conftest import Open, Site, is_ready
 
 

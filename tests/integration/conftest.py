@@ -12,7 +12,7 @@ import psycopg2
 import pytest
 from psycopg2 import sql
 
-from api.settings import CHECKOUT
+from elute.settings import CHECKOUT
 from tests.conftest import (
     COMMAND,
     SAMPLE,
@@ -24,7 +24,7 @@ from tests.conftest import (
 from tests.warm_elute import WarmElute, warm_elute
 
 LIMIT = 300  # seconds for one command; much longer than any takes
-SCHEMAS = ("raw", "staging", "intermediate", "marts")
+SCHEMAS = ("raw", "staging", "intermediate", "marts", "builds")
 MARTS = (
     "user_summary",
     "user_top_compounds",
@@ -74,7 +74,7 @@ class Laboratory:
 
     def dbt(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run plain `dbt`, with what `elute env` prints."""
-        script = f'eval "$({sys.executable} -m api.cli env)" && exec "$@"'
+        script = f'eval "$({sys.executable} -m elute.cli env)" && exec "$@"'
         return self._run("bash", "-c", script, "bash", "dbt", *arguments)
 
     def _run(self, *command: str, **variables: str) -> "subprocess.CompletedProcess[str]":

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from api.settings import CHECKOUT
+from elute.settings import CHECKOUT
 from tests.conftest import COMMAND, SAMPLE
 from tests.integration.conftest import Laboratory
 from tests.service import until

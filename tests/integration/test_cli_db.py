@@ -10,9 +10,9 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from api.cli import parse
-from api.connection import connection_environment
-from api.settings import CHECKOUT, Settings
+from elute.cli import parse
+from elute.database.server import connection_environment
+from elute.settings import CHECKOUT, Settings
 from tests.conftest import COMMAND, Elute
 
 
@@ -156,10 +156,10 @@ def test_debug_before_the_command_is_ours() -> None:
 
 
 def test_an_expected_failure_is_a_message_and_with_debug_a_traceback(elute: Elute) -> None:
-    plain = elute("env", PGPORT="x")
+    plain = elute("env", ELUTE_PORT="x")
     assert plain.returncode == 1
-    assert plain.stderr == "elute: PGPORT must be one number from 1 to 65535, and is 'x'.\n"
-    assert "Traceback" in elute("--debug", "env", PGPORT="x").stderr
+    assert plain.stderr == "elute: ELUTE_PORT must be one number from 1 to 65535, and is 'x'.\n"
+    assert "Traceback" in elute("--debug", "env", ELUTE_PORT="x").stderr
 
 
 def test_an_unexpected_failure_is_a_sentence_and_a_log_file(

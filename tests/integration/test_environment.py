@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from api.database import connect
-from api.environment import adopt, drop_foreign
-from api.settings import Settings
+from elute.database.sessions import connect
+from elute.environment import adopt, drop_foreign
+from elute.settings import Settings
 from tests.conftest import COMMAND
 from tests.integration.conftest import Laboratory
 from tests.service import Service, serving
@@ -35,7 +35,7 @@ SESSION = {
 }
 LIBPQ = {
     "PGHOSTADDR": "192.0.2.1",
-    "PGPORT": "1",
+    "PGPORT": "5432,5433",
     "PGUSER": "lims",
     "PGPASSWORD": "lims",
     "PGPASSFILE": "/lims",
@@ -90,7 +90,7 @@ def test_elute_build_is_as_without_it(service: Service, tmp_path: Path) -> None:
 
 
 def test_plain_dbt_is_as_without_it_after_elute_env(service: Service, tmp_path: Path) -> None:
-    script = f'eval "$({sys.executable} -m api.cli env)" && dbt build'
+    script = f'eval "$({sys.executable} -m elute.cli env)" && dbt build'
     run(service, tmp_path, "sh", "-euc", script)
 
 

@@ -8,12 +8,13 @@ from typing import Any
 import psycopg2
 import pytest
 
-from api.database import Session
-from api.runs import queue, schema
-from api.runs.run import Run
-from api.worker.demands import Demands
-from api.worker.ending import finish_and_try_again
-from api.worker.recovery import end_sessions, recover
+from elute.database import schema
+from elute.database.sessions import Session
+from elute.runs import queue
+from elute.runs.run import Run
+from elute.worker.demands import Demands
+from elute.worker.ending import finish_and_try_again
+from elute.worker.recovery import end_sessions, recover
 from tests.conftest import own_database
 from tests.integration.test_worker import settings_for
 

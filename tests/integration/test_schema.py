@@ -9,9 +9,10 @@ import psycopg2
 import pytest
 from psycopg2 import errors
 
-from api.database import Session, connect
-from api.errors import ServerError
-from api.runs import queue, schema
+from elute.database import schema
+from elute.database.sessions import Session, connect
+from elute.errors import ServerError
+from elute.runs import queue
 from tests.integration.conftest import Laboratory
 
 
@@ -23,7 +24,10 @@ def session(laboratory: Laboratory) -> Iterator[Session]:
 
 
 def published(laboratory: Laboratory) -> dict[str, object]:
-    rows = laboratory.rows("select mart_name, published_at from elute.publications")
+    rows = laboratory.rows("""
+        select jsonb_object_keys(tables) as mart_name, published_at
+        from (select * from builds.publications order by build desc limit 1) as published
+    """)
     return {row["mart_name"]: row["published_at"] for row in rows}
 
 

@@ -6,8 +6,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api.settings import Settings
-from api.web import access, dashboard, problems
+from api import access, problems
+from dashboard import sign_in
+from elute.settings import Settings
 
 Client = Callable[..., FlaskClient]
 
@@ -24,8 +25,9 @@ def client() -> Client:
         app.add_url_rule("/open", view_func=access.open_to_all(_open), endpoint="open")
         trigger = access.changes(_done)
         app.add_url_rule("/trigger", view_func=trigger, endpoint="trigger")
-        sign_in = access.open_to_all(lambda: "sign in")
-        app.add_url_rule("/sign-in", view_func=sign_in, endpoint="dashboard.sign_in_form")
+        form = access.open_to_all(lambda: "sign in")
+        app.add_url_rule("/sign-in", view_func=form, endpoint="sign_in.sign_in_form")
+        app.config["SIGN_IN_ENDPOINT"] = "sign_in.sign_in_form"
         app.add_url_rule("/write", view_func=_write, endpoint="write", methods=["POST"])
         return app.test_client()
 
@@ -190,6 +192,6 @@ def test_a_person_is_asked_to_sign_in(client: Client) -> None:
 def test_signing_in_leads_to_our_own_pages_only(target: str) -> None:
     app = Flask(__name__, static_folder=None)
     app.config["SETTINGS"] = Settings.from_environment({})
-    app.register_blueprint(dashboard.blueprint)
+    app.register_blueprint(sign_in.blueprint)
     answer = app.test_client().get("/sign-in", query_string={"next": target})
     assert (answer.status_code, answer.headers["Location"]) == (303, "/")

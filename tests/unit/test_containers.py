@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from api.environment import dbt_environment
-from api.settings import CHECKOUT, VARIABLES, Settings
+from elute.environment import dbt_environment
+from elute.settings import CHECKOUT, VARIABLES, Settings
 
 DOCKERFILE = re.sub(r"\\\n\s*", "", (CHECKOUT / "Dockerfile").read_text(encoding="utf-8"))
 BUILD, IMAGE = DOCKERFILE.split("\nFROM ")[1:]

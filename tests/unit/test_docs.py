@@ -5,9 +5,9 @@ import re
 import pytest
 from flask import Flask
 
-from api.cli import parse
-from api.settings import CHECKOUT, VARIABLES
-from api.web.app import create_app
+from dashboard.app import create_app
+from elute.cli import parse
+from elute.settings import CHECKOUT, VARIABLES
 from tests.rules.model import USER_SUMMARY_COLUMNS
 
 PAGES = {"assets", "users", "quality", "history", "files", "sign-in", "sign-out", ""}  # for people

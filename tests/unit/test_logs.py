@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from api.settings import Settings
-from api.web import logs, problems
+from api import problems
+from elute import logs
+from elute.settings import Settings
 
 
 @pytest.fixture

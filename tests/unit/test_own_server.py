@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from api.errors import ServerError
-from api.own_server import own_server
-from api.settings import Settings
+from elute.database.own_server import own_server
+from elute.errors import ServerError
+from elute.settings import Settings
 
 
 def test_a_home_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:

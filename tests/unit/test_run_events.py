@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from api.worker.events import Happening, Translator
+from elute.worker.events import Happening, Translator
 
 FAILURE = (
     "Database Error in model users (models/users.sql)\n  division by zero\n"

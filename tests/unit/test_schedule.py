@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from api.worker.schedule import Schedule, local_zone, next_tick
+from elute.worker.schedule import Schedule, local_zone, next_tick
 
 BERLIN = ZoneInfo("Europe/Berlin")
 UTC = timezone.utc

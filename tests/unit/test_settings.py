@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from api.errors import SettingsError
-from api.settings import CHECKOUT, VARIABLES, Settings
+from elute.errors import SettingsError
+from elute.settings import CHECKOUT, VARIABLES, Settings
 
 
 def test_without_any_variable_elute_runs_its_own_server_below_the_checkout() -> None:
@@ -42,6 +42,8 @@ def test_variables_are_read() -> None:
             "ELUTE_SCHEDULE": "0 6 * * mon-fri",
             "ELUTE_WATCH": "1",
             "ELUTE_KEEP_RUNS": "20",
+            "ELUTE_KEEP_BUILDS": "3",
+            "ELUTE_PUBLISH_WAIT_SECONDS": "5",
             "ELUTE_LOG_FORMAT": "json",
             "ELUTE_POSTGRES_USER": "daemon",
         }
@@ -63,6 +65,8 @@ def test_variables_are_read() -> None:
         schedule="0 6 * * mon-fri",
         watches_files=True,
         keep_runs=20,
+        keep_builds=3,
+        publish_wait_seconds=5,
         log_format="json",
         postgres_user="daemon",
     )
@@ -90,7 +94,11 @@ def test_a_folder_may_not_hold_a_line_break() -> None:
 @pytest.mark.parametrize("value", ["0", "65536", "-1", "5432,5433", "five", "\u0665", " 5432"])
 def test_a_port_must_be_a_port(value: str) -> None:
     with pytest.raises(SettingsError, match=f"PGPORT .*{re.escape(repr(value))}"):
-        Settings.from_environment({"PGPORT": value})
+        Settings.from_environment({"PGHOST": "db.example.org", "PGPORT": value})
+
+
+def test_the_port_of_another_server_does_not_matter() -> None:
+    assert Settings.from_environment({"PGPORT": "5432,5433"}) == Settings.from_environment({})
 
 
 @pytest.mark.parametrize("value", ["20%", "1.01", "-0.1", "nan", "inf", "some"])

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from api.worker.watch import Watch
+from elute.worker.watch import Watch
 
 OLD: dict[str, Any] = {"users.csv": [1, 10], "compounds.csv": [1, 20]}
 NEW: dict[str, Any] = {"users.csv": [2, 15], "compounds.csv": [1, 20]}

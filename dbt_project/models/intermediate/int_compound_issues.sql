@@ -22,7 +22,7 @@ dropped_records as (
 
     inner join {{ ref('compounds') }} as raw_records on validated.record_number = raw_records.record_number
 
-    where validated.problem is not null
+    where not validated.is_kept
 
 )
 

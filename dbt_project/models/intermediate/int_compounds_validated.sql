@@ -26,6 +26,16 @@ validated as (
 
     from compounds
 
+),
+
+decided as (
+
+    select
+        *,
+        problem is null as is_kept
+
+    from validated
+
 )
 
-select * from validated
+select * from decided

@@ -7,15 +7,13 @@ users_with_ignored_entries as (
 
     select user_id from {{ ref('int_user_compounds_counted') }}
 
-    where compound_id is null
+    where is_ignored
 
 ),
 
 compounds as (
 
-    select * from {{ ref('int_compounds_validated') }}
-
-    where problem is null
+    select * from {{ ref('int_compounds_kept') }}
 
 ),
 
@@ -25,6 +23,7 @@ suspects as (
     select
         validated.record_number,
         validated.problem,
+        validated.is_kept,
         validated.has_run_time and validated.experiment_run_time is null as has_bad_run_time,
         raw_records.experiment_id,
         raw_records.user_id,
@@ -41,7 +40,7 @@ suspects as (
         on validated.record_number = raw_records.record_number
 
     where
-        validated.problem is not null
+        not validated.is_kept
         or (validated.has_run_time and validated.experiment_run_time is null)
         or validated.user_id in (
             select users_with_ignored_entries.user_id from users_with_ignored_entries
@@ -109,7 +108,7 @@ nulled_values as (
     from suspects
 
     where
-        problem is null
+        is_kept
         and has_bad_run_time
 
 ),
@@ -125,7 +124,7 @@ entries as (
 
     cross join lateral {{ text_list_entries('suspects.experiment_compound_ids') }}
 
-    where suspects.problem is null
+    where suspects.is_kept
 
 ),
 

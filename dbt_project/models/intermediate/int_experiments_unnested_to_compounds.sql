@@ -5,9 +5,7 @@ with
 
 experiments as (
 
-    select * from {{ ref('int_experiments_validated') }}
-
-    where problem is null
+    select * from {{ ref('int_experiments_kept') }}
 
 ),
 

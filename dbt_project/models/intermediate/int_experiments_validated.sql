@@ -11,9 +11,7 @@ experiments as (
 
 users as (
 
-    select * from {{ ref('int_users_validated') }}
-
-    where problem is null
+    select * from {{ ref('int_users_kept') }}
 
 ),
 
@@ -64,6 +62,16 @@ validated as (
 
     from numbered
 
+),
+
+decided as (
+
+    select
+        *,
+        problem is null as is_kept
+
+    from validated
+
 )
 
-select * from validated
+select * from decided

@@ -11,9 +11,7 @@ entries as (
 
 compounds as (
 
-    select * from {{ ref('int_compounds_validated') }}
-
-    where problem is null
+    select * from {{ ref('int_compounds_kept') }}
 
 ),
 
@@ -22,12 +20,13 @@ counted as (
     select
         entries.user_id,
         compounds.compound_id,
+        compounds.compound_id is null as is_ignored,
         -- distinct: a compound named twice in one experiment counts once
         count(distinct entries.experiment_id) as experiment_count
 
     from entries
 
-    -- left: a row without a compound tells that the user's lists have entries to be reported
+    -- left: entries that name no kept compound are counted too, for they are to be reported
     left join compounds on entries.compound_id = compounds.compound_id
 
     group by entries.user_id, compounds.compound_id

@@ -8,6 +8,7 @@ suspects as (
     select
         validated.record_number,
         validated.problem,
+        validated.is_kept,
         raw_records.user_id,
         raw_records.signup_date,
         {{ record_as_json('raw_records', ['user_id', 'name', 'email', 'signup_date']) }} as record
@@ -17,7 +18,7 @@ suspects as (
     inner join {{ ref('users') }} as raw_records on validated.record_number = raw_records.record_number
 
     where
-        validated.problem is not null
+        not validated.is_kept
         or (validated.has_signup_date and validated.signup_date is null)
 
 ),
@@ -38,7 +39,7 @@ dropped_records as (
 
     from suspects
 
-    where problem is not null
+    where not is_kept
 
 ),
 
@@ -54,7 +55,7 @@ nulled_values as (
 
     from suspects
 
-    where problem is null
+    where is_kept
 
 ),
 

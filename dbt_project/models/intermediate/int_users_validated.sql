@@ -31,6 +31,16 @@ validated as (
 
     from users
 
+),
+
+decided as (
+
+    select
+        *,
+        problem is null as is_kept
+
+    from validated
+
 )
 
-select * from validated
+select * from decided

@@ -1,13 +1,44 @@
--- Every audited model is upstream of this one, so nothing is published before all audits have passed:
--- depends_on: {{ ref('int_experiment_stats') }}
+with
 
-select
-    source_file,
-    record_number,
-    column_name,
-    value,
-    problem,
-    action,
-    record
+issues as (
 
-from {{ ref('int_data_issues') }}
+    select
+        'users.csv' as source_file,
+        record_number,
+        column_name,
+        value,
+        problem,
+        action,
+        record
+
+    from {{ ref('int_user_issues') }}
+
+    union all
+
+    select
+        'user_experiments.csv' as source_file,
+        record_number,
+        column_name,
+        value,
+        problem,
+        action,
+        record
+
+    from {{ ref('int_experiment_issues') }}
+
+    union all
+
+    select
+        'compounds.csv' as source_file,
+        record_number,
+        column_name,
+        value,
+        problem,
+        action,
+        record
+
+    from {{ ref('int_compound_issues') }}
+
+)
+
+select * from issues

@@ -1,18 +1,67 @@
--- Every audited model is upstream of this one, so nothing is published before all audits have passed:
--- depends_on: {{ ref('int_experiment_stats') }}
+with
 
-select
-    user_id,
-    name,
-    email,
-    signup_date,
-    experiment_count,
-    avg_experiment_run_time,
-    compound_id,
-    compound_name,
-    compound_structure
+users as (
 
-from {{ ref('int_user_summary') }}
+    select * from {{ ref('int_users_kept') }}
+
+),
+
+compounds as (
+
+    select * from {{ ref('int_compounds_kept') }}
+
+),
+
+user_experiments as (
+
+    select
+        user_id,
+        count(*) as experiment_count,
+        {{ exact_mean('experiment_run_time') }} as avg_experiment_run_time
+
+    from {{ ref('int_experiments_kept') }}
+
+    group by user_id
+
+),
+
+user_compounds as (
+
+    -- the lowest of the compounds that tie
+    select
+        user_id,
+        min(compound_id) as compound_id
+
+    from {{ ref('user_top_compounds') }}
+
+    group by user_id
+
+),
+
+summarized as (
+
+    select
+        users.user_id,
+        users.name,
+        users.email,
+        users.signup_date,
+        coalesce(user_experiments.experiment_count, 0) as experiment_count,
+        user_experiments.avg_experiment_run_time,
+        compounds.compound_id,
+        compounds.compound_name,
+        compounds.compound_structure
+
+    from users
+
+    left join user_experiments on users.user_id = user_experiments.user_id
+
+    left join user_compounds on users.user_id = user_compounds.user_id
+
+    left join compounds on user_compounds.compound_id = compounds.compound_id
+
+)
+
+select * from summarized
 
 -- as they are read: so a page of users is on one page of the table, or two
 order by user_id

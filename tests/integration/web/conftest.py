@@ -10,11 +10,11 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api.database import Session, connect
-from api.runs import schema
-from api.settings import Settings
-from api.web import pool
-from api.web.app import create_app
+from api import database
+from dashboard.app import create_app
+from elute.database import schema
+from elute.database.sessions import Session, connect
+from elute.settings import Settings
 from tests.conftest import SAMPLE
 from tests.integration.conftest import BuildSample, Laboratory
 
@@ -24,10 +24,10 @@ def environment(one_laboratory: Laboratory) -> Iterator[dict[str, str]]:
     """The laboratory's variables, also in this process."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PGDATABASE", one_laboratory.environment["PGDATABASE"])
-        pool.reset()
+        database.reset()
         schema.upgrade(os.environ)
         yield one_laboratory.environment
-    pool.reset()
+    database.reset()
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Clients that keep their connections, through the gunicorn that `elute serve` has."""
+"""Clients that keep their connections, through the server that `elute serve` has."""
 
 import http.client
 import time
@@ -7,15 +7,14 @@ from contextlib import ExitStack, closing
 
 import pytest
 
+from dashboard.server import THREADS
 from tests.integration.conftest import Laboratory
-from tests.service import gunicorn
-
-THREADS = 16
+from tests.service import web_app
 
 
 @pytest.fixture(scope="module")
 def port(built: Laboratory) -> Iterator[int]:
-    with gunicorn(built.environment, "--threads", str(THREADS)) as port:
+    with web_app(built.environment) as port:
         yield port
 
 
@@ -30,7 +29,7 @@ def test_more_clients_than_threads_keep_their_connections(port: int) -> None:
     with ExitStack() as held:
         clients = [
             held.enter_context(closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)))
-            for _ in range(3 * THREADS)
+            for _ in range(2 * THREADS)
         ]
         answers = {ask(client) for client in clients}
         sockets = [client.sock for client in clients]
@@ -59,7 +58,7 @@ def test_requests_that_come_together_are_answered_in_order(port: int) -> None:
 
 def test_an_open_connection_does_not_hold_up_the_end(built: Laboratory) -> None:
     with ExitStack() as held:
-        with gunicorn(built.environment, "--graceful-timeout", "60") as port:
+        with web_app(built.environment) as port:
             client = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
             held.enter_context(closing(client))
             ask(client)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 from flask.testing import FlaskClient
 
-from api import probe
-from api.database import Session
-from api.runs import queue
-from api.web import pool
+from api import database
+from elute.commands import probe
+from elute.database.sessions import Session
+from elute.runs import queue
 from tests.integration.conftest import Laboratory
 
 
@@ -17,9 +17,9 @@ from tests.integration.conftest import Laboratory
 def no_database(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patch:
         patch.setenv("PGPORT", "1")
-        pool.reset()
+        database.reset()
         yield
-    pool.reset()
+    database.reset()
 
 
 def test_it_is_not_ready_before_the_first_build(

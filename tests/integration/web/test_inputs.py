@@ -10,7 +10,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api.web import disk, input_files
+from api import disk
+from elute import inputs as input_files
 from tests.conftest import SAMPLE
 
 USERS = SAMPLE["users.csv"]

@@ -13,9 +13,10 @@ import pytest
 from flask.testing import FlaskClient
 from psycopg2 import sql
 
-from api.database import Session, connect
-from api.web import pool
+from api import database
+from elute.database.sessions import Session, connect
 from tests.integration.conftest import MARTS, Laboratory
+from tests.integration.web.publishing import publish
 from tests.rules.model import USER_SUMMARY_COLUMNS
 
 OBJECT = "application/vnd.pgrst.object+json"
@@ -32,22 +33,6 @@ def owner() -> Iterator[Session]:
     with closing(connect()) as session:
         session.autocommit = True
         yield session
-
-
-def replace(owner: Session, name: str, rows: str = "*") -> None:
-    """Put a new table with the same rows in the place of another, as dbt does."""
-    new, old = sql.Identifier(name.partition(".")[2] + "__new"), sql.Identifier("old")
-    schema, mart = (sql.Identifier(part) for part in name.split("."))
-    owner.cursor().execute(
-        sql.SQL(
-            "create table {schema}.{new} as select {rows} from {schema}.{mart};"
-            "begin;"
-            "alter table {schema}.{mart} rename to {old};"
-            "alter table {schema}.{new} rename to {mart};"
-            "commit;"
-            "drop table {schema}.{old} cascade"
-        ).format(schema=schema, mart=mart, new=new, old=old, rows=sql.SQL(rows))
-    )
 
 
 @contextmanager
@@ -232,6 +217,42 @@ def test_each_mart_in_each_form_is_the_same(client: FlaskClient, mart: str) -> N
             )
 
 
+def test_names_of_any_letters_and_no_columns_at_all(client: FlaskClient) -> None:
+    query = '/etl-results?select="50%25 é":user_id,record:name::text&limit=1'
+    assert client.get(query).json == [{"50% é": 1, "record": "Amara Okafor"}]
+    headers = {"Accept": "text/csv"}
+    assert client.get(query, headers=headers).text == "50% é,record\n1,Amara Okafor\n"
+    assert client.get("/etl-results?select=&limit=2").json == [{}, {}]
+    assert client.get("/etl-results?select=&limit=2", headers=headers).text == "\n\n\n"
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("select=name&name=like.*é*".encode(), [{"name": "Inés Navarro"}]),
+        (b"name=like.*\xe9*", "The query is not in UTF-8."),
+    ],
+)
+def test_letters_need_not_be_percent_encoded(client: FlaskClient, query: bytes, said: Any) -> None:
+    environ = {"QUERY_STRING": query.decode("latin-1")}
+    found = client.get("/etl-results", environ_overrides=environ).json
+    assert found is not None
+    assert (found["detail"] if isinstance(found, dict) else found) == said
+
+
+def test_preferences_that_are_obeyed_are_named(client: FlaskClient) -> None:
+    strict = {"Prefer": "handling=strict, count=exact"}
+    response = client.get("/etl-results?limit=1", headers=strict)
+    assert response.headers["Preference-Applied"] == "count=exact, handling=strict"
+    refused = client.get("/etl-results", headers={"Prefer": "handling=strict, sort"})
+    assert refused.status_code == 400
+    assert refused.json is not None
+    assert (refused.json["code"], refused.json["details"]) == (
+        "PGRST122",
+        "Invalid preferences: sort",
+    )
+
+
 def test_a_form_that_is_not_to_be_had(client: FlaskClient) -> None:
     response = client.get("/etl-results", headers={"Accept": "image/png"})
     assert response.status_code == 406
@@ -265,19 +286,17 @@ def test_values_are_never_read_as_sql(client: FlaskClient) -> None:
     assert len(everything(client)) == 14
 
 
-def test_a_table_of_the_same_oid_but_published_at_another_time_is_another_one(
+def test_another_build_of_the_same_number_is_another_one(
     client: FlaskClient, owner: Session
 ) -> None:
     tags = {"If-None-Match": client.get("/etl-results").headers["ETag"]}
     assert client.get("/etl-results", headers=tags).status_code == 304
-    change = "update elute.publications set published_at = published_at {} interval '1 second'"
-    owner.cursor().execute(change.format("-"))
+    change = "update builds.publications set invocation_id = reverse(invocation_id)"
+    owner.cursor().execute(change)  # As after a server was put back to an earlier state.
     try:
-        pool.reset()  # As after a server was put back to an earlier state.
         assert client.get("/etl-results", headers=tags).status_code == 200
     finally:
-        owner.cursor().execute(change.format("+"))
-        pool.reset()
+        owner.cursor().execute(change)
     assert client.get("/etl-results", headers=tags).status_code == 304
 
 
@@ -312,14 +331,15 @@ def test_a_client_is_told_that_nothing_has_changed(client: FlaskClient, owner: S
 
     tags = {"If-None-Match": client.get("/etl-results").headers["ETag"]}
     assert client.get("/etl-results", headers={**tags, "Accept": "text/csv"}).status_code == 200
-    replace(owner, "marts.user_summary")
+    publish(owner)
     after = client.get("/etl-results", headers=tags)
     assert after.status_code == 200
-    assert "Last-Modified" not in after.headers  # Nobody has said yet when that was.
     assert client.get("/etl-results", headers=since).status_code == 200
 
 
-def test_readers_see_nothing_of_a_table_being_replaced(client: FlaskClient, owner: Session) -> None:
+def test_readers_see_nothing_of_a_build_being_published(
+    client: FlaskClient, owner: Session
+) -> None:
     is_over = threading.Event()
     counts: list[int] = []
 
@@ -332,7 +352,7 @@ def test_readers_see_nothing_of_a_table_being_replaced(client: FlaskClient, owne
     for thread in threads:
         thread.start()
     for _ in range(50):
-        replace(owner, "marts.user_summary")
+        publish(owner)
     is_over.set()
     for thread in threads:
         thread.join()
@@ -355,42 +375,67 @@ def test_a_version_never_stands_for_the_rows_of_another(
     threads = [threading.Thread(target=hammer) for _ in range(4)]
     for thread in threads:
         thread.start()
-    columns = "user_id, name, email, signup_date, experiment_count, {} as avg_experiment_run_time"
-    rest = ", compound_id, compound_name, compound_structure"
-    owner.cursor().execute("create table public.kept as select * from marts.user_summary")
+    columns = "user_id, name, email, signup_date, experiment_count"
+    columns += ", {}::numeric as avg_experiment_run_time"
+    columns += ", compound_id, compound_name, compound_structure"
     try:
         for number in range(50):
-            replace(owner, "marts.user_summary", columns.format(number) + rest)
+            publish(owner, columns.format(number))
     finally:
         is_over.set()
         for thread in threads:
             thread.join()
         owner.cursor().execute(
-            "drop table marts.user_summary;"
-            "alter table public.kept set schema marts;"
-            "alter table marts.kept rename to user_summary"
+            "delete from builds.publications "
+            "where build > (select min(build) from builds.publications)"
         )
-        pool.reset()
-        users(client)
     assert len(seen) > 10
     assert len(seen) == len({etag for etag, _ in seen}) == len({text for _, text in seen})
 
 
-def test_a_mart_that_is_not_built_yet(client: FlaskClient, owner: Session) -> None:
-    with hidden(owner, "marts.compound_usage"):
+def test_nothing_is_built_yet(client: FlaskClient, owner: Session) -> None:
+    with hidden(owner, "builds.publications"):
         response = client.get("/marts/compound_usage")
-        listed = client.get("/marts").json
+        assert client.get("/marts").json == []
     assert response.status_code == 503
-    assert "compound_usage has not been built yet" in response.text
+    assert "Nothing has been built yet" in response.text
     assert response.headers["Retry-After"]
-    states = {mart["name"]: mart["is_built"] for mart in listed or []}
-    assert states == {mart: mart != "compound_usage" for mart in MARTS}
+
+
+def test_a_build_that_is_gone_when_it_is_read_is_looked_up_again(
+    client: FlaskClient, owner: Session
+) -> None:
+    assert len(everything(client)) == 14  # Now its tables are known.
+    with owner.cursor() as cursor:
+        cursor.execute("select tables -> 'user_summary' ->> 'table' from builds.publications")
+        [[table]] = cursor.fetchall()
+    catalogue = client.application.extensions["catalogue"]
+    looked_up = catalogue.newest
+
+    def pruned_meanwhile(session: Session) -> object:
+        build = looked_up(session)
+        publish(owner)
+        owner.cursor().execute(f'alter table builds."{table}" rename to pruned')
+        catalogue.newest = looked_up
+        return build
+
+    catalogue.newest = pruned_meanwhile
+    try:
+        assert len(everything(client)) == 14
+    finally:
+        catalogue.newest = looked_up
+        owner.cursor().execute(f'alter table builds.pruned rename to "{table}"')
+        owner.cursor().execute(
+            "delete from builds.publications "
+            "where build > (select min(build) from builds.publications)"
+        )
 
 
 def test_marts_are_listed(client: FlaskClient) -> None:
     listed = {mart["name"]: mart for mart in client.get("/marts").json or []}
     assert set(listed) == set(MARTS)
     assert listed["input_summary"]["published_at"]
+    assert len({mart["build"] for mart in listed.values()}) == 1
     for name, mart in listed.items():
         [row, *_] = client.get(mart["path"]).json or []
         assert [column["name"] for column in mart["columns"]] == list(row), name
@@ -455,7 +500,7 @@ def test_the_reading_role_can_only_read() -> None:
         "select * from elute.runs",
     ):
         with (
-            pool.reader().session() as session,
+            database.reader().session() as session,
             session.cursor() as cursor,
             pytest.raises(
                 (psycopg2.errors.InsufficientPrivilege, psycopg2.errors.ReadOnlySqlTransaction)
@@ -465,5 +510,5 @@ def test_the_reading_role_can_only_read() -> None:
 
 
 def test_the_reading_role_gets_its_rights_back(client: FlaskClient, owner: Session) -> None:
-    owner.cursor().execute("revoke usage on schema marts from elute_reader")
+    owner.cursor().execute("revoke usage on schema builds from elute_reader")
     assert client.get("/etl-results").status_code == 200

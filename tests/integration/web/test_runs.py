@@ -11,10 +11,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api.database import Session
-from api.runs import queue
-from api.runs.run import Run
-from api.web import events, pool, sharing, trigger
+from api import connection_pool, database, events, trigger
+from elute.database.sessions import Session
+from elute.runs import queue
+from elute.runs.run import Run
 
 NODE = {"node": "seed.elute.users", "name": "users", "resource_type": "seed", "position": 1}
 
@@ -261,7 +261,7 @@ def test_when_too_many_wait_a_trigger_does_not(
 def test_who_follows_a_run_gets_over_a_busy_database(
     client: FlaskClient, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sharing, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(connection_pool, "WAIT_SECONDS", 0.05)
     client.post("/runs")
     run = started(session)
     told: list[Any] = []
@@ -271,8 +271,8 @@ def test_who_follows_a_run_gets_over_a_busy_database(
     ]
     threads = [threading.Thread(target=function) for function in follow]
     with ExitStack() as stack:
-        for _ in range(sharing.SIZE):
-            stack.enter_context(pool.owner().session())
+        for _ in range(connection_pool.SIZE):
+            stack.enter_context(database.owner().session())
         for thread in threads:
             thread.start()
         threads[0].join(0.5)  # By then each has been refused a few times.

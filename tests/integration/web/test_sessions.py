@@ -12,11 +12,11 @@ import psycopg2
 import pytest
 from flask.testing import FlaskClient
 
-from api.database import Session, connect
-from api.errors import ServerError
-from api.runs import queue
-from api.web import listener, pool, sharing
-from api.web.problems import Problem
+from api import connection_pool, database, listener
+from api.problems import Problem
+from elute.database.sessions import Session, connect
+from elute.errors import ServerError
+from elute.runs import queue
 
 
 @pytest.fixture
@@ -52,17 +52,17 @@ def one(session: Session) -> int:
 
 
 def test_a_read_survives_a_restart_of_the_server(owner: Session) -> None:
-    for shared in (pool.owner(), pool.reader()):
+    for shared in (database.owner(), database.reader()):
         assert shared.read(one) == 1
         end_other_sessions(owner)
         assert shared.read(one) == 1
-    pool.reset()
+    database.reset()
 
 
 def test_a_session_left_in_a_transaction_is_not_shared_out_again(owner: Session) -> None:
-    with pool.owner().session() as session:
+    with database.owner().session() as session:
         session.cursor().execute("begin; create table raw_leftover (x bigint)")
-    with pool.owner().session() as session:
+    with database.owner().session() as session:
         assert session.info.transaction_status == psycopg2.extensions.TRANSACTION_STATUS_IDLE
     with owner.cursor() as cursor:
         cursor.execute("select to_regclass('raw_leftover')")
@@ -72,9 +72,9 @@ def test_a_session_left_in_a_transaction_is_not_shared_out_again(owner: Session)
 def test_who_waits_for_a_session_gets_the_next_one(environment: dict[str, str]) -> None:
     found: list[int] = []
     with ExitStack() as stack:
-        for _ in range(sharing.SIZE):
-            stack.enter_context(pool.owner().session())
-        waiting = threading.Thread(target=lambda: found.append(pool.owner().read(one)))
+        for _ in range(connection_pool.SIZE):
+            stack.enter_context(database.owner().session())
+        waiting = threading.Thread(target=lambda: found.append(database.owner().read(one)))
         waiting.start()
     waiting.join(30)
     assert found == [1]
@@ -83,14 +83,14 @@ def test_who_waits_for_a_session_gets_the_next_one(environment: dict[str, str]) 
 def test_who_waits_too_long_is_told_so(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sharing, "WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(connection_pool, "WAIT_SECONDS", 0.1)
     with ExitStack() as stack:
-        for _ in range(sharing.SIZE):
-            stack.enter_context(pool.owner().session())
+        for _ in range(connection_pool.SIZE):
+            stack.enter_context(database.owner().session())
         with pytest.raises(Problem, match="Too many requests") as raised:
-            pool.owner().read(one)
+            database.owner().read(one)
     assert raised.value.status == 503
-    assert pool.owner().read(one) == 1
+    assert database.owner().read(one) == 1
 
 
 def test_without_a_database_a_client_is_told_to_come_back(
@@ -98,16 +98,16 @@ def test_without_a_database_a_client_is_told_to_come_back(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setenv("PGPORT", "1")
-        pool.reset()
+        database.reset()
         response = client.get("/etl-results")
-        assert not pool.is_reachable()
-    pool.reset()
+        assert not database.is_reachable()
+    database.reset()
     assert response.status_code == 503
     assert response.headers["Retry-After"]
     assert response.content_type == "application/problem+json"
     assert "The database cannot be reached" in response.text
     assert "127.0.0.1" not in response.text
-    assert pool.is_reachable()
+    assert database.is_reachable()
 
 
 def test_who_waits_for_a_silent_database_waits_once(
@@ -117,14 +117,14 @@ def test_who_waits_for_a_silent_database_waits_once(
 
     def prepare() -> None:
         with pytest.raises(ServerError) as raised:
-            pool.prepare_database()
+            database.prepare_database()
         failures.append(raised.value)
 
     with socket.create_server(("127.0.0.1", 0)) as silent, monkeypatch.context() as patch:
         patch.setenv("PGPORT", str(silent.getsockname()[1]))
         patch.setenv("PGSSLMODE", "disable")
         patch.setenv("PGGSSENCMODE", "disable")
-        pool.reset()
+        database.reset()
         threads = [threading.Thread(target=prepare) for _ in range(8)]
         for thread in threads:
             thread.start()
@@ -139,9 +139,9 @@ def test_who_waits_for_a_silent_database_waits_once(
         ended = len(failures)
         for thread in threads:
             thread.join()
-    pool.reset()
+    database.reset()
     assert ended == 8
-    pool.prepare_database()
+    database.prepare_database()
 
 
 def notify(owner: Session, run_id: int) -> None:

@@ -1,29 +1,29 @@
-"""Large answers through a real gunicorn: whole, broken off, and abandoned."""
+"""Large answers through the web app as a process: whole, broken off, and abandoned."""
 
 import csv
 import http.client
 import io
 import json
 import socket
-import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from typing import NamedTuple
 
 import pytest
 
-from api.database import Session, connect
-from api.runs import schema
-from api.web import connections
-from api.web.marts import streams
+from api.marts import responses
+from elute.database import schema
+from elute.database.sessions import Session, connect
 from tests.integration.conftest import Laboratory
-from tests.service import gunicorn
+from tests.integration.web.publishing import register
+from tests.service import web_app
 
 ROWS = 60_000  # about 14 MB of JSON: far more than sockets hold
 BROKEN_AT = 30_000
-# A table as a build publishes it, and two marts that go wrong in the middle of an answer.
+# A table as a build publishes it, and two that go wrong in the middle of an
+# answer: a policy is asked of each row as it is read.
 _TABLES = """
-create table marts.user_summary as
+create table builds.user_summary as
 select
     number as user_id,
     'Üser ' || number || E', "quoted"\\n' as name,
@@ -35,37 +35,49 @@ select
     nullif('', 'x') as compound_name,
     nullif('C1', 'C1') as compound_structure
 from generate_series(1::bigint, %(rows)s) as number;
-alter table marts.user_summary add primary key (user_id);
-analyze marts.user_summary;
-create view marts.compound_usage as
+alter table builds.user_summary add primary key (user_id);
+analyze builds.user_summary;
+create table builds.compound_usage as
 select
     user_id as compound_id,
     name as compound_name,
     null::text as compound_structure,
-    1 / (%(broken_at)s - user_id) as experiment_count,
+    0::bigint as experiment_count,
     0::bigint as user_count
-from marts.user_summary;
--- Said to be immutable, so that it is called row by row as they are sent, not before.
-create function marts.stuck(bigint) returns text immutable language plpgsql as
-$$ begin perform pg_sleep(120); return 'awake'; end $$;
-create view marts.input_summary as
+from builds.user_summary;
+alter table builds.compound_usage add primary key (compound_id), enable row level security;
+create policy broken on builds.compound_usage
+using (1 / (%(broken_at)s - compound_id) is not null);
+analyze builds.compound_usage;
+create function builds.stuck() returns boolean language plpgsql as
+$$ begin perform pg_sleep(120); return true; end $$;
+create table builds.input_summary as
 select
     user_id as source_file,
     user_id as records_read,
     user_id as records_kept,
     user_id as records_dropped,
-    case when user_id = %(broken_at)s then marts.stuck(user_id) else name end as values_nulled,
+    name as values_nulled,
     user_id as entries_ignored
-from marts.user_summary;
+from builds.user_summary;
+alter table builds.input_summary add primary key (source_file), enable row level security;
+create policy stuck on builds.input_summary
+using (case when source_file = %(broken_at)s then builds.stuck() else true end);
+analyze builds.input_summary;
 """
+_MARTS = {
+    name: {"schema": "builds", "table": name, "view_schema": "marts", "description": "", "meta": {}}
+    for name in ("user_summary", "compound_usage", "input_summary")
+}
 _COPYING = """
 from pg_stat_activity
-where datname = current_database() and query like '%copy (%' and pid <> pg_backend_pid()
+where datname = current_database() and state = 'active' and query like '%copy (%'
+    and pid <> pg_backend_pid()
 """
 
 
 class Site(NamedTuple):
-    """A gunicorn, and a session with what its database's owner may do."""
+    """The web app, and a session with what its database's owner may do."""
 
     port: int
     owner: Session
@@ -100,7 +112,8 @@ def site(one_laboratory: Laboratory) -> Iterator[Site]:
     with closing(connect(environment)) as owner:
         owner.autocommit = True
         owner.cursor().execute(_TABLES, {"rows": ROWS, "broken_at": BROKEN_AT})
-        with gunicorn(environment, "--threads", "16") as port:
+        register(owner, _MARTS)
+        with web_app(environment) as port:
             yield Site(port, owner)
     one_laboratory.clear()
 
@@ -129,7 +142,7 @@ def test_every_row_arrives_in_each_form(site: Site, media_type: str) -> None:
     with site.owner.cursor() as cursor:
         cursor.execute(
             "select user_id::text, name, avg_experiment_run_time::text "
-            "from marts.user_summary order by user_summary.user_id"
+            "from builds.user_summary order by user_summary.user_id"
         )
         expected = cursor.fetchall()
     found = rows_of(text, media_type)
@@ -181,7 +194,7 @@ def test_an_error_right_after_the_first_rows_is_never_taken_for_the_end(site: Si
 def test_clients_that_do_not_read_stop_nobody_else(site: Site) -> None:
     with ExitStack() as held:
         count = 0
-        while count < streams.MOST_STREAMS:
+        while count < responses.MOST_STREAMS:
             response = held.enter_context(site.get("/etl-results"))
             count += response.status == 200
         for _ in range(4):
@@ -200,15 +213,6 @@ def test_clients_that_do_not_read_stop_nobody_else(site: Site) -> None:
             return response.status == 200
 
     assert any(is_free() for _ in range(200))
-
-
-def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "_AS_TIMEVAL", struct.pack("@ll", 0, 50_000))
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        connections.limit(ours)
-        with pytest.raises(BlockingIOError):
-            ours.sendall(b"x" * 10_000_000)
 
 
 def test_head_tells_no_wrong_length(site: Site) -> None:
@@ -249,10 +253,10 @@ def test_a_client_that_goes_away_ends_the_query(site: Site) -> None:
 def test_a_slow_client_keeps_no_build_from_publishing(site: Site) -> None:
     with site.get("/etl-results") as response:
         assert response.read(1000)
-        site.wait_for_copies(0)
         with site.owner.cursor() as cursor:
             cursor.execute("begin; set local lock_timeout = '5s'")
-            cursor.execute("lock table marts.user_summary in access exclusive mode")
+            cursor.execute("lock table builds.publications in share row exclusive mode")
+            cursor.execute("create or replace view marts.user_summary as select 1 as user_id")
             cursor.execute("rollback")
         assert len(response.read()) > 10_000_000
 

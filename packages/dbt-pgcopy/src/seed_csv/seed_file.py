@@ -81,6 +81,11 @@ class SeedFile:
         """
         return (piece.data for piece in self._pieces(self._refuse))
 
+    @property
+    def sha256(self) -> str:
+        """The digest of the file, byte for byte, once `copy_chunks` has come to its end."""
+        return self._source.sha256
+
     def count(self, report: Callable[[int, str], None]) -> Iterator[int]:
         """The number of records in one part of the file after the other.
 

@@ -1,6 +1,7 @@
 """The bytes of a file: opened, told apart from what is no CSV in UTF-8, cut into whole lines."""
 
 import codecs
+import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -90,8 +91,10 @@ class Source:
             line: number of the line that comes next.
             size: bytes to read at once.
         """
+        self._digest = self._digest_so_far()
         rest = b""
         while block := self._file.read(size):
+            self._digest.update(block)
             data = rest + block
             end = data.rfind(b"\n") + 1
             rest = data[end:]
@@ -101,6 +104,16 @@ class Source:
             self._refuse_long_line(rest, line)
         if rest:
             yield Chunk(rest, line)
+
+    @property
+    def sha256(self) -> str:
+        """Of the whole file, once `chunks` has come to its end."""
+        return self._digest.hexdigest()
+
+    def _digest_so_far(self) -> "hashlib._Hash":
+        position = self._file.tell()
+        self._file.seek(0)
+        return hashlib.sha256(self._file.read(position))
 
     def tell(self) -> int:
         """The place of the next byte that is read."""

@@ -59,17 +59,13 @@ def is_locked(path: Path) -> bool:
 
 @contextmanager
 def opened(path: Path) -> Iterator[int]:
-    """A lock file's descriptor; the lock, if it was taken, ends with it."""
-    descriptor = open_lock(path)
+    """A lock file's descriptor, made if missing; a lock taken on it ends with the block."""
+    # Reading is enough for a lock, so the file's owner does not matter.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
     try:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def open_lock(path: Path) -> int:
-    """Open a lock file, made if missing. Read-only is enough, so its owner does not matter."""
-    return os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
 
 
 def try_lock(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:

@@ -1,7 +1,6 @@
 """Starting the server's processes and waiting until they take connections."""
 
 import logging
-import os
 import signal
 import socket
 from collections.abc import Mapping
@@ -27,8 +26,8 @@ def launch(
         FolderError: the folder is in use by processes that cannot be found or ended.
         ServerError: it did not start; the message holds its own last words.
     """
-    alive = _take_alive_lock(folder)
-    try:
+    with _files.opened(folder.alive_lock) as alive:
+        _end_leftovers(folder, alive)
         for _ in range(3):
             port = _choose_port(folder)
             _write_settings(folder, port, settings)
@@ -37,8 +36,6 @@ def launch(
                 return Running(pid, port)
             if _is_free(port):
                 break
-    finally:
-        os.close(alive)
     raise ServerError(
         f"PostgreSQL did not start. Its last words were:\n{_last_words(folder)}\n"
         f"All it said is in {folder.start_log} and {folder.log}."
@@ -68,20 +65,17 @@ def is_ready(folder: Folder, pid: int) -> bool:
     return status() == "ready"
 
 
-def _take_alive_lock(folder: Folder) -> int:
+def _end_leftovers(folder: Folder, alive: int) -> None:
     """End what is left of an earlier server, and take the lock that proves it."""
     if folder.pid_file.exists():
         _processes.end(folder, (signal.SIGQUIT, 5), (signal.SIGKILL, 5))
-    alive = _files.open_lock(folder.alive_lock)
     # Whoever only looks whether the lock is held holds it for a moment.
     if not _processes.wait(lambda: _files.try_lock(alive), 2):
-        os.close(alive)
         raise FolderError(
             f"{folder.data} is in use by a PostgreSQL that cannot be seen from here, perhaps in "
             "another container. Stop that one, or use another folder."
         )
     folder.pid_file.unlink(missing_ok=True)
-    return alive
 
 
 def _spawn(folder: Folder, account: Account, programs: Path, alive: int) -> int:

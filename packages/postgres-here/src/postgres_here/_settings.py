@@ -5,6 +5,7 @@ A container's limits count, not only the machine. `ALTER SYSTEM` and `SET` win o
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -54,6 +55,9 @@ def server_settings(memory: int, cpus: int, disk: int) -> dict[str, str]:
         "max_wal_senders": "0",
         "max_wal_size": _size(disk / 10, 256 * MB, 4 * GB),
         "checkpoint_timeout": "15min",
+        # A recovery begins by writing out every file, of which builds make thousands; Linux does so
+        # for a whole file system at once.
+        "recovery_init_sync_method": "syncfs" if sys.platform == "linux" else "fsync",
         "autovacuum_max_workers": "2",
         "autovacuum_naptime": "1min",
         # Connections. A client that was killed must not leave its query running.

@@ -1,18 +1,22 @@
-"""The adapter: dbt-postgres, and what its macros need for seeds and the run lock."""
+"""The adapter: dbt-postgres, and what its macros need for seeds, builds and the run lock."""
 
 from collections.abc import Iterator, Mapping
+from multiprocessing.context import SpawnContext
 from typing import Any
 
 import psycopg2
 from dbt.adapters.base.meta import available
 from dbt.adapters.contracts.connection import Connection
 from dbt.adapters.events.logging import AdapterLogger
+from dbt.adapters.pgcopy import publishing
 from dbt.adapters.pgcopy.connections import PgcopyConnectionManager
+from dbt.adapters.pgcopy.publishing import Build, PublishingError
+from dbt.adapters.pgcopy.relation import PgcopyRelation, address
 from dbt.adapters.pgcopy.run_lock import WRITING_COMMANDS, RunLock
 from dbt.adapters.pgcopy.seeds import Seed, seed_for_copy
 from dbt.adapters.postgres.impl import PostgresAdapter
-from dbt.adapters.postgres.relation import PostgresRelation
 from dbt_common.exceptions import DbtRuntimeError
+from dbt_common.invocation import get_invocation_id
 from psycopg2 import sql
 from seed_csv import SeedFile, SeedFileError
 
@@ -20,11 +24,17 @@ logger = AdapterLogger("Pgcopy")
 
 
 class PgcopyAdapter(PostgresAdapter):
-    """dbt-postgres plus the methods that the seed materialization calls."""
+    """dbt-postgres plus the methods that our materializations and hooks call."""
 
+    Relation = PgcopyRelation
     ConnectionManager = PgcopyConnectionManager
     connections: PgcopyConnectionManager
     _run_lock: RunLock | None = None
+
+    def __init__(self, config: Any, mp_context: SpawnContext) -> None:
+        super().__init__(config, mp_context)
+        self.Relation.built.clear()  # An adapter serves one invocation.
+        self._files: dict[str, str] = {}
 
     @PostgresAdapter.behavior.setter  # type: ignore[attr-defined,untyped-decorator]
     def behavior(self, flags: list[Any]) -> None:
@@ -74,17 +84,110 @@ class PgcopyAdapter(PostgresAdapter):
         self.connections.commit_in_earnest()
 
     @available
-    def copy_seed(self, relation: PostgresRelation, seed: Seed) -> int:
+    def copy_seed(self, relation: PgcopyRelation, seed: Seed) -> int:
         """Stream the file of a seed into its table and return the number of records."""
         session = self.connections.get_thread_connection().handle
         try:
             with SeedFile(seed.path, list(seed.wanted), delimiter=seed.delimiter) as file:
                 columns = [seed.wanted[name] for name in file.columns]
                 query = _copy(relation, columns, seed.delimiter).as_string(session)
-                return self._copy_from(file, query)
+                records = self._copy_from(file, query)
+                self._files[seed.path.name] = file.sha256
+                return records
         except SeedFileError as error:
             self.connections.rollback_if_open()  # type: ignore[no-untyped-call]
             raise DbtRuntimeError(str(error)) from error
+
+    @available
+    def name_table(self, mart: str) -> str:
+        """The name of this build's table of a mart."""
+        return publishing.table_name(mart, get_invocation_id())
+
+    @available
+    def note_built(self, view: PgcopyRelation, table: PgcopyRelation) -> None:
+        """From now on, `ref` of what the view shows finds the table that this run has built."""
+        self.Relation.built[address(view)] = table
+
+    @available
+    def prepare_builds(self, schema: str, keep: int) -> None:
+        """Make what publishing needs, and drop what failed builds have left."""
+        session = self.connections.get_thread_connection().handle
+        publishing.prepare(session, schema)
+        if self._run_lock is not None:  # Or they might be of a build that goes on.
+            publishing.drop_unneeded(session, schema, keep)
+
+    @available
+    def publish_build(
+        self,
+        schema: str,
+        marts: Mapping[str, Mapping[str, Any]],
+        options: Mapping[str, Any],
+        run_id: int | None,
+        wait_seconds: float,
+    ) -> str:
+        """Publish this build; why it could not be, or an empty text.
+
+        Args:
+            schema: of the tables of builds.
+            marts: every mart of the project, by name; see `publishing.Build`.
+            options: what decided the outcome besides the files.
+            run_id: what the caller knows this run by.
+            wait_seconds: how long to wait for those who hold a view.
+        """
+        connection = self.connections.get_thread_connection()
+        tables = {view: table.identifier for view, table in self.Relation.built.items()}
+        build = Build(
+            schema,
+            get_invocation_id(),
+            {
+                name: {
+                    **mart,
+                    "table": tables.get(
+                        (self.config.credentials.database, mart["view_schema"], name)
+                    ),
+                }
+                for name, mart in marts.items()
+            },
+            self._files,
+            {**_selection(self.config.args), **options},
+            self.config.version,
+            run_id,
+            self._run_lock.holder if self._run_lock else None,
+        )
+        try:
+            number = publishing.publish(connection.handle, build, wait_seconds)
+        except PublishingError as error:
+            return str(error)
+        except psycopg2.Error as error:
+            return self._what_became_of(build, error)
+        logger.info(f"Published as build {number}.")
+        return ""
+
+    @available
+    def drop_unneeded_tables(self, schema: str, keep: int) -> None:
+        """Drop the tables of builds older than the newest `keep`; that it cannot fails nothing."""
+        session = self.connections.get_thread_connection().handle
+        try:
+            publishing.drop_unneeded(session, schema, keep)
+        except psycopg2.Error as error:
+            logger.warning(f"Tables of older builds stay for now: {error}")
+
+    def _what_became_of(self, build: Build, error: psycopg2.Error) -> str:
+        """After an error: the message that is true, which a new session has to find out."""
+        said = " ".join(str(error).split())
+        name = self.connections.get_thread_connection().name
+        self.connections.close(self.connections.get_thread_connection())
+        connection = self.connections.set_connection_name(name)
+        try:
+            number = publishing.number_of(connection.handle, build.schema, build.invocation_id)
+        except (psycopg2.Error, DbtRuntimeError):
+            return (
+                f"The database was lost while this build was being published: {said}. Its table "
+                "publications tells which build readers see: all of this one, or what was before."
+            )
+        if number is not None:
+            return ""
+        return f"The build could not be published: {said}. {publishing.STAYS}"
 
     def _copy_from(self, file: SeedFile, query: str) -> int:
         logger.debug(query)
@@ -117,7 +220,18 @@ class _Stream:
             raise
 
 
-def _copy(relation: PostgresRelation, columns: list[str], delimiter: str) -> sql.Composable:
+def _selection(arguments: Any) -> dict[str, Any]:
+    """What dbt was asked to build, where that is not everything."""
+    names = ("select", "exclude", "selector", "resource_types", "exclude_resource_types", "vars")
+    given = {name: getattr(arguments, name, None) for name in names}
+    return {
+        name: value if isinstance(value, str | dict) else list(value)
+        for name, value in given.items()
+        if value
+    }
+
+
+def _copy(relation: PgcopyRelation, columns: list[str], delimiter: str) -> sql.Composable:
     return sql.SQL(
         "copy {table} ({columns}) from stdin (format csv, delimiter {delimiter}, encoding 'UTF8')"
     ).format(

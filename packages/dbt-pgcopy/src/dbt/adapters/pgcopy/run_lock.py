@@ -64,6 +64,11 @@ class RunLock:
         if self._connection.state == ConnectionState.OPEN:
             PgcopyConnectionManager.close(self._connection)
 
+    @property
+    def holder(self) -> tuple[str, int]:
+        """The name of the lock, and the process id of the session that holds it."""
+        return str(self._name), int(self._connection.handle.info.backend_pid)
+
     def _try(self) -> bool:
         with self._connection.handle.cursor() as cursor:
             cursor.execute(_TAKE, (self._name,))

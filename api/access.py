@@ -1,0 +1,154 @@
+"""Who may do what: tokens, and requests that a browser was talked into by another site."""
+
+import hmac
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, current_app, make_response, redirect, request, url_for
+
+from api.problems import Problem
+from elute.addresses import is_address
+from elute.settings import Settings
+
+COOKIE = "elute_token"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_SINGLE_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?")
+_View = TypeVar("_View", bound=Callable[..., Any])
+
+
+def changes(view: _View) -> _View:
+    """Mark a view that changes something, though it is got."""
+    view.changes_something = True  # type: ignore[attr-defined]
+    return view
+
+
+def open_to_all(view: _View) -> _View:
+    """Mark a view that needs no token: it shows nothing of the laboratory."""
+    view.is_open = True  # type: ignore[attr-defined]
+    return view
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Check every request before its view is called."""
+    is_without_token = not (settings.token or settings.read_token)
+    for_changes = {token for token in (settings.token or settings.read_token,) if token}
+    for_reading = {settings.token, settings.read_token} - {None} if settings.read_token else set()
+
+    @app.before_request
+    def check() -> Response | None:
+        if is_without_token:
+            _check_host(settings)
+        view = current_app.view_functions.get(request.endpoint or "")
+        changes_something = _changes_something(view)
+        if changes_something:
+            _check_origin()
+        if _is_open(view):
+            return None
+        wanted = for_changes if changes_something else for_reading
+        if not wanted or is_token(given_token(), wanted):
+            return None
+        if request.method == "GET" and not changes_something and _is_for_a_person():
+            form = current_app.config.get("SIGN_IN_ENDPOINT")
+            if form:
+                return make_response(redirect(url_for(form, next=_target()), 303))
+        raise _unauthorized(changes_something)
+
+
+def is_token(given: str | None, wanted: set[Any]) -> bool:
+    """Whether this is one of those; how long it takes tells nothing about them."""
+    if given is None:
+        return False
+    is_equal = [hmac.compare_digest(given.encode(), token.encode()) for token in wanted]
+    return any(is_equal)
+
+
+def given_token() -> str | None:
+    """The token of this request: its bearer token, or the cookie of our own pages."""
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        return token.strip()
+    if request.headers.get("Sec-Fetch-Site", "none") in ("same-origin", "none"):
+        return request.cookies.get(COOKIE)
+    return None
+
+
+def _changes_something(view: Callable[..., Any] | None) -> bool:
+    return request.method not in _SAFE or getattr(view, "changes_something", False)
+
+
+def _is_open(view: Callable[..., Any] | None) -> bool:
+    endpoint = request.endpoint or ""
+    is_static = endpoint == "static" or endpoint.endswith(".static")
+    return is_static or getattr(view, "is_open", False)
+
+
+def _check_origin() -> None:
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is not None:
+        is_foreign = site not in ("same-origin", "none")
+    else:
+        # A browser says nothing else of a picture on a page that came over plain HTTP.
+        page = request.headers.get("Referer") if request.method in _SAFE else None
+        is_foreign = any(_is_elsewhere(address) for address in (origin, page))
+    # A prefetch is a guess of the browser: nobody has asked for it yet.
+    if is_foreign or "prefetch" in request.headers.get("Sec-Purpose", ""):
+        raise Problem(
+            403,
+            "Sent from another site",
+            "A page of another site had your browser send this, so it was not done. "
+            "Do it from Elute's own page, or with curl.",
+        )
+
+
+def _is_elsewhere(address: str | None) -> bool:
+    """Whether this is no address of ours; "null", which hides where it comes from, is none."""
+    if address is None:
+        return False
+    host = address.partition("://")[2].partition("/")[0]
+    return not host or host != request.host
+
+
+def _check_host(settings: Settings) -> None:
+    """Refuse names that another site has pointed at this machine (DNS rebinding)."""
+    if not _is_our_name(request.host, settings.web_host):
+        raise Problem(
+            403,
+            "Not called by its own name",
+            "Without a token, Elute answers to localhost, to addresses and to names without a "
+            f"dot, not to {request.host!r}. Set ELUTE_TOKEN to use another name.",
+        )
+
+
+@lru_cache(maxsize=100)
+def _is_our_name(host: str, own: str) -> bool:
+    """Whether nobody else can have given the name: a site elsewhere has a dot in its own."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    return name == own.lower() or is_address(name) or _SINGLE_LABEL.fullmatch(name) is not None
+
+
+def _is_for_a_person() -> bool:
+    """Whether a browser is about to show the answer as a page, or to save it as a file."""
+    mode = request.headers.get("Sec-Fetch-Mode", "navigate")
+    return mode == "navigate" and "text/html" in request.headers.get("Accept", "")
+
+
+def _target() -> str:
+    return request.full_path if request.query_string else request.path
+
+
+def _unauthorized(changes_something: bool) -> Problem:
+    name = "ELUTE_TOKEN" if changes_something else "ELUTE_READ_TOKEN or ELUTE_TOKEN"
+    is_given = given_token() is not None
+    return Problem(
+        401,
+        "Wrong token" if is_given else "Token needed",
+        ("The token is not the right one. " if is_given else "")
+        + f"Send the value of {name} as 'Authorization: Bearer …'.",
+        headers={"WWW-Authenticate": 'Bearer realm="elute"'},
+    )

@@ -1,0 +1,60 @@
+"""The Flask app; dashboard.server serves it."""
+
+from flask import Flask
+
+from api import (
+    access,
+    database,
+    downloads,
+    events,
+    health,
+    histogram,
+    inputs,
+    metrics,
+    openapi,
+    problems,
+    runs,
+    trigger,
+)
+from api.marts import routes
+from elute import logs
+from elute.database.builds import Catalogue
+from elute.settings import Settings
+
+BLUEPRINTS = (
+    routes.blueprint,
+    downloads.blueprint,
+    histogram.blueprint,
+    runs.blueprint,
+    trigger.blueprint,
+    events.blueprint,
+    inputs.blueprint,
+    health.blueprint,
+    metrics.blueprint,
+    openapi.blueprint,
+)
+LARGEST_BODY = 1024 * 1024  # bytes; an upload of a file sets its own limit
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Make the app. It touches no database before the first request that needs one.
+
+    Views find the settings in `current_app.config["SETTINGS"]`.
+
+    Raises:
+        SettingsError: a setting cannot be used.
+    """
+    settings = settings or Settings.from_environment()
+    app = Flask("api", static_folder=None)
+    app.config["SETTINGS"] = settings
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    logs.configure(settings)
+    database.configure(settings)
+    problems.init_app(app)
+    logs.init_app(app)
+    access.init_app(app, settings)
+    app.extensions["catalogue"] = Catalogue()
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    return app

@@ -1,0 +1,53 @@
+"""`/health/live` and `/health/ready`: for whoever starts this process and watches over it."""
+
+from typing import Any
+
+import psycopg2
+from flask import Blueprint
+
+from api import database, run_responses
+from api.access import open_to_all
+from api.marts.published import newest
+from elute.database import schema
+from elute.database.sessions import Session
+from elute.errors import EluteError
+
+blueprint = Blueprint("health", __name__)
+_HEADERS = {"Cache-Control": "no-store"}
+_VERSION = "select max(version) from elute.schema_versions"
+
+
+@blueprint.get("/health/live")
+@open_to_all
+def live() -> tuple[dict[str, str], int, dict[str, str]]:
+    """Whether this process answers."""
+    return {"status": "live"}, 200, _HEADERS
+
+
+@blueprint.get("/health/ready")
+@open_to_all
+def ready() -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Whether there is something to serve: 200, or 503 and what is missing."""
+    try:
+        found, is_ready = database.owner().read(_look)
+    except (EluteError, psycopg2.Error):
+        unknown = dict.fromkeys(("schema", "marts", "worker"), "unknown")
+        found, is_ready = {"database": "not reachable", **unknown}, False
+    word = "ready" if is_ready else "not ready"
+    return {"status": word, **found}, 200 if is_ready else 503, _HEADERS
+
+
+def _look(session: Session) -> tuple[dict[str, str], bool]:
+    with session.cursor() as cursor:
+        cursor.execute(_VERSION)
+        is_current = cursor.fetchone() == (len(schema.migrations()),)
+    is_built = newest(session) is not None
+    has_worker = run_responses.has_worker(session)
+    found = {
+        "database": "reachable",
+        "schema": "up to date" if is_current else "of another version",
+        "marts": "built" if is_built else "not built yet",
+        # Of no weight: what is built is served without one.
+        "worker": "running" if has_worker else "not running",
+    }
+    return found, is_current and is_built

@@ -1,0 +1,122 @@
+"""How the values of a column are distributed: what a plot needs of a mart, and no more."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+import psycopg2
+from flask import Blueprint, Response, jsonify, request
+from pgrest_query import Query, QueryError, parse
+from psycopg2 import sql
+
+from api import database
+from api.marts.published import described_error, find
+from elute.database.builds import Column
+from elute.database.sessions import Session
+
+blueprint = Blueprint("histogram", __name__)
+MOST_BINS = 200
+_WHOLE = frozenset({"smallint", "integer", "bigint"})
+# Steps of 1, 2 or 5 times a power of ten; those of whole numbers are whole.
+_BINS = """
+with _values as (
+    select {column}::numeric as value from ({rows}) as _rows
+),
+
+_limits as (
+    select
+        min(value) as least,
+        max(value) as most,
+        count(*) - count(value) as without
+    from _values
+),
+
+_steps as (
+    select min(factors.factor * 10::numeric ^ powers.power) as step
+    from _limits
+    cross join (values (1), (2), (5)) as factors (factor)
+    cross join generate_series({smallest}, 308) as powers (power)
+    where
+        factors.factor * 10::numeric ^ powers.power * {bins}
+        > coalesce(nullif(_limits.most - _limits.least, 0), {bins} / 2.0)
+),
+
+_counts as (
+    select floor(_values.value / _steps.step) as bin, count(*) as count
+    from _values
+    cross join _steps
+    where _values.value is not null
+    group by 1
+)
+
+select _steps.step, _limits.without, _counts.bin, _counts.count
+from _limits
+cross join _steps
+left join _counts on true
+order by _counts.bin
+"""
+
+
+@blueprint.get("/marts/<name>/histogram")
+def histogram(name: str) -> Response:
+    """Count the rows of a mart by the value of a numeric column, `?column=`, in about `bins` steps.
+
+    Every other parameter is a filter, as for /marts/<name>.
+    """
+    parameters = request.args.to_dict(flat=False)
+    wanted = parameters.pop("column", [""])[0]
+    bins = _number_of_bins(parameters.pop("bins", ["20"])[0])
+    _, mart = database.reader().read(lambda session: find(session, name))
+    mart.table.column(wanted)
+    column = mart.by_name[wanted]
+    if not column.is_number:
+        raise QueryError(f"{wanted} is of type {column.data_type}; histograms are of numbers.")
+    query = parse(mart.table, urlencode({**parameters, "select": f'"{wanted}"'}, doseq=True))
+    rows = _rows(query, column, bins)
+    return jsonify(column=wanted, **_body(rows, column.data_type in _WHOLE))
+
+
+def _number_of_bins(text: str) -> int:
+    if text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MOST_BINS:
+        return int(text)
+    raise QueryError(f"bins must be a whole number from 1 to {MOST_BINS}, and is {text!r}.")
+
+
+def _rows(query: Query, column: Column, bins: int) -> list[tuple[Any, ...]]:
+    rows, values = query.rows(ordered=False)
+    statement = sql.SQL(_BINS).format(
+        column=sql.Identifier("_rows", column.name),
+        rows=rows,
+        bins=sql.Literal(bins),
+        smallest=sql.Literal(0 if column.data_type in _WHOLE else -300),
+    )
+
+    def read(session: Session) -> list[tuple[Any, ...]]:
+        with session.cursor() as cursor:
+            cursor.execute(statement, values)
+            return cursor.fetchall()
+
+    try:
+        return database.reader().read(read)
+    except psycopg2.Error as error:
+        raise described_error(query, error) from error
+
+
+def _body(rows: list[tuple[Any, ...]], is_whole: bool) -> dict[str, Any]:
+    """The bins without a gap between the first and the last."""
+    [step, without, first, _] = rows[0]
+    body = {"step": _plain(step), "is_whole": is_whole, "without": without}
+    if first is None:
+        return {**body, "bins": []}
+    counts = {int(bin_): count for _, _, bin_, count in rows}
+    bins = [
+        {"from": _plain(bin_ * step), "to": _plain((bin_ + 1) * step), "count": counts.get(bin_, 0)}
+        for bin_ in range(min(counts), max(counts) + 1)
+    ]
+    return {**body, "bins": bins}
+
+
+def _plain(value: Any) -> float | int | None:
+    """A number as JSON has it: whole ones without a point."""
+    if value is None:
+        return None
+    return int(value) if value == int(value) else float(value)

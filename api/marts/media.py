@@ -1,0 +1,50 @@
+"""The media types that rows are served in, and which of them a client takes."""
+
+from flask import request
+
+from api.problems import Problem
+
+JSON = "application/json"
+OBJECT = "application/vnd.pgrst.object+json"
+CSV = "text/csv"
+NDJSON = "application/x-ndjson"
+MEDIA_TYPES = (JSON, OBJECT, CSV, NDJSON)
+# As clients of PostgREST write it, too.
+_OTHER_NAMES = {"application/vnd.pgrst.object": OBJECT, "*": "*/*"}
+
+
+def negotiated(*offered: str) -> str:
+    """The media type of those offered that this request likes best; the first of equals.
+
+    Parameters such as `charset` do not matter.
+
+    Raises:
+        Problem: 406, it likes none of them.
+    """
+    accept = request.headers.get("Accept", "")
+    wanted = dict(map(_range, accept.split(","))) if accept.strip() else {"*/*": 1.0}
+    best = max(offered, key=lambda media_type: _quality(media_type, wanted))
+    if _quality(best, wanted) > 0:
+        return best
+    detail = f"None of {accept!r} can be had here; there are {', '.join(offered)}."
+    raise Problem(
+        406, "No such media type", detail, code="PGRST107", message=detail, details=None, hint=None
+    )
+
+
+def _range(text: str) -> tuple[str, float]:
+    """A part of the header: a media type, perhaps with wildcards, and how much it is liked."""
+    name, *parameters = (part.strip().lower() for part in text.split(";"))
+    quality = next((part[2:] for part in parameters if part.startswith("q=")), "1")
+    try:
+        return _OTHER_NAMES.get(name, name), float(quality)
+    except ValueError:
+        return _OTHER_NAMES.get(name, name), 1.0
+
+
+def _quality(media_type: str, wanted: dict[str, float]) -> float:
+    """How much a media type is liked: what names it most exactly says so."""
+    for name in (media_type, f"{media_type.partition('/')[0]}/*", "*/*"):
+        if name in wanted:
+            return wanted[name]
+    return 0.0

@@ -1,0 +1,56 @@
+"""The published build for requests, and what to say of what it does not have."""
+
+import psycopg2
+from flask import current_app
+from pgrest_query import Query
+from psycopg2 import errors
+
+from api import database
+from api.problems import RETRY_SECONDS, Problem
+from elute.database.builds import Build, Catalogue, Mart
+from elute.database.sessions import Session
+
+
+def newest(session: Session) -> Build | None:
+    """The build that is published at this moment; None before the first."""
+    catalogue: Catalogue = current_app.extensions["catalogue"]
+    return catalogue.newest(session)
+
+
+def find(session: Session, name: str) -> tuple[Build, Mart]:
+    """The published build, and its mart of this name.
+
+    Raises:
+        Problem: 503 nothing has been built yet, 404 there is no such mart.
+    """
+    build = newest(session)
+    if build is None:
+        detail = (
+            "Nothing has been built yet. Build with POST /trigger-etl, "
+            "or see what became of the last build at GET /runs."
+        )
+        raise Problem(
+            503,
+            "Not built yet",
+            detail,
+            headers={"Retry-After": str(RETRY_SECONDS)},
+            code="PGRST205",
+            message=detail,
+            details=None,
+            hint=None,
+        )
+    if name not in build.marts:
+        detail = f"There is no mart {name!r}; there are {', '.join(sorted(build.marts))}."
+        raise Problem(
+            404, "No such mart", detail, code="PGRST205", message=detail, details=None, hint=None
+        )
+    return build, build.marts[name]
+
+
+def described_error(query: Query, error: psycopg2.Error) -> Exception:
+    """What a refusal of the database means to the one who asked; itself if it is not about that."""
+    if isinstance(error, errors.QueryCanceled):
+        return Problem(503, "Took too long", f"The query took longer than {database.READ_TIMEOUT}.")
+    if isinstance(error, (psycopg2.DataError, psycopg2.ProgrammingError)):
+        return query.refused(error)
+    return error

@@ -1,0 +1,304 @@
+"""Rows of a mart as a response: all of a build, whole or as a stream, the client's own or 304."""
+
+import hashlib
+import math
+import re
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from email.utils import formatdate, parsedate_to_datetime
+from io import BytesIO
+
+import psycopg2
+from flask import Response, request
+from pgrest_query import Query, parse
+from psycopg2 import errors, sql
+from werkzeug.wsgi import wrap_file
+
+from api import connections, database
+from api.marts import media
+from api.marts.copying import BLOCK, Copy
+from api.marts.published import described_error, find
+from api.problems import RETRY_SECONDS, Problem
+from elute.database.builds import Build, Mart
+from elute.database.sessions import Session
+
+LARGEST_WHOLE = 4 * BLOCK  # bytes of an answer that is made before it is sent
+MOST_ROWS_WHOLE = 1000
+# Each holds a session and a thread until its client has all of it; the others stay free.
+MOST_STREAMS = 12
+_STREAMS = threading.BoundedSemaphore(MOST_STREAMS)
+VARY = "Accept, Authorization, Cookie, Prefer, Range"
+_FORMAT = "3"  # another number when the same rows come to look different
+# JSON text holds no control characters, so COPY has nothing to quote.
+_JSON = r"""
+copy (select row_to_json(_row)::text from ({rows}) as _row) to stdout
+with (format csv, quote E'\x01', delimiter E'\x02')
+"""
+_CSV = "copy (select {columns} from ({rows}) as _row) to stdout with (format csv, header)"
+
+
+@dataclass
+class Request:
+    """What is asked: of which mart of which build, in which media type, and whether it is one row.
+
+    `key` is that of the row, None where any one will do or there may be several. `headers` are
+    those of the response, and `total` is the number of all rows if that is wanted.
+    """
+
+    build: Build
+    mart: Mart
+    query: Query
+    media_type: str
+    is_single: bool
+    key: str | None
+    headers: dict[str, str] = field(default_factory=dict)
+    total: int | None = None
+
+    def response(self, body: bytes | Iterable[bytes], row_count: int) -> Response:
+        """The response with this body, of so many rows."""
+        status, content_range = self.query.content_range(row_count, self.total)
+        self.headers["Content-Range"] = content_range
+        return Response(
+            body, status, self.headers, content_type=f"{self.media_type}; charset=utf-8"
+        )
+
+
+def respond(name: str, media_type: str, key: str | None = None) -> Response:
+    """Answer this request with rows of a mart.
+
+    Args:
+        name: of the mart.
+        media_type: one of `media.MEDIA_TYPES`.
+        key: the value of the mart's key, for the one row that has it.
+
+    Raises:
+        Problem: there is no such mart or row.
+        QueryError: it says what is wrong with the query.
+    """
+    try:
+        return _respond(name, media_type, key)
+    except errors.InsufficientPrivilege:
+        database.reset()  # Made by another user: the upgrade gives the reading role its rights.
+    except errors.UndefinedTable:
+        pass  # The build was pruned after it was looked up, or the table of builds is not there.
+    except (psycopg2.OperationalError, psycopg2.InterfaceError):
+        database.reader().forget()  # The server has been started anew: no session is of use.
+    return _respond(name, media_type, key)
+
+
+def _respond(name: str, media_type: str, key: str | None) -> Response:
+    with ExitStack() as stack:
+        session = stack.enter_context(database.reader().session())
+        build, mart = find(session, name)
+        is_single = key is not None or media_type == media.OBJECT
+        query = _query(mart, key)
+        query = query.limited(2) if is_single else query
+        asked = Request(build, mart, query, media_type, is_single, key)
+        asked.headers = _validators(asked)
+        if _is_known(asked.headers):
+            return Response(status=304, headers=asked.headers)
+        try:
+            return _rows(session, asked, stack)
+        except (errors.UndefinedTable, errors.InsufficientPrivilege):
+            raise
+        except psycopg2.Error as error:
+            raise described_error(query, error) from error
+
+
+def no_such_row(mart: Mart, key: str) -> Problem:
+    """There is no row with this key."""
+    return Problem(
+        404,
+        "No such row",
+        f"There is no {mart.table.key[0]} {key!r} in {mart.name}; keys are whole numbers, and a "
+        "record that was left out is in /marts/data_issues.",
+    )
+
+
+def is_bigint(text: str) -> bool:
+    """Whether a path names a key that there may be."""
+    return bool(re.fullmatch(r"[+-]?[0-9]{1,19}", text)) and -(2**63) <= int(text) < 2**63
+
+
+def _query(mart: Mart, key: str | None) -> Query:
+    text = request.query_string.decode("utf-8", "surrogateescape")
+    if key is not None:
+        if not is_bigint(key):
+            raise no_such_row(mart, key)
+        return parse(mart.table, f"{mart.table.key[0]}=eq.{int(key)}&{text}")
+    return parse(
+        mart.table,
+        text,
+        range_header=request.headers.get("Range", ""),
+        prefer=request.headers.get("Prefer", ""),
+    )
+
+
+def _rows(session: Session, asked: Request, stack: ExitStack) -> Response:
+    if asked.query.preferences.wants_count:
+        asked.total = _total(session, asked.query)
+    if asked.query.preferences.applied:
+        asked.headers["Preference-Applied"] = asked.query.preferences.applied
+    statement = _statement(session, asked)
+    if asked.query.limit is not None and asked.query.limit <= MOST_ROWS_WHOLE:
+        return _whole(asked, *_copied(session, statement))
+    copy = Copy(session, statement, connections.is_closed())
+    stack.callback(copy.close)
+    data = b""
+    while len(data) < LARGEST_WHOLE:
+        block = copy.read()
+        if not block:
+            return _whole(asked, data, copy.row_count)
+        data += block
+    return _stream(asked, data, copy, stack)
+
+
+def _total(session: Session, query: Query) -> int:
+    with session.cursor() as cursor:
+        cursor.execute(*query.count())
+        [[total]] = cursor.fetchall()
+    return int(total)
+
+
+def _statement(session: Session, asked: Request) -> str:
+    rows, values = asked.query.rows()
+    columns = sql.SQL(", ").join(
+        sql.SQL("{0}::text as {0}").format(name) for name in asked.query.identifiers
+    )
+    template = _CSV if asked.media_type == media.CSV else _JSON
+    statement = sql.SQL(template).format(rows=rows, columns=columns)
+    with session.cursor() as cursor:
+        return str(cursor.mogrify(statement, values).decode())
+
+
+def _copied(session: Session, statement: str) -> tuple[bytes, int]:
+    file = BytesIO()
+    with session.cursor() as cursor:
+        cursor.copy_expert(statement, file, BLOCK)
+        return file.getvalue(), cursor.rowcount
+
+
+def _whole(asked: Request, data: bytes, row_count: int) -> Response:
+    if asked.is_single:
+        if row_count != 1:
+            raise _not_one(row_count) if asked.key is None else no_such_row(asked.mart, asked.key)
+        return asked.response(data.removesuffix(b"\n"), 1)
+    if asked.media_type == media.JSON:
+        data = b"".join(_array(iter([data])))
+    return asked.response(data, row_count)
+
+
+def _stream(asked: Request, first: bytes, copy: Copy, stack: ExitStack) -> Response:
+    """What is left is sent as it comes; the session is given back when the client has it, or goes.
+
+    What goes wrong from here on breaks the response off, which a client notices.
+    """
+    if not _STREAMS.acquire(blocking=False):
+        raise _busy()
+    stack.callback(_STREAMS.release)
+    blocks = _blocks(first, copy)
+    body = _array(blocks) if asked.media_type == media.JSON else blocks
+    if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
+        return _kept(asked, body, copy)
+    if asked.total is None:
+        response = asked.response(body, 1)
+        del response.headers["Content-Range"]  # Nobody knows yet how many rows there are.
+    else:
+        most = asked.total - asked.query.offset
+        response = asked.response(body, min(most, asked.query.limit or most))
+    response.call_on_close(stack.pop_all().close)
+    return response
+
+
+def _kept(asked: Request, body: Iterator[bytes], copy: Copy) -> Response:
+    """For a client that only the length tells whether it has all of it."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 (it is closed with the response)
+    file.writelines(body)
+    length = file.tell()
+    file.seek(0)
+    response = asked.response(wrap_file(request.environ, file, BLOCK), copy.row_count)
+    response.content_length = length
+    return response
+
+
+def _blocks(first: bytes, copy: Copy) -> Iterator[bytes]:
+    yield first
+    while block := copy.read():
+        yield block
+
+
+def _array(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Lines of JSON as an array."""
+    yield b"["
+    last = b""  # A line end may be the last one, which no comma follows.
+    for block in blocks:
+        text = last + block
+        last = text[-1:]
+        yield text[:-1].replace(b"\n", b",\n")
+    yield b"]"
+
+
+def _validators(asked: Request) -> dict[str, str]:
+    """What a client needs to ask whether there is something newer."""
+    request_text = "\0".join(
+        (
+            _FORMAT,
+            asked.build.invocation_id,
+            request.full_path,
+            asked.media_type,
+            request.headers.get("Range", ""),
+            request.headers.get("Prefer", ""),
+        )
+    )
+    digest = hashlib.blake2b(request_text.encode("utf-8", "surrogateescape"), digest_size=9)
+    # The full second after it was published; nothing before that, as more may follow in it.
+    second = math.ceil(asked.build.published_at.timestamp())
+    is_over = second <= time.time()
+    return {
+        "ETag": f'W/"{asked.build.number}-{digest.hexdigest()}"',
+        **({"Last-Modified": formatdate(second, usegmt=True)} if is_over else {}),
+        "Cache-Control": "no-cache",
+        "Vary": VARY,
+    }
+
+
+def _is_known(validators: dict[str, str]) -> bool:
+    """Whether the client has this very answer."""
+    tags = request.headers.get("If-None-Match")
+    if tags is not None:
+        etag = validators["ETag"].removeprefix("W/")
+        return any(tag.strip().removeprefix("W/") in (etag, "*") for tag in tags.split(","))
+    since = request.headers.get("If-Modified-Since")
+    if since is None or "Last-Modified" not in validators:
+        return False
+    try:
+        given = parsedate_to_datetime(since)
+    except (ValueError, TypeError, OverflowError):
+        return False
+    return given >= parsedate_to_datetime(validators["Last-Modified"])
+
+
+def _busy() -> Problem:
+    return Problem(
+        503,
+        "Busy",
+        "Too many large answers are being sent. Try again shortly.",
+        headers={"Retry-After": str(RETRY_SECONDS)},
+    )
+
+
+def _not_one(row_count: int) -> Problem:
+    count = "0 rows" if row_count == 0 else "more than 1 row"
+    return Problem(
+        406,
+        "Not one row",
+        f"One row was asked for, and the result has {count}.",
+        code="PGRST116",
+        message="Cannot coerce the result to a single JSON object",
+        details=f"The result contains {count}",
+        hint=None,
+    )

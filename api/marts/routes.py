@@ -1,0 +1,72 @@
+"""Where the marts are served."""
+
+from typing import Any
+
+from flask import Blueprint, Response, jsonify
+
+from api import database
+from api.marts import explanations, media
+from api.marts.published import find, newest
+from api.marts.responses import is_bigint, no_such_row, respond
+from elute.database.builds import Build, Mart
+
+blueprint = Blueprint("marts", __name__)
+RESULTS = "user_summary"
+
+
+@blueprint.get("/marts/<name>")
+def mart(name: str) -> Response:
+    """Rows of a mart, in the query language of PostgREST."""
+    return respond(name, media.negotiated(*media.MEDIA_TYPES))
+
+
+@blueprint.get("/etl-results")
+def results() -> Response:
+    """Rows of user_summary, ready for pandas.read_json."""
+    return respond(RESULTS, media.negotiated(*media.MEDIA_TYPES))
+
+
+@blueprint.get("/etl-results/<user_id>")
+def result(user_id: str) -> Response:
+    """The row of one user."""
+    return respond(RESULTS, media.negotiated(media.JSON, media.OBJECT), key=user_id)
+
+
+@blueprint.get("/etl-results/<user_id>/explain")
+def explain(user_id: str) -> Response:
+    """The experiments, compounds and left out records behind the row of one user."""
+    _, wanted = database.reader().read(lambda session: find(session, RESULTS))
+    found = explanations.explain(int(user_id)) if is_bigint(user_id) else None
+    if found is None:
+        raise no_such_row(wanted, user_id)
+    return Response(found, content_type=media.JSON, headers={"Cache-Control": "no-cache"})
+
+
+@blueprint.get("/marts")
+def show_all() -> Response:
+    """The marts of the published build, and what is in them."""
+    build = database.reader().read(newest)
+    marts = build.marts.values() if build else ()
+    response = jsonify([_described(build, mart) for mart in marts if build])
+    response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+def _described(build: Build, mart: Mart) -> dict[str, Any]:
+    return {
+        "name": mart.name,
+        "description": mart.description,
+        "path": f"/marts/{mart.name}",
+        "build": build.number,
+        "published_at": build.published_at.isoformat(),
+        "key": list(mart.table.key),
+        "columns": [
+            {
+                "name": column.name,
+                "data_type": column.data_type,
+                "description": column.description,
+                "nullable": column.nullable,
+            }
+            for column in mart.columns
+        ],
+    }

@@ -1,0 +1,69 @@
+"""`/metrics`: how runs, files, marts and requests are doing, for Prometheus."""
+
+import time
+from functools import lru_cache
+
+from flask import Blueprint, Response, g, request
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from api.database_metrics import DatabaseMetrics
+
+blueprint = Blueprint("metrics", __name__)
+disable_created_metrics()  # type: ignore[no-untyped-call]
+_REGISTRY = CollectorRegistry()
+_REGISTRY.register(DatabaseMetrics())
+_REQUESTS = Counter(
+    "elute_http_requests",
+    "Requests answered since this process started.",
+    ("method", "route", "status"),
+    registry=_REGISTRY,
+)
+_SECONDS = Histogram(
+    "elute_http_request_seconds",
+    "From the arrival of a request to the beginning of its answer.",
+    ("route",),
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60),
+    registry=_REGISTRY,
+)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    """Everything that is measured; of the database's part only `elute_database_up` without one."""
+    return Response(
+        generate_latest(_REGISTRY),
+        content_type=CONTENT_TYPE_LATEST,
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+@blueprint.before_app_request
+def start() -> None:
+    """Note when a request came."""
+    g.arrived_at = time.perf_counter()
+
+
+@blueprint.after_app_request
+def note(response: Response) -> Response:
+    """Count a request, by its route and not by its path: anybody can make up paths."""
+    route = request.url_rule.rule if request.url_rule else "none"
+    method = request.method if request.method in _METHODS else "other"
+    count, seconds = _instruments(method, route, response.status_code)
+    count.inc()
+    if "arrived_at" in g:
+        seconds.observe(time.perf_counter() - g.arrived_at)
+    return response
+
+
+@lru_cache(maxsize=1000)
+def _instruments(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    """Looking one up takes longer than counting."""
+    return _REQUESTS.labels(method, route, status), _SECONDS.labels(route)

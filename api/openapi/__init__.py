@@ -1,0 +1,77 @@
+"""The HTTP API described, at `/openapi.json`.
+
+Routes that are always there are described in fixed.yaml; those of the marts follow from contracts.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import yaml
+from flask import Blueprint, Response, current_app, jsonify
+
+from api import database
+from api.access import open_to_all
+from api.marts.published import newest
+from api.openapi import marts
+from elute.database.builds import Mart
+from elute.errors import EluteError
+from elute.settings import Settings
+
+blueprint = Blueprint("openapi", __name__)
+
+
+@blueprint.get("/openapi.json")
+@open_to_all
+def show() -> Response:
+    """This document."""
+    return jsonify(document(current_app.config["SETTINGS"]))
+
+
+def document(settings: Settings) -> dict[str, Any]:
+    """The OpenAPI document, as a JSON object."""
+    fixed, known = _fixed(), _marts()
+    paths = {**fixed["paths"], **marts.paths(known, fixed["x-responses"])}
+    order = sorted(paths, key=lambda path: (path != "/trigger-etl", path))
+    return {
+        **{name: value for name, value in fixed.items() if not name.startswith("x-")},
+        "info": {**fixed["info"], "version": version("elute")},
+        "paths": {path: _secured(path, paths[path], settings) for path in order},
+        "components": {
+            **fixed["components"],
+            "schemas": {**fixed["components"]["schemas"], **marts.schemas(known)},
+        },
+    }
+
+
+def _marts() -> Mapping[str, Mart]:
+    """The marts of the published build; none without a build, or a database."""
+    try:
+        build = database.reader().read(newest)
+    except (EluteError, psycopg2.Error):
+        return {}
+    return build.marts if build else {}
+
+
+@cache
+def _fixed() -> dict[str, Any]:
+    text = Path(__file__).with_name("fixed.yaml").read_text(encoding="utf-8")
+    described: dict[str, Any] = yaml.safe_load(text)
+    return described
+
+
+def _secured(path: str, operations: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """The operations of a path, each with the tokens that these settings ask for."""
+    return {
+        method: {"security": _security(path, method, settings), **operation}
+        for method, operation in operations.items()
+    }
+
+
+def _security(path: str, method: str, settings: Settings) -> list[dict[str, list[str]]]:
+    is_changing = method != "get" or path == "/trigger-etl"
+    token = settings.token or settings.read_token if is_changing else settings.read_token
+    return [{"token": []}, {"cookie": []}] if token else []

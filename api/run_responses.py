@@ -1,0 +1,110 @@
+"""Runs as the HTTP API tells of them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from api import database
+from api.problems import Problem
+from elute.database.sessions import Session
+from elute.runs import queue
+from elute.runs.run import Event, Run
+
+MOST_EVENTS = 1000  # read at once
+_LATER_RUNS = 20  # among which the second try of a run is looked for
+_NO_WORKER = "no worker is running; start `elute serve` or `elute worker`"
+_STATUSES = {"input": 422, "build": 500, "database": 503, "elute": 500}
+
+
+def find(run_id: int) -> Run:
+    """The run of that number.
+
+    Raises:
+        Problem: 404, there is none.
+    """
+    run = database.owner().read(lambda session: queue.get(session, run_id))
+    if run is None:
+        raise Problem(404, "No such run", f"There is no run {run_id}; /runs lists those there are.")
+    return run
+
+
+def latest_try(run_id: int) -> Run:
+    """The run of that number; if its worker died or was stopped, the run that makes up for it.
+
+    Raises:
+        Problem: 404, there is none.
+    """
+    run = find(run_id)
+    if run.state in ("crashed", "stopped"):
+        later = database.owner().read(lambda session: queue.page(session, _LATER_RUNS))
+        return next((each for each in later if each.retry_of == run_id), run)
+    return run
+
+
+def status_of(run: Run) -> int:
+    """The HTTP status that says how a run stands to whoever triggered it."""
+    if not run.has_ended:
+        return 202
+    if run.state == "succeeded":
+        return 200
+    if run.state == "cancelled":
+        return 409
+    return 503 if run.state == "stopped" else _STATUSES[run.error_kind or "elute"]
+
+
+def message_of(run: Run, has_worker: bool = True) -> str:
+    """How a run stands, in a sentence or two."""
+    if run.state == "queued":
+        return f"Run {run.run_id} waits{'.' if has_worker else f': {_NO_WORKER}.'}"
+    if run.state == "running":
+        stops = "is being cancelled" if run.cancel_requested_at else "is going on"
+        return f"Run {run.run_id} {stops}."
+    if run.state == "succeeded":
+        took = "" if run.seconds is None else f" in {run.seconds:.1f} seconds"
+        return f"Built and published{took}.{_counts(run)}"
+    said = {
+        "cancelled": f"Run {run.run_id} was cancelled. What was published before stays.",
+        "stopped": f"Run {run.run_id} was stopped, because its worker was. Trigger again.",
+    }
+    return run.error or said.get(run.state, f"Run {run.run_id} {run.state}.")
+
+
+def has_worker(session: Session) -> bool:
+    """Whether some worker takes up the runs that wait."""
+    [row] = queue.execute(session, "has_worker")
+    return bool(row["has_worker"])
+
+
+def events_of(run_id: int, after: int = 0) -> Iterator[Event]:
+    """What has happened in a run until now, in order; read in parts."""
+    while True:
+        events = read_events(run_id, after)
+        yield from events
+        if len(events) < MOST_EVENTS:
+            return
+        after = events[-1].event_number
+
+
+def read_events(run_id: int, after: int) -> list[Event]:
+    """The first part of what has happened after an event."""
+    return database.owner().read(
+        lambda session: queue.events_after(session, run_id, after, MOST_EVENTS)
+    )
+
+
+def nodes_of(run_id: int) -> list[dict[str, Any]]:
+    """The nodes that have started, in that order, each with what is known of it."""
+    nodes: dict[str, dict[str, Any]] = {}
+    for event in events_of(run_id):
+        if event.kind not in ("node_started", "node_finished"):
+            continue
+        node = nodes.setdefault(event.data["node"], {"status": "running"})
+        node.update(event.data)
+        node[event.kind.removeprefix("node_") + "_at"] = event.happened_at.isoformat()
+    return sorted(nodes.values(), key=lambda node: node.get("position") or 0)
+
+
+def _counts(run: Run) -> str:
+    return "".join(
+        f" {row['source_file']}: {row['records_kept']} of {row['records_read']} records kept."
+        for row in run.inputs or []
+    )

@@ -1,0 +1,95 @@
+"""`/trigger-etl`: start a build and wait for it."""
+
+import re
+import threading
+import time
+from typing import Any
+
+import flask
+import psycopg2
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import MethodNotAllowed
+
+from api import access, listener, parameters, problems, run_responses
+from api.runs import ask_for_run, location
+from elute.errors import EluteError
+from elute.runs.run import Run
+
+blueprint = Blueprint("trigger", __name__)
+USUAL_WAIT = 60  # seconds
+LONGEST_WAIT = 600
+_LOOK_AGAIN = 5  # seconds, should word of a change be lost
+# Each waiting request holds a thread; the others must stay free to answer.
+_PLACES = threading.BoundedSemaphore(20)
+_WAIT_PREFERENCE = re.compile(r"wait\s*=\s*(\d{1,6})", re.ASCII)
+
+
+@blueprint.route("/trigger-etl", methods=["GET", "POST"])
+@access.changes
+def trigger() -> Response:
+    """Start a build, or join one that waits, and wait until it has ended or the time is up."""
+    if request.method == "HEAD":  # Flask adds it to GET, and it must not start anything.
+        raise MethodNotAllowed(["GET", "POST", "OPTIONS"])
+    seconds = _seconds()
+    run, has_worker = ask_for_run()
+    run = _wait(run, seconds)
+    status = run_responses.status_of(run)
+    message = run_responses.message_of(run, has_worker)
+    headers = {"Location": location(run)} if status == 202 else {}
+    return _answer(status, message, headers, run=run.as_json())
+
+
+@blueprint.errorhandler(Exception)
+def refused(error: Exception) -> Response:
+    """Why there is no run to tell of, in the body that this route always has."""
+    problem = problems.from_error(error)
+    return _answer(problem.status, problem.detail, problem.headers)
+
+
+def _seconds() -> float:
+    given = parameters.number("wait", 0, LONGEST_WAIT)
+    if given is not None:
+        return given
+    preferences = request.headers.get("Prefer", "").lower()
+    wait = _WAIT_PREFERENCE.search(preferences)
+    if wait:
+        return min(int(wait[1]), LONGEST_WAIT)
+    return 0 if "respond-async" in preferences else USUAL_WAIT
+
+
+def _wait(run: Run, seconds: float) -> Run:
+    if seconds == 0 or not _PLACES.acquire(blocking=False):
+        return run
+    try:
+        return _follow(run.run_id, time.monotonic() + seconds)
+    finally:
+        _PLACES.release()
+
+
+def _follow(run_id: int, deadline: float) -> Run:
+    """The run as it is when it has ended or the time is up; holds no session meanwhile.
+
+    If its worker died, the run that makes up for it.
+    """
+    with listener.follow() as changes:
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                run = run_responses.latest_try(run_id)
+                if run.has_ended or left <= 0:
+                    return run
+            except (EluteError, psycopg2.Error) as error:
+                if left <= 0 or not problems.is_passing(error):
+                    raise
+                left = min(left, listener.POLL_SECONDS)
+            changes.wait(min(left, _LOOK_AGAIN))
+
+
+def _answer(status: int, message: str, headers: dict[str, str], **more: Any) -> Response:
+    words = {200: "success", 202: "running"}
+    body = {"status": words.get(status, "error"), "message": message, **more}
+    response = flask.jsonify(body)
+    response.status_code = status
+    response.headers.update(headers)
+    response.headers["Cache-Control"] = "no-store"
+    return response

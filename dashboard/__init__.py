@@ -1,0 +1,1 @@
+"""The pages: a browser fills them from the HTTP API."""

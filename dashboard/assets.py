@@ -1,0 +1,39 @@
+"""Stylesheet, modules and drawings, under an address that changes when any of them does."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from flask import Blueprint, Response, abort, send_from_directory
+
+from api import access
+
+blueprint = Blueprint("assets", __name__)
+FOLDER = Path(__file__).with_name("static")
+A_YEAR = 365 * 24 * 3600
+
+
+@cache
+def version() -> str:
+    """What tells these files from those of another Elute: part of their address."""
+    digest = hashlib.sha256()
+    for path in sorted(FOLDER.iterdir()):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+@blueprint.app_template_global("asset")
+def address(name: str) -> str:
+    """Where a file is served; modules find each other beside themselves."""
+    return f"/assets/{version()}/{name}"
+
+
+@blueprint.get("/assets/<of_version>/<name>")
+@access.open_to_all
+def asset(of_version: str, name: str) -> Response:
+    """One file; a browser that has it never asks again."""
+    if of_version != version():
+        abort(404)
+    response = send_from_directory(FOLDER, name, max_age=A_YEAR)
+    response.cache_control.immutable = True
+    return response

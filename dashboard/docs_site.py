@@ -1,0 +1,36 @@
+"""The dbt docs site of the published build at /docs/, as the worker left it."""
+
+from flask import Blueprint, Response, redirect, send_file
+
+from api import access
+from dashboard.pages import render, settings
+
+blueprint = Blueprint("docs_site", __name__)
+# dbt's page is one file with its scripts in it. It may load nothing and send nothing: not the
+# tracker either, which its scripts fetch when a project was built with usage statistics on.
+POLICY = (
+    "default-src 'self' 'unsafe-inline' data: blob:; "
+    "script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
+    "connect-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "object-src 'none'"
+)
+
+
+@blueprint.get("/docs")
+@access.open_to_all
+def without_slash() -> Response:
+    """Where people end up who type it."""
+    return redirect("/docs/", 308)  # type: ignore[return-value]
+
+
+@blueprint.get("/docs/")
+def site() -> Response:
+    """The site; before the first build, a page that says so."""
+    try:
+        response = send_file(settings().home / "docs" / "index.html", max_age=0, conditional=True)
+    except FileNotFoundError:
+        return render("no_docs.html", 404, here="/docs/")
+    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response

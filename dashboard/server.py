@@ -1,0 +1,100 @@
+"""The web app under waitress: `python -m dashboard.server`.
+
+One process. Its main thread receives requests and sends answers at the clients' own speed; a thread
+runs a view once the whole request is there. So a client that sends slowly holds no thread.
+"""
+
+import argparse
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from typing import Any
+
+import waitress  # type: ignore[import-untyped]
+
+from dashboard.app import create_app
+from elute.errors import EluteError
+from elute.serve.exposure import require_token_if_exposed, warn_if_exposed
+from elute.serve.lock import listen
+from elute.settings import Settings
+
+THREADS = 64  # Streams hold one each, up to a number of their own.
+CONNECTIONS = 2000
+SILENT_SECONDS = 60  # until a client that sends or takes nothing is dropped
+_LARGEST_HEAD = 64 * 1024  # bytes; an address with a list of ids is long
+_LARGEST_UPLOAD = 4 * 1024**3  # bytes
+
+
+def main() -> None:
+    """Serve until told to stop, or until standard input ends if that is asked for."""
+    parser = argparse.ArgumentParser(prog="python -m dashboard.server")
+    parser.add_argument("--lifeline", action="store_true", help="end with standard input")
+    parser.add_argument("--socket", type=int, help="a descriptor that listens already")
+    options = parser.parse_args()
+    try:
+        settings = Settings.from_environment()
+        require_token_if_exposed(settings)
+        if options.socket is None:
+            listener = listen(settings)
+        else:
+            listener = socket.socket(fileno=options.socket)
+        application = create_app(settings)
+    except EluteError as error:
+        sys.exit(f"elute: {error}")
+    warn_if_exposed(settings)
+    if options.lifeline:
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+    # Bodies are kept here until all of them has come; /tmp may be memory.
+    tempfile.tempdir = str(settings.home)
+    serve(application, listener)
+
+
+def serve(application: Any, listener: socket.socket) -> None:
+    """Serve a WSGI application until SIGTERM or Ctrl-C."""
+    _allow_files(2 * CONNECTIONS)
+    # Accepted connections inherit it. It also counts while a client's window is full.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SILENT_SECONDS * 1000))
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # Waiting is no reason to warn.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    waitress.serve(
+        application,
+        sockets=[listener],
+        threads=THREADS,
+        connection_limit=CONNECTIONS,
+        asyncore_use_poll=True,  # select() knows 1024 descriptors.
+        channel_timeout=SILENT_SECONDS,
+        outbuf_high_watermark=1024 * 1024,  # No more than it keeps in memory.
+        channel_request_lookahead=1,  # See api.connections.
+        max_request_header_size=_LARGEST_HEAD,
+        max_request_body_size=_LARGEST_UPLOAD,
+        log_socket_errors=False,
+        ident="",
+        server_name=listener.getsockname()[0],  # for who names no host
+        # A proxy on this machine says whether the client uses TLS, for the cookie's sake.
+        trusted_proxy="127.0.0.1",
+        trusted_proxy_headers={"x-forwarded-proto"},
+        _quiet=True,
+    )
+
+
+def _allow_files(count: int) -> None:
+    """Each connection is a file, and so is a long body."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most != resource.RLIM_INFINITY:
+        count = min(count, most)
+    if now < count:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (count, most))
+
+
+def _end_with_parent() -> None:
+    os.read(0, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main()

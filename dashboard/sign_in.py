@@ -1,0 +1,56 @@
+"""Signing in: a browser keeps the token in a cookie that no script and no other site can use."""
+
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, make_response, redirect, request
+
+from api import access
+from dashboard.pages import render, settings
+
+blueprint = Blueprint("sign_in", __name__)
+
+
+@blueprint.get("/sign-in")
+@access.open_to_all
+def sign_in_form() -> Response:
+    """Ask for the token, if there is one."""
+    target = _own_path(request.args.get("next", "/"))
+    if not (settings().token or settings().read_token):
+        return make_response(redirect(target, 303))
+    return render("sign_in.html", next=target, is_wrong=False)
+
+
+@blueprint.post("/sign-in")
+@access.open_to_all
+def sign_in() -> Response:
+    """Keep the token if it is one of ours, and go back to where it was asked for."""
+    ours = {token for token in (settings().token, settings().read_token) if token}
+    token = request.form.get("token", "").strip()
+    target = _own_path(request.form.get("next", "/"))
+    if not access.is_token(token, ours):
+        return render("sign_in.html", 401, next=target, is_wrong=True)
+    response = make_response(redirect(target, 303))
+    # No expiry: it is gone when the browser is closed.
+    response.set_cookie(
+        access.COOKIE, token, httponly=True, samesite="Strict", secure=request.is_secure
+    )
+    return response
+
+
+@blueprint.post("/sign-out")
+@access.open_to_all
+def sign_out() -> Response:
+    """Forget the token."""
+    response = make_response(redirect("/", 303))
+    response.delete_cookie(access.COOKIE, httponly=True, samesite="Strict")
+    return response
+
+
+def _own_path(path: str) -> str:
+    """The path if it is one of this site; else the first page."""
+    try:
+        parts = urlsplit(path)
+    except ValueError:
+        return "/"
+    is_own = path.startswith("/") and not parts.netloc and not parts.scheme and "\\" not in path
+    return path if is_own and not path.startswith("//") else "/"

@@ -1,0 +1,39 @@
+{#- Makes ready for the tables of a build. -#}
+{% macro prepare() -%}
+    {{ return(adapter.dispatch('prepare')()) }}
+{%- endmacro %}
+
+{% macro default__prepare() -%}
+{%- endmacro %}
+
+{% macro pgcopy__prepare() -%}
+    {%- do prepare_builds(keep=kept_builds()) -%}
+{%- endmacro %}
+
+
+{#- Shows readers what the run has built, all of it or none. -#}
+{% macro publish(results) -%}
+    {{ return(adapter.dispatch('publish')(results)) }}
+{%- endmacro %}
+
+{% macro default__publish(results) -%}
+{%- endmacro %}
+
+{% macro pgcopy__publish(results) -%}
+    {%- if execute -%}
+        {%- set run_id = env_var('ELUTE_RUN_ID', '') -%}
+        {{ return(publish_build(
+            results,
+            options={'max_dropped_ratio': max_dropped_ratio()},
+            run_id=run_id | int if run_id else none,
+            wait_seconds=env_var('ELUTE_PUBLISH_WAIT_SECONDS', '60') | int,
+            keep=kept_builds(),
+        )) }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- How many builds keep their tables. -#}
+{% macro kept_builds() -%}
+    {{ return(env_var('ELUTE_KEEP_BUILDS', '10') | int) }}
+{%- endmacro %}

@@ -1,0 +1,1 @@
+"""Elute: from CSV files of experiment records to tested marts."""

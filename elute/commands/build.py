@@ -1,0 +1,131 @@
+"""`elute build`: one `dbt build`, and then what a person wants to know of it."""
+
+import signal
+import sys
+import textwrap
+
+import psycopg2
+
+from elute.commands.tables import table
+from elute.database.sessions import connect, query
+from elute.dbt_run import Outcome, run_dbt
+from elute.environment import adopt
+from elute.errors import EluteError
+from elute.failures import STAYS, explain
+from elute.settings import Settings
+from elute.worker.recorder import Recorder
+
+_PUBLISHED = "select build from builds.publications where invocation_id = %s"
+_FIRST_USERS = "select * from marts.user_summary order by user_id limit 10"
+_LEFT_OUT = """
+    select source_file, problem, action, count(*), min(record_number) as first_record
+    from marts.data_issues
+    group by source_file, problem, action
+    order by source_file desc, count(*) desc, problem
+"""
+_READ = """
+    select source_file, records_read, records_kept, records_dropped, values_nulled, entries_ignored
+    from marts.input_summary
+    order by source_file desc
+"""
+
+
+def run(settings: Settings, arguments: list[str]) -> int:
+    """Build, and print the first rows, what was left out, and where to look next.
+
+    Args:
+        settings: where the files are, and the server.
+        arguments: options for `dbt build`.
+
+    Returns:
+        0 if everything was built and published, 1 if not; 130 after Ctrl-C, 143 after SIGTERM, 129
+        after SIGHUP.
+
+    Raises:
+        ServerError: there is no server to build on.
+    """
+    adopt(settings)
+    connect().close()  # A server that is not there is better said before dbt starts.
+    received = _stop_as_by_ctrl_c()
+    if {"-h", "--help"} & set(arguments):
+        return 0 if run_dbt(["build", *arguments]).succeeded else 1
+    outcome, invocation_id = _recorded(settings, arguments)
+    if outcome.succeeded:
+        _print_results()
+        return 0
+    if _has_published(invocation_id):
+        said = "It was stopped, but not before the build was published: readers see this one."
+    else:
+        said = f"Stopped. {STAYS}" if outcome.interrupted else explain(outcome)
+    print("\n" + _wrapped(said), file=sys.stderr)
+    return 128 + next(iter(received), signal.SIGINT) if outcome.interrupted else 1
+
+
+def _recorded(settings: Settings, arguments: list[str]) -> tuple[Outcome, str | None]:
+    """Build, and note it among the runs; the outcome, and dbt's id of the invocation."""
+    recorder = Recorder(settings, arguments)
+    outcome = Outcome(interrupted=True)
+    try:
+        outcome = run_dbt(["build", *arguments], listen=recorder)
+    except KeyboardInterrupt:  # before or after dbt itself
+        pass
+    finally:
+        recorder.end(outcome)
+    return outcome, recorder.invocation_id
+
+
+def _has_published(invocation_id: str | None) -> bool:
+    """Whether the build of this invocation is published, for only the database knows."""
+    try:
+        _, rows = query(_PUBLISHED, [invocation_id])
+    except (EluteError, psycopg2.Error):
+        return False  # Nothing is published yet, or there is no database to ask.
+    return bool(rows)
+
+
+def _stop_as_by_ctrl_c() -> list[signal.Signals]:
+    """Have dbt cancel its queries when we are told to end; the signal that came, once it has.
+
+    Without that, the server would go on with them, and only one that looks after its clients
+    (`client_connection_check_interval`) would ever notice.
+    """
+    received: list[signal.Signals] = []
+
+    def stop(number: int, _frame: object) -> None:
+        # Whoever ends us may send both, or one twice, and would break off the cancelling.
+        if not received:
+            received.append(signal.Signals(number))
+            raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # `nohup` has SIGHUP ignored
+            signal.signal(number, stop)
+    return received
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, width=100, break_on_hyphens=False, break_long_words=False)
+
+
+def _print_results() -> None:
+    try:
+        users, read, left_out = query(_FIRST_USERS), query(_READ), query(_LEFT_OUT)
+    except psycopg2.errors.UndefinedTable:
+        return  # Only a part was built, on an empty database.
+    print("\nmarts.user_summary, the first rows:\n")
+    print(table(*users))
+    print("What was read:\n")
+    print(table(*read))
+    if left_out[1]:
+        print("What was left out, and where first (marts.data_issues has every record):\n")
+        print(table(*left_out))
+    print(_NEXT)
+
+
+_NEXT = """\
+Look further:
+  eval "$(elute env)"                                   lets plain psql and dbt find the database
+  psql -c 'select * from marts.user_summary'
+  dbt docs generate --static && dbt docs serve          the tables and columns, described
+  ELUTE_SEEDS_DIR=/your/folder ./run_app.sh build       your own three files
+"""

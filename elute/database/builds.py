@@ -1,0 +1,137 @@
+"""What is published: the newest build, and its marts as PostgreSQL describes them."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import pgrest_query
+from psycopg2 import errors
+from psycopg2.extras import Json, RealDictCursor
+
+from elute.database.sessions import Session
+
+_NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
+# The newest first: an index is read from its end, whatever the number of builds.
+_NEWEST = "select invocation_id from builds.publications order by build desc limit 1"
+_BUILD = "select * from builds.publications where invocation_id = %s"
+_COLUMNS = """
+select
+    entry.key as mart,
+    pg_attribute.attname as name,
+    format_type(pg_attribute.atttypid, pg_attribute.atttypmod) as data_type,
+    coalesce(col_description(pg_attribute.attrelid, pg_attribute.attnum), '') as description,
+    not pg_attribute.attnotnull as nullable,
+    array_position(pg_constraint.conkey, pg_attribute.attnum) as key_position
+from jsonb_each(%s) as entry
+inner join pg_namespace on pg_namespace.nspname = entry.value ->> 'schema'
+inner join pg_class
+    on pg_class.relnamespace = pg_namespace.oid and pg_class.relname = entry.value ->> 'table'
+inner join pg_attribute
+    on pg_attribute.attrelid = pg_class.oid
+    and pg_attribute.attnum > 0
+    and not pg_attribute.attisdropped
+left join pg_constraint
+    on pg_constraint.conrelid = pg_class.oid and pg_constraint.contype = 'p'
+order by entry.key, pg_attribute.attnum
+"""
+
+
+@dataclass(frozen=True)
+class Column(pgrest_query.Column):
+    """A column of a mart. `data_type` is as `format_type()` names it, such as `bigint`."""
+
+    description: str = ""
+    nullable: bool = True
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it can be summed."""
+        return self.data_type.partition("(")[0] in _NUMBERS
+
+
+@dataclass(frozen=True, eq=False)
+class Mart:
+    """A mart of one build. `table` is the build's own, which nothing ever changes."""
+
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+    table: pgrest_query.Table
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Column]:
+        """Its columns by their names."""
+        return {column.name: column for column in self.columns}
+
+
+@dataclass(frozen=True, eq=False)
+class Build:
+    """A published build and the marts of it that are served, by name."""
+
+    number: int
+    invocation_id: str
+    run_id: int | None
+    published_at: datetime
+    marts: Mapping[str, Mart]
+
+
+class Catalogue:
+    """The newest build: looked up at each call, described once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._build: Build | None = None
+
+    def newest(self, session: Session) -> Build | None:
+        """The build that is published at this moment; None before the first."""
+        with session.cursor() as cursor:
+            try:
+                cursor.execute(_NEWEST)
+            except errors.UndefinedTable:
+                return None
+            row = cursor.fetchone()
+        if row is None:
+            return None
+        build = self._build
+        if build is None or build.invocation_id != row[0]:
+            with self._lock:  # Only one describes it, for all.
+                if self._build is None or self._build.invocation_id != row[0]:
+                    self._build = _described(session, row[0])
+                build = self._build
+        return build
+
+
+def _described(session: Session, invocation_id: str) -> Build:
+    with session.cursor(cursor_factory=RealDictCursor) as cursor:
+        cursor.execute(_BUILD, [invocation_id])
+        [build] = cursor.fetchall()
+        served = {
+            name: table
+            for name, table in build["tables"].items()
+            if table["meta"].get("served", True) is not False
+        }
+        cursor.execute(_COLUMNS, [Json(served)])
+        columns: dict[str, list[Any]] = {name: [] for name in served}
+        for row in cursor.fetchall():
+            columns[row["mart"]].append(row)
+    return Build(
+        number=build["build"],
+        invocation_id=invocation_id,
+        run_id=build["run_id"],
+        published_at=build["published_at"],
+        marts={name: _mart(name, table, columns[name]) for name, table in served.items()},
+    )
+
+
+def _mart(name: str, table: Mapping[str, Any], rows: list[Mapping[str, Any]]) -> Mart:
+    columns = tuple(
+        Column(row["name"], row["data_type"], row["description"], row["nullable"]) for row in rows
+    )
+    key = sorted((row["key_position"], row["name"]) for row in rows if row["key_position"])
+    source = pgrest_query.Table(
+        table["schema"], table["table"], columns, tuple(name for _, name in key), label=name
+    )
+    return Mart(name, " ".join(table["description"].split()), columns, source)

@@ -1,0 +1,3 @@
+-- What was published when stands in builds.publications, which dbt writes.
+drop function elute.record_publications();
+drop table elute.publications;

@@ -1,0 +1,66 @@
+"""Sessions with the server that holds the tables, and what to tell who cannot have one."""
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from typing import Any
+
+import psycopg2
+from psycopg2.extensions import connection as Session  # noqa: N812
+
+from elute.errors import ServerError
+
+OLDEST_SERVER = 150000  # PostgreSQL 15, as the server writes it
+Row = tuple[Any, ...]
+__all__ = ["OLDEST_SERVER", "Row", "Session", "connect", "query"]
+
+
+def connect(environment: Mapping[str, str] = os.environ, name: str = "elute") -> Session:
+    """Open a session on the server that PG* name.
+
+    Args:
+        environment: the variables.
+        name: what the session is called in pg_stat_activity.
+
+    Raises:
+        ServerError: it cannot be reached or refuses us, or is older than PostgreSQL 15.
+    """
+    try:
+        session = psycopg2.connect(
+            host=environment.get("PGHOST"),
+            port=environment.get("PGPORT"),
+            user=environment.get("PGUSER"),
+            # Without one, libpq looks into ~/.pgpass.
+            password=environment.get("PGPASSWORD") or None,
+            dbname=environment.get("PGDATABASE"),
+            connect_timeout=5,
+            application_name=name,
+            # A server that has gone without a word, behind a network, is noticed after a minute.
+            keepalives_idle=30,
+            keepalives_interval=10,
+            keepalives_count=3,
+            tcp_user_timeout=60_000,
+        )
+    except psycopg2.Error as error:
+        raise ServerError(
+            "No connection to the database. "
+            + " ".join(str(error).split())
+            + " Check PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE."
+        ) from error
+    if session.server_version < OLDEST_SERVER:
+        version = session.info.parameter_status("server_version")
+        session.close()
+        raise ServerError(f"The server runs PostgreSQL {version}; Elute needs 15 or later.")
+    return session
+
+
+def query(sql: str, values: Sequence[Any] = ()) -> tuple[list[str], list[Row]]:
+    """Run one query on a session of its own; the names of its columns, and its rows.
+
+    Raises:
+        ServerError: there is no session to be had.
+        psycopg2.Error: the query fails.
+    """
+    with closing(connect()) as session, session.cursor() as cursor:
+        cursor.execute(sql, values or None)
+        return [column.name for column in cursor.description or ()], cursor.fetchall()

@@ -1,0 +1,114 @@
+"""The environment of dbt and of our own sessions: made here, whatever the shell carries."""
+
+import os
+import re
+import shlex
+import sys
+import sysconfig
+
+from elute.database.own_server import programs
+from elute.database.server import connection_environment, is_embedded
+from elute.settings import CHECKOUT, Settings
+
+# dbt takes its options from variables too, by an old name (DBT_X) and a new one (DBT_ENGINE_X).
+_DBT = re.compile(r"DBT_\w+", re.ASCII)
+# https://www.postgresql.org/docs/current/libpq-envars.html
+_LIBPQ = re.compile(r"PG[A-Z]+|PGCONNECT_TIMEOUT")
+# The first names our sessions as somebody wishes, the other is none of libpq's.
+_HARMLESS = frozenset({"PGAPPNAME", "PGDATA"})
+
+
+def run(settings: Settings) -> int:
+    """`elute env`: what plain `dbt` and `psql` need, as lines for a POSIX shell.
+
+    Starts the server if need be, and prints `unset` and `export` lines and nothing else to stdout.
+    """
+    foreign = drop_foreign(settings)
+    ours = environment(settings)
+    lines = [f"unset {name}\n" for name in foreign if name not in ours]
+    lines += [f"export {name}={shlex.quote(value)}\n" for name, value in ours.items()]
+    # As bytes: a path need not be text in the terminal's encoding.
+    sys.stdout.buffer.write(os.fsencode("".join(lines)))
+    sys.stdout.flush()
+    if os.environ.get("PGSERVICE"):
+        print("elute: PGSERVICE is set, and psql lets it win over PGHOST.", file=sys.stderr)
+    return 0
+
+
+def adopt(settings: Settings) -> None:
+    """Make our own environment, and so our children's, the one for dbt and for our sessions.
+
+    Raises:
+        ServerError: Elute's own server cannot be started.
+    """
+    drop_foreign(settings)
+    os.environ.update(environment(settings))
+
+
+def drop_foreign(settings: Settings) -> list[str]:
+    """Remove from our environment what another project left there for dbt or libpq; its names.
+
+    A server that PGHOST names is reached as libpq is told to, but for how it writes dates.
+
+    Raises:
+        ServerError: the folder of Elute's own server belongs to another account.
+    """
+    is_foreign = _is_foreign_to_ours if is_embedded(settings) else _is_foreign
+    names = sorted(filter(is_foreign, os.environ))
+    for name in names:
+        del os.environ[name]
+    return names
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The variables that make `dbt` and `psql` work on this project from any folder.
+
+    Raises:
+        ServerError: Elute's own server cannot be started.
+    """
+    return {
+        **connection_environment(settings),
+        **project_environment(settings),
+        "PATH": _path(os.environ.get("PATH", os.defpath)),
+    }
+
+
+def dbt_environment(settings: Settings) -> dict[str, str]:
+    """The variables that tell dbt where the project is, and to write below `ELUTE_HOME` only."""
+    return {
+        "DBT_PROJECT_DIR": str(CHECKOUT / "dbt_project"),
+        "DBT_PROFILES_DIR": str(CHECKOUT),
+        "DBT_TARGET_PATH": str(settings.home / "target"),
+        "DBT_LOG_PATH": str(settings.home / "logs"),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "0",
+        "DBT_VERSION_CHECK": "0",
+        # dbt 1.12 reads a .env in the working folder or any above it.
+        "PYTHON_DOTENV_DISABLED": "1",
+    }
+
+
+def project_environment(settings: Settings) -> dict[str, str]:
+    """What dbt needs to know of the project, and nothing of a server."""
+    return {
+        **dbt_environment(settings),
+        "ELUTE_HOME": str(settings.home),
+        "ELUTE_SEEDS_DIR": str(settings.seeds_dir),
+        "ELUTE_MAX_DROPPED_RATIO": str(settings.max_dropped_ratio),
+        "ELUTE_KEEP_BUILDS": str(settings.keep_builds),
+        "ELUTE_PUBLISH_WAIT_SECONDS": str(settings.publish_wait_seconds),
+    }
+
+
+def _is_foreign(name: str) -> bool:
+    return bool(_DBT.fullmatch(name)) or name == "PGDATESTYLE"
+
+
+def _is_foreign_to_ours(name: str) -> bool:
+    return _is_foreign(name) or (bool(_LIBPQ.fullmatch(name)) and name not in _HARMLESS)
+
+
+def _path(path: str) -> str:
+    """Our dbt first; our psql last, for machines that have none."""
+    first, last = sysconfig.get_path("scripts"), str(programs())
+    others = [folder for folder in path.split(os.pathsep) if folder not in (first, last)]
+    return os.pathsep.join([first, *others, last])

@@ -1,0 +1,193 @@
+"""Ask for runs, follow them, cancel them and note what became of them.
+
+Every function takes a session in autocommit mode, whose statements each stand alone. Whatever
+changes something wakes those who LISTEN on the channel CHANNEL, with the run's id as payload.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from psycopg2.extras import Json, RealDictCursor
+
+from elute.database.sessions import Session
+from elute.errors import EluteError
+from elute.runs.run import Event, Run
+
+CHANNEL = "elute_runs"
+_NAMED = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name: |\Z)", re.MULTILINE | re.DOTALL)
+QUERIES = dict(_NAMED.findall(Path(__file__).with_name("queries.sql").read_text(encoding="utf-8")))
+
+
+class OtherOptionsError(EluteError):
+    """A run waits that was asked for with other options, so it cannot be joined."""
+
+
+def request(
+    session: Session,
+    trigger: str,
+    requested_by: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    retry_of: int | None = None,
+) -> Run:
+    """Queue a run, or join the one that waits.
+
+    Args:
+        session: in autocommit mode.
+        trigger: "http", "schedule", "file change" or "first build".
+        requested_by: who asked, for people to read.
+        options: `max_dropped_ratio`, or nothing.
+        retry_of: the run that this one makes up for.
+
+    Raises:
+        OtherOptionsError: the run that waits has other options.
+    """
+    wanted = dict(options or {})
+    values = {
+        "trigger": trigger,
+        "requested_by": requested_by,
+        "options": Json(wanted),
+        "retry_of": retry_of,
+    }
+    run = Run(**_one(session, "request", values))
+    if run.options != wanted:
+        raise OtherOptionsError(
+            f"Run {run.run_id} waits and has other options. "
+            "Wait until it has started, or cancel it, and trigger again."
+        )
+    _notify(session, run.run_id)
+    return run
+
+
+def note_terminal(session: Session, requested_by: str, arguments: Sequence[str]) -> Run:
+    """Note a build that goes on in a terminal."""
+    values = {"requested_by": requested_by, "options": Json({"arguments": list(arguments)})}
+    run = Run(**_one(session, "note_terminal", values))
+    _notify(session, run.run_id)
+    return run
+
+
+def start_next(session: Session) -> Run | None:
+    """Mark the waiting run, if there is one, as going on, and return it."""
+    run = _run(session, "start_next")
+    if run:
+        _notify(session, run.run_id)
+    return run
+
+
+def describe(
+    session: Session, run_id: int, is_warm: bool | None = None, node_count: int | None = None
+) -> None:
+    """Note whether dbt was warm, and how many nodes the run has."""
+    execute(
+        session,
+        "describe",
+        {"run_id": run_id, "is_warm": is_warm, "node_count": node_count},
+    )
+
+
+def finish(  # noqa: PLR0913
+    session: Session,
+    run_id: int,
+    state: str,
+    *,
+    error_kind: str | None = None,
+    error: str | None = None,
+    inputs: Sequence[Mapping[str, Any]] | None = None,
+) -> Run | None:
+    """Note how a run ended; None if somebody has done so already."""
+    run = _run(
+        session,
+        "finish",
+        {
+            "run_id": run_id,
+            "state": state,
+            "error_kind": error_kind,
+            "error": error,
+            "inputs": None if inputs is None else Json(list(inputs)),
+        },
+    )
+    _notify(session, run_id)
+    return run
+
+
+def cancel(session: Session, run_id: int) -> Run | None:
+    """Cancel a run that waits, ask one that goes on to stop; None if there is none to cancel.
+
+    A build in a terminal is not ours to cancel.
+    """
+    run = _run(session, "cancel", {"run_id": run_id})
+    _notify(session, run_id)
+    return run
+
+
+def get(session: Session, run_id: int) -> Run | None:
+    """One run."""
+    return _run(session, "get", {"run_id": run_id})
+
+
+def page(
+    session: Session, limit: int = 50, before: int | None = None, state: str | None = None
+) -> list[Run]:
+    """The newest runs, or those before `before`, the newest first."""
+    values = {"limit": limit, "before": before, "state": state}
+    return [Run(**row) for row in execute(session, "page", values)]
+
+
+def append_events(
+    session: Session, run_id: int, events: Sequence[tuple[datetime, str, Mapping[str, Any]]]
+) -> None:
+    """Store what happened in a run: when, its kind, and its data; see `Event`."""
+    if not events:
+        return
+    moments, kinds, data = zip(*events, strict=True)
+    values = {
+        "run_id": run_id,
+        "happened_at": list(moments),
+        "kind": list(kinds),
+        "data": [Json(entry) for entry in data],
+    }
+    execute(session, "append_events", values)
+    _notify(session, run_id)
+
+
+def events_after(session: Session, run_id: int, after: int = 0, limit: int = 1000) -> list[Event]:
+    """What happened in a run after event number `after`, in order."""
+    values = {"run_id": run_id, "after": after, "limit": limit}
+    return [Event(**row) for row in execute(session, "events_after", values)]
+
+
+def usual_seconds(session: Session) -> float | None:
+    """How long a run usually takes: the median of the latest successful ones."""
+    seconds = sorted(row["seconds"] for row in execute(session, "usual_durations"))
+    return seconds[len(seconds) // 2] if seconds else None
+
+
+def forget_events(session: Session, keep_runs: int) -> None:
+    """Delete the events of all but the newest `keep_runs` runs."""
+    execute(session, "forget_events", {"keep_runs": keep_runs})
+
+
+def execute(
+    session: Session, name: str, values: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """Run one of the QUERIES; its rows."""
+    with session.cursor(cursor_factory=RealDictCursor) as cursor:
+        cursor.execute(QUERIES[name], values or {})
+        return [dict(row) for row in cursor.fetchall()] if cursor.description else []
+
+
+def _run(session: Session, name: str, values: Mapping[str, Any] | None = None) -> Run | None:
+    rows = execute(session, name, values)
+    return Run(**rows[0]) if rows else None
+
+
+def _one(session: Session, name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    [row] = execute(session, name, values)
+    return row
+
+
+def _notify(session: Session, run_id: int) -> None:
+    execute(session, "notify", {"run_id": run_id})

@@ -1,0 +1,136 @@
+"""Starts the parts of the service, watches over them, and stops them."""
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from elute.database import schema
+from elute.database.server import is_embedded
+from elute.environment import adopt
+from elute.serve.child import Child
+from elute.serve.exposure import require_token_if_exposed
+from elute.serve.lock import ServeError, address, listen, lock_home
+from elute.settings import CHECKOUT, Settings
+from elute.worker.signals import Waiter
+
+_STOP_SECONDS = 7.0  # for web app and worker together, before they are killed
+_MOST_ENDS = 5
+_LOOK_SECONDS = 0.2
+
+
+def run(settings: Settings) -> int:
+    """`elute serve`: run everything until Ctrl-C or SIGTERM.
+
+    Returns:
+        0 when it was told to stop.
+
+    Raises:
+        ServeError: the settings, the home or the port do not allow it, or the web app keeps ending.
+        ServerError: there is no database.
+    """
+    require_token_if_exposed(settings)
+    held = lock_home(settings)
+    listen(settings).close()  # To say now why it cannot be.
+    waiter = Waiter()
+    supervisor = Supervisor(settings, waiter, held)
+    # Until there is a database, both signals break off whatever waits for it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        adopt(settings)
+        schema.upgrade(os.environ)
+        waiter.listen()
+        supervisor.watch()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        waiter.listen()  # A second signal does not break off the stopping.
+        supervisor.stop()
+    return 0
+
+
+class Supervisor:
+    """The parts, and the pipes by which they notice that we are gone.
+
+    Args:
+        settings: where everything is.
+        waiter: tells when to stop.
+        held: descriptor of the home's lock, which lasts until the last part has ended.
+    """
+
+    def __init__(self, settings: Settings, waiter: Waiter, held: int) -> None:
+        self._settings, self._waiter = settings, waiter
+        lifeline, self._our_life = os.pipe()
+        others_end, others_live = os.pipe()
+        self._stopper = self._start_stopper(lifeline, others_end, held)
+        inherited = [others_live, held]
+        worker = ["-m", "elute.cli", "worker", "--lifeline", "0"]
+        web = ["-m", "dashboard.server", "--lifeline"]
+        self._web = Child("web app", web, lifeline, inherited)
+        self._worker = Child("worker", worker, lifeline, inherited)
+        self._others_live = others_live
+        self._has_said = False
+
+    def watch(self) -> None:
+        """Start the parts and keep them going until told to stop.
+
+        Raises:
+            ServeError: the web app ends again and again.
+        """
+        while not self._waiter.is_stopping:
+            for child in (self._web, self._worker):
+                status = child.look_after()
+                if status is not None:
+                    self._note_end(child, status)
+            if not self._has_said and self._answers():
+                print(f"Elute is at {address(self._settings)} (Ctrl-C stops it).", flush=True)
+                self._has_said = True
+            self._waiter.wait(_LOOK_SECONDS)
+
+    def stop(self) -> None:
+        """Stop the parts, the database last."""
+        deadline = time.monotonic() + _STOP_SECONDS
+        for child in (self._web, self._worker):
+            child.terminate()
+        for child in (self._web, self._worker):
+            child.end(deadline)
+        os.close(self._others_live)
+        os.close(self._our_life)
+        if self._stopper:
+            self._stopper.wait()
+
+    def _start_stopper(
+        self, lifeline: int, others_end: int, held: int
+    ) -> "subprocess.Popen[bytes] | None":
+        if not is_embedded(self._settings):
+            return None
+        return subprocess.Popen(
+            [sys.executable, "-m", "elute.serve.stop_server", str(others_end)],
+            stdin=lifeline,
+            pass_fds=[others_end, held],
+            cwd=CHECKOUT,
+            start_new_session=True,
+        )
+
+    def _note_end(self, child: Child, status: int) -> None:
+        print(f"elute: the {child.name} ended (status {status}); again.", file=sys.stderr)
+        if child is self._web and child.ends >= _MOST_ENDS:
+            raise ServeError(
+                f"The web app ended {child.ends} times in a row, the last time with status "
+                f"{status}. What it said is above and in {self._settings.home / 'logs'}."
+            )
+
+    def _answers(self) -> bool:
+        """Whether the web app answers, with whatever."""
+        host, _, port = address(self._settings).removeprefix("http://").rpartition(":")
+        connection = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=2)
+        try:
+            connection.request("GET", "/health/live")
+            connection.getresponse().read()
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+        return True

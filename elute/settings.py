@@ -1,0 +1,252 @@
+"""Elute's settings. They come from the environment and from nowhere else."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from elute.errors import SettingsError
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+class Variable(NamedTuple):
+    """One environment variable: what it is called, what holds without it, what it means."""
+
+    name: str
+    default: str
+    meaning: str
+
+
+# The only table of settings. .env.example and the README are checked against it.
+VARIABLES = (
+    Variable(
+        "PGHOST",
+        "",
+        "PostgreSQL server to use, 15 or later. Without it Elute runs its own on this machine.",
+    ),
+    Variable("PGPORT", "5432", "Port of that server."),
+    Variable("PGUSER", "", "User on that server. Default: the name of the account Elute runs as."),
+    Variable("PGPASSWORD", "", "Password on that server. A ~/.pgpass file works too."),
+    Variable("PGDATABASE", "postgres", "Database to use, on that server or on Elute's own."),
+    Variable(
+        "ELUTE_HOME",
+        ".elute",
+        "Folder for all that Elute writes: virtual environment, database, logs, dbt's output.",
+    ),
+    Variable("ELUTE_SEEDS_DIR", "seeds", "Folder with the three CSV files."),
+    Variable(
+        "ELUTE_MAX_DROPPED_RATIO",
+        "0.2",
+        "A build stops if more than this part of a file's records is dropped, 0 to 1.",
+    ),
+    Variable("ELUTE_HOST", "127.0.0.1", "Address that `elute serve` listens on."),
+    Variable("ELUTE_PORT", "5000", "Port that `elute serve` listens on."),
+    Variable("ELUTE_TOKEN", "", "Bearer token that whatever changes something needs."),
+    Variable("ELUTE_READ_TOKEN", "", "Bearer token that reading needs; ELUTE_TOKEN reads too."),
+    Variable(
+        "ELUTE_INSECURE",
+        "0",
+        "1 lets Elute listen on another address than this machine's own without ELUTE_TOKEN.",
+    ),
+    Variable(
+        "ELUTE_SCHEDULE",
+        "",
+        "When to build by itself, as five cron fields such as 0 6 * * *, in the local time zone.",
+    ),
+    Variable("ELUTE_WATCH", "0", "1 builds when one of the three files has changed and settled."),
+    Variable(
+        "ELUTE_KEEP_RUNS",
+        "500",
+        "Runs whose progress and log are kept; of older ones only how they ended.",
+    ),
+    Variable("ELUTE_KEEP_BUILDS", "10", "Published builds whose tables are kept."),
+    Variable(
+        "ELUTE_PUBLISH_WAIT_SECONDS",
+        "60",
+        "Seconds that a build waits, before it fails, for transactions that hold a mart.",
+    ),
+    Variable(
+        "ELUTE_LOG_FORMAT",
+        "text",
+        "json makes the service write its log as JSON lines, with a line for each request.",
+    ),
+    Variable(
+        "ELUTE_POSTGRES_USER",
+        "nobody",
+        "Account that runs Elute's own PostgreSQL when root starts it (it refuses to run as root).",
+    ),
+)
+_DEFAULTS = {variable.name: variable.default for variable in VARIABLES}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings, checked. Paths are absolute.
+
+    `host` and `port` are PostgreSQL's, and `host` is None when Elute is to run its own;
+    `web_host` and `web_port` are where Elute listens. `max_dropped_ratio` is between 0 and 1.
+    """
+
+    host: str | None
+    port: int
+    user: str
+    password: str = field(repr=False)
+    database: str
+    home: Path
+    seeds_dir: Path
+    max_dropped_ratio: float
+    web_host: str
+    web_port: int
+    token: str | None = field(repr=False)
+    read_token: str | None = field(repr=False)
+    is_insecure: bool
+    schedule: str | None
+    watches_files: bool
+    keep_runs: int
+    keep_builds: int
+    publish_wait_seconds: int
+    log_format: str
+    postgres_user: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Read and check every setting; an empty variable counts as not set.
+
+        Raises:
+            SettingsError: a value cannot be used; the message names the variable and the value.
+        """
+        values = {name: environment.get(name) or _DEFAULTS[name] for name in _DEFAULTS}
+        return cls(
+            host=values["PGHOST"] or None,
+            # Without PGHOST it is of some other server, which may have several.
+            port=_port("PGPORT", values) if values["PGHOST"] else int(_DEFAULTS["PGPORT"]),
+            user=values["PGUSER"] or _account(),
+            password=values["PGPASSWORD"],
+            database=values["PGDATABASE"],
+            home=_path(environment, "ELUTE_HOME"),
+            seeds_dir=_path(environment, "ELUTE_SEEDS_DIR"),
+            max_dropped_ratio=ratio("ELUTE_MAX_DROPPED_RATIO", values["ELUTE_MAX_DROPPED_RATIO"]),
+            web_host=values["ELUTE_HOST"],
+            web_port=_port("ELUTE_PORT", values),
+            token=_token("ELUTE_TOKEN", values),
+            read_token=_token("ELUTE_READ_TOKEN", values),
+            is_insecure=_switch("ELUTE_INSECURE", values),
+            schedule=_schedule(values["ELUTE_SCHEDULE"]),
+            watches_files=_switch("ELUTE_WATCH", values),
+            keep_runs=_count("ELUTE_KEEP_RUNS", values),
+            keep_builds=_count("ELUTE_KEEP_BUILDS", values),
+            publish_wait_seconds=_count("ELUTE_PUBLISH_WAIT_SECONDS", values),
+            log_format=_choice("ELUTE_LOG_FORMAT", ("text", "json"), values),
+            postgres_user=values["ELUTE_POSTGRES_USER"],
+        )
+
+    @property
+    def log_file(self) -> Path:
+        """Where the details of an unexpected failure are written."""
+        return self.home / "logs" / "elute.log"
+
+
+def _path(environment: Mapping[str, str], name: str) -> Path:
+    """The variable's folder, relative to where we are; its default, relative to the checkout."""
+    given = environment.get(name)
+    if not given:
+        return CHECKOUT / _DEFAULTS[name]
+    if "\n" in given:  # PostgreSQL's own files could not tell where the path ends.
+        raise SettingsError(f"{name} is {given!r}; it may not hold a line break.")
+    try:
+        return Path(os.path.normpath(Path(given).expanduser().absolute()))
+    except RuntimeError as error:
+        raise SettingsError(f"{name} is {given!r}, and that home folder is not known.") from error
+
+
+def ratio(name: str, value: str) -> float:
+    """A ratio from its text.
+
+    Raises:
+        SettingsError: it is no number from 0 to 1; the message calls it `name`.
+    """
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1.0
+    if 0 <= number <= 1:
+        return number
+    raise SettingsError(f"{name} must be a number from 0 to 1, such as 0.2, and is {value!r}.")
+
+
+def _port(name: str, values: Mapping[str, str]) -> int:
+    number = _digits(values[name])
+    if number is None or not 1 <= number <= 65535:
+        raise SettingsError(f"{name} must be one number from 1 to 65535, and is {values[name]!r}.")
+    return number
+
+
+def _count(name: str, values: Mapping[str, str]) -> int:
+    number = _digits(values[name])
+    if number is None or number < 1:
+        raise SettingsError(f"{name} must be a number from 1, and is {values[name]!r}.")
+    return number
+
+
+def _digits(value: str) -> int | None:
+    # isdecimal alone would take digits of other scripts.
+    return int(value) if value.isascii() and value.isdecimal() and len(value) < 19 else None
+
+
+def _switch(name: str, values: Mapping[str, str]) -> bool:
+    if values[name] not in ("0", "1"):
+        raise SettingsError(f"{name} must be 0 or 1, and is {values[name]!r}.")
+    return values[name] == "1"
+
+
+def _choice(name: str, choices: tuple[str, ...], values: Mapping[str, str]) -> str:
+    if values[name] not in choices:
+        raise SettingsError(f"{name} must be {' or '.join(choices)}, and is {values[name]!r}.")
+    return values[name]
+
+
+def _token(name: str, values: Mapping[str, str]) -> str | None:
+    """A token that a header can carry."""
+    value = values[name]
+    if not all("!" <= letter <= "~" for letter in value):  # The value itself is not shown.
+        raise SettingsError(f"{name} may hold only ASCII letters, digits and signs, and no space.")
+    return value or None
+
+
+def _schedule(value: str) -> str | None:
+    if not value.strip():
+        return None
+    problem = _cron_problem(value)
+    if problem:
+        raise SettingsError(
+            "ELUTE_SCHEDULE must be five cron fields (minute, hour, day, month, day of the week), "
+            f"such as '0 6 * * *' for six every morning, and is {value!r}: {problem}."
+        )
+    return value
+
+
+def _cron_problem(value: str) -> str | None:
+    from cronsim import CronSim, CronSimError  # noqa: PLC0415
+
+    if len(value.split()) != 5:
+        return "there are not five"
+    try:
+        next(CronSim(value, datetime.now().astimezone()))
+    except CronSimError as error:
+        return str(error)
+    except StopIteration:
+        return "that date never comes"
+    return None
+
+
+def _account() -> str:
+    """The name libpq falls back on; "postgres" where the account has no name, as in containers."""
+    import pwd  # noqa: PLC0415
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return "postgres"

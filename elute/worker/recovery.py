@@ -1,0 +1,76 @@
+"""Runs whose worker died are found, marked, and tried again once."""
+
+import time
+
+from elute.database.sessions import Session
+from elute.runs import queue
+from elute.runs.run import Run
+from elute.worker.ending import (
+    finish,
+    finish_and_try_again,
+    has_published,
+    names_of_sessions,
+    sessions_of,
+)
+
+_WITHIN = 10.0  # seconds for the sessions of a run to end
+_WORKER_GONE = "The worker that ran it ended unexpectedly. What was published before stays."
+_DATABASE_GONE = (
+    "The connection to the database was lost while it ran. What was published before stays."
+)
+_TERMINAL_GONE = "The terminal it ran in was closed, or its process was killed."
+
+
+def recover(session: Session, lost: int | None = None) -> None:
+    """End the runs that say that they go on, and whose worker does not live.
+
+    For the active worker, when it becomes that.
+
+    Args:
+        session: holds the lock `lock_worker`, so that no other worker runs anything.
+        lost: the run during which we lost the database ourselves.
+    """
+    for values in queue.execute(session, "running"):
+        run = Run(**values)
+        if run.trigger != "terminal":
+            _recover(session, run, is_database=run.run_id == lost)
+    recover_terminal(session)
+
+
+def recover_terminal(session: Session) -> None:
+    """End the runs in terminals that are no longer there."""
+    for values in queue.execute(session, "running"):
+        run = Run(**values)
+        if run.trigger == "terminal" and _take(session, run.run_id):
+            finish(session, run.run_id, "crashed", error_kind="elute", error=_TERMINAL_GONE)
+            queue.execute(session, "unlock_run", {"run_id": run.run_id})
+
+
+def end_sessions(session: Session, run_id: int) -> bool:
+    """End what the database still does for a run; False if something would not end in time."""
+    deadline = time.monotonic() + _WITHIN
+    while sessions_of(session, run_id):
+        queue.execute(session, "terminate_backends", {"name": names_of_sessions(run_id)})
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _recover(session: Session, run: Run, *, is_database: bool) -> None:
+    end_sessions(session, run.run_id)
+    if has_published(session, run_id=run.run_id, invocation_id=None):
+        finish(session, run.run_id, "succeeded")
+        return
+    finish_and_try_again(
+        session,
+        run,
+        "crashed",
+        error_kind="database" if is_database else "elute",
+        error=_DATABASE_GONE if is_database else _WORKER_GONE,
+    )
+
+
+def _take(session: Session, run_id: int) -> bool:
+    [row] = queue.execute(session, "lock_run", {"run_id": run_id})
+    return any(row.values())

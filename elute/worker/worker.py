@@ -1,0 +1,111 @@
+"""The worker: takes runs from the queue, one at a time, and carries them out."""
+
+import logging
+import os
+from contextlib import closing
+
+import psycopg2
+
+from elute.database import schema
+from elute.database.server import connection_environment
+from elute.database.sessions import Session, connect
+from elute.environment import drop_foreign, project_environment
+from elute.errors import ServerError
+from elute.runs import queue
+from elute.settings import Settings
+from elute.worker.dbt_processes import DbtProcesses
+from elute.worker.docs import Docs
+from elute.worker.jobs import warm_environment
+from elute.worker.shift import Shift
+from elute.worker.signals import Waiter
+
+_STAND_BY_SECONDS = 1.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0  # seconds between two tries to reach the database
+logger = logging.getLogger("elute.worker")
+
+
+class Worker:
+    """Of several workers, one is active; the others stand by.
+
+    Args:
+        settings: where everything is.
+        waiter: tells when to stop.
+    """
+
+    def __init__(self, settings: Settings, waiter: Waiter) -> None:
+        self._settings, self._waiter = settings, waiter
+        self._dbt = DbtProcesses(warm_environment(settings))
+        self._docs = Docs(settings, self._dbt)
+        self._lost: int | None = None  # the run during which the database was lost
+        self._is_first_shift = True
+        self._pause = _FIRST_PAUSE
+
+    def run(self) -> None:
+        """Work until told to stop, whatever becomes of the database meanwhile."""
+        try:
+            while not self._waiter.is_stopping:
+                self._work_until_it_breaks()
+        finally:
+            self._docs.give_way()
+            self._dbt.stop()
+
+    def _work_until_it_breaks(self) -> None:
+        try:
+            with closing(self._connect()) as session:
+                self._work(session)
+        except (psycopg2.Error, ServerError) as error:
+            logger.warning("%s", " ".join(str(error).split()))
+            self._waiter.wait(self._pause)
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+
+    def _connect(self) -> Session:
+        # Elute's own server is started again, and may be on another port then.
+        os.environ.update(connection_environment(self._settings))
+        schema.upgrade(os.environ)
+        session = connect(name="elute worker")
+        session.autocommit = True
+        return session
+
+    def _work(self, session: Session) -> None:
+        if not self._become_active(session):
+            return
+        self._dbt.start()
+        shift = Shift(session, self._settings, self._waiter, self._dbt, self._docs)
+        shift.begin(self._lost, is_first=self._is_first_shift)
+        self._pause = _FIRST_PAUSE
+        self._is_first_shift = False
+        try:
+            shift.run()
+        finally:
+            self._lost = shift.running
+
+    def _become_active(self, session: Session) -> bool:
+        is_first_try = True
+        while not self._waiter.is_stopping:
+            [row] = queue.execute(session, "lock_worker")
+            if any(row.values()):
+                logger.info("Active: taking runs.")
+                return True
+            if is_first_try:
+                logger.info("Another worker is active: standing by.")
+                is_first_try = False
+            self._waiter.wait(_STAND_BY_SECONDS)
+        return False
+
+
+def run(settings: Settings, lifeline: int | None = None) -> int:
+    """`elute worker`: work until told to stop.
+
+    Args:
+        settings: where everything is.
+        lifeline: descriptor of a pipe; when its other end is closed, it is time to stop.
+    """
+    from elute import logs  # noqa: PLC0415
+
+    waiter = Waiter(lifeline)
+    waiter.listen()
+    logs.configure(settings, "worker")
+    drop_foreign(settings)
+    os.environ.update(project_environment(settings))
+    Worker(settings, waiter).run()
+    return 0

@@ -1,0 +1,21 @@
+-- The builds that were published, the newest one being what readers see. Tables of builds are in the
+-- same schema. Read by dbt-pgcopy, and by whoever wants the table to be there before the first build;
+-- all of them take the lock, because `if not exists` alone is no protection against each other.
+select pg_advisory_xact_lock(hashtextextended('dbt-pgcopy builds', 0));
+create schema if not exists {schema};
+create table if not exists {schema}.publications (
+    build bigint generated always as identity primary key,
+    invocation_id text not null unique,
+    run_id bigint,
+    published_at timestamptz not null default clock_timestamp(),
+    project_version text,
+    options jsonb not null,
+    files jsonb not null,
+    tables jsonb not null
+);
+comment on table {schema}.publications is 'One row per published build; the newest one is what the views show.';
+comment on column {schema}.publications.invocation_id is 'Of the dbt run that made it.';
+comment on column {schema}.publications.run_id is 'What the caller knows that run by, if anything.';
+comment on column {schema}.publications.options is 'What dbt was asked to do, and what else decided the outcome.';
+comment on column {schema}.publications.files is 'SHA-256 of each file that it was made from, by file name.';
+comment on column {schema}.publications.tables is 'By name of the mart: schema, table, view_schema, description, meta, column_meta.';

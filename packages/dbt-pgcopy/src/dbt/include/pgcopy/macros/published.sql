@@ -1,0 +1,158 @@
+{#-
+  A table that readers see only once the whole build has passed. Each run makes a new one in the
+  schema of builds; `publish_build` points the view with the model's name at it.
+-#}
+{% materialization published, adapter='pgcopy' %}
+  {%- set table = api.Relation.create(
+    database=database, schema=builds_schema(), identifier=adapter.name_table(model['alias']), type='table'
+  ) -%}
+
+  {#- Hooks write `this` for what they have to do with, which is the table. -#}
+  {%- do context.update({'this': table}) -%}
+
+  {{ run_hooks(pre_hooks, inside_transaction=False) }}
+  {{ run_hooks(pre_hooks, inside_transaction=True) }}
+
+  {% call statement('main') %}
+    {{ pgcopy_create_published(table, sql) }}
+  {% endcall %}
+  {%- set changes = pgcopy_constraints() if config.get('contract').enforced else [] -%}
+  {%- if changes -%}
+    {%- do run_query('alter table ' ~ table ~ ' ' ~ changes | join(', ')) -%}
+  {%- endif -%}
+  {%- do create_indexes(table) -%}
+  {#- Read by what is built next, and by readers at once: before autovacuum comes. -#}
+  {%- do run_query('analyze ' ~ table) -%}
+
+  {{ run_hooks(post_hooks, inside_transaction=True) }}
+
+  {%- do apply_grants(table, config.get('grants'), should_revoke=False) -%}
+  {%- do persist_docs(table, model) -%}
+
+  {{ adapter.commit() }}
+  {{ run_hooks(post_hooks, inside_transaction=False) }}
+
+  {%- do adapter.note_built(api.Relation.create(database=database, schema=schema, identifier=model['alias']), table) -%}
+  {{ return({'relations': [table]}) }}
+{% endmaterialization %}
+
+
+{#-
+  The table with the columns of its contract; what else that says comes after the rows. CREATE TABLE AS
+  works in parallel, which INSERT does not, and an index is made faster of rows that are there.
+-#}
+{% macro pgcopy_create_published(table, sql) %}
+  {%- if not config.get('contract').enforced -%}
+    {{ return(get_create_table_as_sql(False, table, sql)) }}
+  {%- endif -%}
+  {{ get_assert_columns_equivalent(sql) }}
+  create {{ 'unlogged ' if config.get('unlogged') }}table {{ table }} as
+  select
+  {%- for column in model['columns'].values() %}
+    {%- set name = adapter.quote(column['name']) if column.get('quote') else column['name'] %}
+    {{ name }}::{{ column['data_type'] }} as {{ name }}{{ ',' if not loop.last }}
+  {%- endfor %}
+  from (
+    {{ sql }}
+  ) as model_subq
+{% endmacro %}
+
+
+{#- The constraints of a model and of its columns, as changes of a table. -#}
+{% macro pgcopy_constraints() %}
+  {%- set changes, constraints = [], model['constraints'] | list -%}
+  {%- for column in model['columns'].values() -%}
+    {%- set name = adapter.quote(column['name']) if column.get('quote') else column['name'] -%}
+    {%- for constraint in column['constraints'] -%}
+      {%- if constraint['type'] == 'not_null' -%}
+        {%- do changes.append('alter column ' ~ name ~ ' set not null') -%}
+      {%- elif constraint['type'] == 'custom' -%}
+        {%- do exceptions.raise_compiler_error('A published model takes a custom constraint only of the model: ' ~ model['name']) -%}
+      {%- else -%}
+        {%- do constraints.append(dict(constraint, columns=[name])) -%}
+      {%- endif -%}
+    {%- endfor -%}
+  {%- endfor -%}
+  {%- for constraint in adapter.render_raw_model_constraints(raw_constraints=constraints) -%}
+    {%- do changes.append('add ' ~ constraint) -%}
+  {%- endfor -%}
+  {{ return(changes) }}
+{% endmacro %}
+
+
+{#- The schema that holds the tables of all builds, and the table `publications`. -#}
+{% macro builds_schema() %}
+  {{ return(generate_schema_name('builds', none) | trim) }}
+{% endmacro %}
+
+
+{#- For on-run-start. Arguments as for `publish_build`. -#}
+{% macro prepare_builds(keep=10) %}
+  {%- if execute and flags.WHICH in ('build', 'run') -%}
+    {%- do adapter.prepare_builds(builds_schema(), keep) -%}
+  {%- endif -%}
+{% endmacro %}
+
+
+{#-
+  For on-run-end: publishes what this run has built, if every node passed, and drops the tables of old
+  builds. It fails the run if that cannot be done.
+
+  results: as dbt gives them.
+  options: what decided the outcome besides files and selection, a dictionary.
+  run_id: a number by which the caller knows the run.
+  wait_seconds: how long to wait for transactions that hold a view.
+  keep: how many builds keep their tables.
+-#}
+{% macro publish_build(results, options={}, run_id=none, wait_seconds=60, keep=10) %}
+  {%- if not execute or flags.WHICH not in ('build', 'run') -%}
+    {{ return('') }}
+  {%- endif -%}
+  {%- set built = [] -%}
+  {%- for result in results -%}
+    {%- if result.status in ('error', 'fail', 'runtime error', 'skipped', 'partial success') and result.node.resource_type != 'exposure' -%}
+      {{ return('') }}
+    {%- elif result.node.config.materialized == 'published' -%}
+      {%- do built.append(result.node.name) -%}
+    {%- endif -%}
+  {%- endfor -%}
+  {%- if not built -%}
+    {{ return('') }}
+  {%- endif -%}
+  {%- set problem = pgcopy_no_publication() -%}
+  {%- if problem -%}
+    {%- do log(problem, info=true) -%}
+    {{ return('') }}
+  {%- endif -%}
+
+  {%- set marts = {} -%}
+  {%- for node in graph.nodes.values() if node.config.materialized == 'published' -%}
+    {%- set column_meta = {} -%}
+    {%- for column in node.columns.values() if column.config.meta or column.meta -%}
+      {%- do column_meta.update({column.name: column.config.meta or column.meta}) -%}
+    {%- endfor -%}
+    {%- do marts.update({node.alias: {
+      'view_schema': node.schema,
+      'description': node.description,
+      'meta': node.config.meta,
+      'column_meta': column_meta,
+    }}) -%}
+  {%- endfor -%}
+  {%- set error = adapter.publish_build(builds_schema(), marts, options, run_id, wait_seconds) -%}
+  {%- if error -%}
+    {#- An error of this statement is one of the hook; one raised here would end dbt half way. -#}
+    {{ return("do $pgcopy$ begin raise exception using message = '" ~ error | replace("'", "''") ~ "'; end $pgcopy$") }}
+  {%- endif -%}
+  {%- do adapter.drop_unneeded_tables(builds_schema(), keep) -%}
+  {{ return('') }}
+{% endmacro %}
+
+
+{#- Why a run like this publishes nothing; none if it does. -#}
+{% macro pgcopy_no_publication() %}
+  {%- if flags.EMPTY or flags.SAMPLE -%}
+    {{ return('Nothing is published: tables built with --empty or --sample are not for readers.') }}
+  {%- elif 'retry' in (invocation_args_dict.get('invocation_command') or '') -%}
+    {{ return('Nothing is published: dbt retry builds only a part anew. Run dbt build.') }}
+  {%- endif -%}
+{% endmacro %}

@@ -1,0 +1,95 @@
+"""Clients that send little, or nothing: each of them may be slow, and nobody else is."""
+
+import http.client
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+
+import pytest
+
+from dashboard.server import THREADS
+from tests.integration.conftest import Laboratory
+from tests.service import web_app
+
+HOST = b"Host: localhost\r\n"
+BEGINNINGS = {
+    "nothing": b"",
+    "a request line": b"GET /heal",
+    "a header": b"GET /health/live HTTP/1.1\r\n" + HOST + b"Accept: te",
+    "a body": b"PUT /inputs/users.csv HTTP/1.1\r\n" + HOST + b"Content-Length: 100\r\n\r\nuser",
+    "chunks": b"PUT /inputs/users.csv HTTP/1.1\r\n"
+    + HOST
+    + b"Transfer-Encoding: chunked\r\n\r\n4\r\nus",
+}
+
+
+@pytest.fixture(scope="module")
+def port(built: Laboratory) -> Iterator[int]:
+    with web_app(built.environment) as port:
+        yield port
+
+
+def ask(port: int, path: str) -> http.client.HTTPResponse:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as client:
+        client.request("GET", path)
+        answer = client.getresponse()
+        answer.read()
+        return answer
+
+
+@pytest.mark.parametrize("beginning", BEGINNINGS.values(), ids=BEGINNINGS)
+def test_who_sends_slowly_keeps_nobody_waiting(port: int, beginning: bytes) -> None:
+    ask(port, "/health/live")
+    with ExitStack() as held:
+        for _ in range(2 * THREADS):
+            client = socket.create_connection(("127.0.0.1", port), timeout=10)
+            held.enter_context(client).sendall(beginning)
+        assert ask(port, "/health/live").status == 200
+        assert ask(port, "/etl-results/4").status == 200
+
+
+def test_nine_hundred_idle_connections_keep_nobody_waiting(port: int) -> None:
+    with ExitStack() as held:
+        for _ in range(900):
+            held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+        assert ask(port, "/etl-results/4").status == 200
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"GET /health/live?" + b"a" * 32_000 + b" HTTP/1.1\r\n" + HOST, b"200"),
+        (b"GET /health/live?" + b"a" * 70_000 + b" HTTP/1.1\r\n" + HOST, b"431"),
+        (b"GET /health/live HTTP/1.1\r\n" + HOST + b"X-A: " + b"a" * 70_000 + b"\r\n", b"431"),
+        (b"nonsense\r\n", b"400"),
+        (b"GET /health/live HTTP/1.0\r\n", b"200"),
+        (b"HEAD /health/live HTTP/1.1\r\nConnection: close\r\n" + HOST, b"200"),
+        (b"PUT /none HTTP/1.1\r\n" + HOST + b"Content-Length: 9999999999999\r\n", b"413"),
+    ],
+)
+def test_no_answer_is_a_page_of_the_server(port: int, sent: bytes, status: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(sent + b"\r\n")
+        answer = client.recv(10_000)
+    assert answer.split()[1] == status
+    assert b"<html" not in answer.lower()
+    assert b"\r\nServer:" not in answer
+
+
+def test_a_client_that_waits_for_leave_to_send_gets_it(port: int) -> None:
+    head = b"PUT /inputs/none.csv HTTP/1.1\r\n" + HOST + b"Content-Length: 4\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(head + b"Expect: 100-continue\r\n\r\n")
+        assert client.recv(1000).startswith(b"HTTP/1.1 100 ")
+        client.sendall(b"user")
+        assert client.recv(10_000).startswith(b"HTTP/1.1 404 ")
+
+
+def test_an_upload_that_is_broken_off_never_arrives(port: int) -> None:
+    before = ask(port, "/inputs").headers["Content-Length"]
+    for beginning in (BEGINNINGS["a body"], BEGINNINGS["chunks"]):
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+            client.sendall(beginning)
+            client.shutdown(socket.SHUT_WR)
+            assert client.recv(1000) == b""
+    assert ask(port, "/inputs").headers["Content-Length"] == before
