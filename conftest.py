@@ -30,6 +30,7 @@ SLOW = (
 )
 OLDEST = (
     "packages/dbt-pgcopy/tests/",
+    "packages/pgrest-query/tests/",
     "tests/integration/",
     "tests/rules/test_model.py",
     "tests/rules/test_reader.py",

@@ -14,6 +14,7 @@ import psycopg2
 import pytest
 from postgres_here import Server
 from psycopg2 import sql
+from psycopg2.extensions import connection
 
 from elute.settings import CHECKOUT, VARIABLES, Settings
 
@@ -30,16 +31,28 @@ def without_settings() -> dict[str, str]:
 
 
 @contextmanager
+def admin_session(parameters: dict[str, Any]) -> Iterator[connection]:
+    """A session that may make and drop databases."""
+    with closing(psycopg2.connect(**parameters)) as session:
+        session.autocommit = True
+        yield session
+
+
+@contextmanager
 def own_database(parameters: dict[str, Any], name: str) -> Iterator[dict[str, Any]]:
     """A new database on the server with these parameters, and the parameters for it."""
     name = f"elute_{name}_{os.getpid()}"
-    with closing(psycopg2.connect(**parameters)) as session:
-        session.autocommit = True
+    with admin_session(parameters) as session:
         session.cursor().execute(sql.SQL("create database {}").format(sql.Identifier(name)))
         yield {**parameters, "dbname": name}
-        session.cursor().execute(
-            sql.SQL("drop database {} with (force)").format(sql.Identifier(name))
-        )
+        drop_database(session, name)
+
+
+def drop_database(session: connection, name: str) -> None:
+    """Drop a database if there is one of that name, and end its sessions."""
+    session.cursor().execute(
+        sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
+    )
 
 
 @pytest.fixture(scope="session")

@@ -69,43 +69,38 @@ class WarmElute:
 
 @contextmanager
 def warm_elute(environment: Mapping[str, str]) -> Iterator[WarmElute]:
-    """Start one, and end it."""
-    with tempfile.TemporaryDirectory() as folder:
+    """Start one, and end it. Who asks before it is ready waits."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
         address = Path(folder) / "socket"
-        command = [sys.executable, "-m", "tests.warm_elute", str(address)]
+        listener.bind(str(address))
+        listener.listen()
         with subprocess.Popen(
-            command,
+            [sys.executable, "-m", "tests.warm_elute", str(listener.fileno())],
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            pass_fds=[listener.fileno()],
             env={**environment, "PYTHONPATH": str(Path(__file__).parents[1])},
         ) as process:
-            assert process.stdin
-            assert process.stdout
-            assert process.stdout.readline() == b"ready\n"
             yield WarmElute(address)
+            assert process.stdin
             process.stdin.close()
 
 
-def serve(address: str) -> None:
+def serve(listener: socket.socket) -> None:
     """Answer each request in a process of its own, until there is no more standard input."""
     for module in IMPORTED:
         importlib.import_module(module)
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(address)
-        listener.listen()
-        print("ready", flush=True)
-        while True:
-            ready, _, _ = select.select([listener, sys.stdin], [], [])
-            if sys.stdin in ready:
-                return
-            connection, _ = listener.accept()
-            with connection:
-                if os.fork() == 0:
-                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                    answer(connection)
-                    os._exit(0)
+    while True:
+        ready, _, _ = select.select([listener, sys.stdin], [], [])
+        if sys.stdin in ready:
+            return
+        connection, _ = listener.accept()
+        with connection:
+            if os.fork() == 0:
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                answer(connection)
+                os._exit(0)
 
 
 def answer(connection: socket.socket) -> None:
@@ -132,4 +127,4 @@ def become(request: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(socket.socket(fileno=int(sys.argv[1])))

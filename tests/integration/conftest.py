@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,17 @@ import pytest
 from psycopg2 import sql
 
 from elute.settings import CHECKOUT
-from tests.conftest import COMMAND, SAMPLE, own_database, without_settings
+from tests.conftest import (
+    COMMAND,
+    SAMPLE,
+    admin_session,
+    drop_database,
+    own_database,
+    without_settings,
+)
 from tests.warm_elute import WarmElute, warm_elute
 
 LIMIT = 300  # seconds for one command; much longer than any takes
-
 SCHEMAS = ("raw", "staging", "intermediate", "marts", "builds")
 MARTS = (
     "user_summary",
@@ -114,6 +120,21 @@ class Laboratory:
             session.commit()
 
 
+def copy_database(server: dict[str, Any], source: str, target: str) -> None:
+    """Make one database of the server a copy of another; both lose their sessions."""
+    with admin_session(server) as session:
+        cursor = session.cursor()
+        drop_database(session, target)
+        cursor.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [source]
+        )
+        cursor.execute(
+            sql.SQL("create database {} template {}").format(
+                sql.Identifier(target), sql.Identifier(source)
+            )
+        )
+
+
 @pytest.fixture(scope="session")
 def warm() -> Iterator[WarmElute]:
     with warm_elute(without_settings()) as warm:
@@ -129,6 +150,37 @@ def one_laboratory(
     # One for all tests: dbt parses the project anew for another folder or database.
     with own_database(connection_parameters, "laboratory") as parameters:
         yield Laboratory(tmp_path_factory.mktemp("laboratory"), parameters, warm)
+
+
+BuildSample = Callable[[], None]
+
+
+@pytest.fixture(scope="session")
+def build_sample(
+    one_laboratory: Laboratory, connection_parameters: dict[str, Any]
+) -> Iterator[BuildSample]:
+    """Give the laboratory the sample and what a build makes of it: built once, and then copied.
+
+    Whoever has a session with its database loses it.
+    """
+    name = one_laboratory.environment["PGDATABASE"]
+    kept: list[str] = []
+
+    def build() -> None:
+        one_laboratory.clear()
+        one_laboratory.write(SAMPLE)
+        if kept:
+            copy_database(connection_parameters, kept[0], name)
+        else:
+            result = one_laboratory.build()
+            assert result.returncode == 0, result.stderr
+            copy_database(connection_parameters, name, f"{name}_built")
+            kept.append(f"{name}_built")
+
+    yield build
+    with admin_session(connection_parameters) as session:
+        for copy in kept:
+            drop_database(session, copy)
 
 
 @pytest.fixture

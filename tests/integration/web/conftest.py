@@ -16,7 +16,7 @@ from elute.database import schema
 from elute.database.sessions import Session, connect
 from elute.settings import Settings
 from tests.conftest import SAMPLE
-from tests.integration.conftest import Laboratory
+from tests.integration.conftest import BuildSample, Laboratory
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +52,11 @@ def session(environment: dict[str, str]) -> Iterator[Session]:
 
 
 @pytest.fixture(scope="module")
-def built(one_laboratory: Laboratory, environment: dict[str, str]) -> Laboratory:
+def built(
+    one_laboratory: Laboratory, build_sample: BuildSample, environment: dict[str, str]
+) -> Laboratory:
     """The laboratory with the sample, built."""
-    one_laboratory.clear()
-    one_laboratory.write(SAMPLE)
-    result = one_laboratory.build()
-    assert result.returncode == 0, result.stderr
+    build_sample()
     schema.upgrade(os.environ)
     return one_laboratory
 
