@@ -1,6 +1,7 @@
 """The adapter: dbt-postgres, and what its macros need for seeds and the run lock."""
 
 from collections.abc import Iterator, Mapping
+from multiprocessing.context import SpawnContext
 from typing import Any
 
 import psycopg2
@@ -9,7 +10,7 @@ from dbt.adapters.contracts.connection import Connection
 from dbt.adapters.events.logging import AdapterLogger
 from dbt.adapters.pgcopy.connections import PgcopyConnectionManager
 from dbt.adapters.pgcopy.run_lock import WRITING_COMMANDS, RunLock
-from dbt.adapters.pgcopy.seeds import Seed, seed_for_copy
+from dbt.adapters.pgcopy.seeds import Seed, refuse_what_dbt_cannot_hash, seed_for_copy
 from dbt.adapters.postgres.impl import PostgresAdapter
 from dbt.adapters.postgres.relation import PostgresRelation
 from dbt_common.exceptions import DbtRuntimeError
@@ -27,6 +28,11 @@ class PgcopyAdapter(PostgresAdapter):
     _run_lock: RunLock | None = None
 
     @PostgresAdapter.behavior.setter  # type: ignore[attr-defined,untyped-decorator]
+    def __init__(self, config: Any, mp_context: SpawnContext) -> None:
+        # dbt makes its adapter just before it parses the project.
+        refuse_what_dbt_cannot_hash(config)
+        super().__init__(config, mp_context)
+
     def behavior(self, flags: list[Any]) -> None:
         """Overridden to leave dbt's own list of flags as it is.
 
