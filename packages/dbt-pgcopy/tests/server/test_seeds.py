@@ -95,9 +95,22 @@ class TestRecords(Seeded):
         table = run_dbt(["seed", "--show"]).results[0].agate_table
         assert table.columns["name"].values() == ("Alice", "Bob")
 
-    def test_empty_flag_leaves_seeds_whole(self, query: Query) -> None:
+    def test_empty_flag(self, query: Query) -> None:
         run_dbt(["build", "--empty"])
-        assert len(query(RECORDS)) == 2
+        assert query(RECORDS) == []
+
+    def test_dbt_show_loads_nothing(self, query: Query, seed_file: SeedFile) -> None:
+        seed_file("user_id,name\n" + "".join(f"{n},x\n" for n in range(1, 10)))
+        for arguments, records in (([], 5), (["--limit", "2"], 2), (["--limit", "-1"], 9)):
+            table = run_dbt(["show", "--select", "users", *arguments]).results[0].agate_table
+            assert table.columns["record_number"].values() == tuple(range(1, records + 1))
+        assert query("select name from users order by 1") == [("Alice",), ("Bob",)]
+
+    def test_dbt_show_before_anything_is_loaded(self, query: Query) -> None:
+        query("drop table users")
+        table = run_dbt(["show", "--select", "users"]).results[0].agate_table
+        assert table.columns["name"].values() == ("Alice", "Bob")
+        assert query("select to_regclass('users')") == [(None,)]
 
 
 class TestBadFiles(Seeded):
@@ -148,19 +161,6 @@ class TestBadFiles(Seeded):
         assert len(query(RECORDS)) == 2
 
 
-class TestHooksOutsideTheTransaction(Seeded):
-    """They send a commit that psycopg2 does not see, after which every statement stands alone."""
-
-    config: ClassVar[dict[str, Any]] = {"+pre-hook": {"sql": "select 1", "transaction": False}}
-
-    def test_a_bad_file_keeps_what_was_loaded(self, query: Query, seed_file: SeedFile) -> None:
-        seed_file(USERS + "3\n")
-        run_dbt(["seed"], expect_pass=False)
-        assert len(query(RECORDS)) == 2
-
-
-class TestAutocommit(TestHooksOutsideTheTransaction):
-    config: ClassVar[dict[str, Any]] = {}
 class TestSeedsThatDbtHashes(Seeded):
     """Without the flag, or with a dbt that has none, dbt reads small seeds before anything runs."""
 
@@ -190,6 +190,19 @@ class TestSeedsThatDbtHashes(Seeded):
                 run_dbt(["parse"])
 
 
+class TestHooksOutsideTheTransaction(Seeded):
+    """They send a commit that psycopg2 does not see, after which every statement stands alone."""
+
+    config: ClassVar[dict[str, Any]] = {"+pre-hook": {"sql": "select 1", "transaction": False}}
+
+    def test_a_bad_file_keeps_what_was_loaded(self, query: Query, seed_file: SeedFile) -> None:
+        seed_file(USERS + "3\n")
+        run_dbt(["seed"], expect_pass=False)
+        assert len(query(RECORDS)) == 2
+
+
+class TestAutocommit(TestHooksOutsideTheTransaction):
+    config: ClassVar[dict[str, Any]] = {}
 
     @pytest.fixture(scope="class")
     def dbt_profile_target(self, dbt_profile_target: dict[str, Any]) -> dict[str, Any]:
@@ -355,6 +368,7 @@ class TestLeftToDbtPostgres(Seeded):
         assert run_dbt(["seed"]).results[0].message == "INSERT 2"
         assert query("select pg_typeof(user_id)::text from users limit 1") == [("integer",)]
 
+    @UNHASHED
     def test_a_file_that_is_no_text_is_named_all_the_same(self, seed_file: SeedFile) -> None:
         seed_file("user_id,name\n1,René\n".encode("latin-1"))
         _, output = run_dbt_and_capture(["seed"], expect_pass=False)
@@ -368,6 +382,5 @@ class TestDelimiterOfTwoBytes(TestLeftToDbtPostgres):
     config: ClassVar[dict[str, Any]] = {"+delimiter": "¦"}
 
     @pytest.fixture(autouse=True)
-    @UNHASHED
     def loaded(self, seed_file: SeedFile) -> None:
         seed_file("user_id¦name\n1¦Alice\n2¦Bob\n")
