@@ -9,10 +9,10 @@ from dbt.adapters.base.meta import available
 from dbt.adapters.contracts.connection import Connection
 from dbt.adapters.events.logging import AdapterLogger
 from dbt.adapters.pgcopy.connections import PgcopyConnectionManager
+from dbt.adapters.pgcopy.relation import PgcopyRelation
 from dbt.adapters.pgcopy.run_lock import WRITING_COMMANDS, RunLock
 from dbt.adapters.pgcopy.seeds import Seed, refuse_what_dbt_cannot_hash, seed_for_copy
 from dbt.adapters.postgres.impl import PostgresAdapter
-from dbt.adapters.postgres.relation import PostgresRelation
 from dbt_common.exceptions import DbtRuntimeError
 from psycopg2 import sql
 from seed_csv import SeedFile, SeedFileError
@@ -24,15 +24,16 @@ class PgcopyAdapter(PostgresAdapter):
     """dbt-postgres plus the methods that the seed materialization calls."""
 
     ConnectionManager = PgcopyConnectionManager
+    Relation = PgcopyRelation
     connections: PgcopyConnectionManager
     _run_lock: RunLock | None = None
 
-    @PostgresAdapter.behavior.setter  # type: ignore[attr-defined,untyped-decorator]
     def __init__(self, config: Any, mp_context: SpawnContext) -> None:
         # dbt makes its adapter just before it parses the project.
         refuse_what_dbt_cannot_hash(config)
         super().__init__(config, mp_context)
 
+    @PostgresAdapter.behavior.setter  # type: ignore[attr-defined,untyped-decorator]
     def behavior(self, flags: list[Any]) -> None:
         """Overridden to leave dbt's own list of flags as it is.
 
@@ -80,7 +81,7 @@ class PgcopyAdapter(PostgresAdapter):
         self.connections.commit_in_earnest()
 
     @available
-    def copy_seed(self, relation: PostgresRelation, seed: Seed) -> int:
+    def copy_seed(self, relation: PgcopyRelation, seed: Seed) -> int:
         """Stream the file of a seed into its table and return the number of records."""
         session = self.connections.get_thread_connection().handle
         try:
@@ -123,7 +124,7 @@ class _Stream:
             raise
 
 
-def _copy(relation: PostgresRelation, columns: list[str], delimiter: str) -> sql.Composable:
+def _copy(relation: PgcopyRelation, columns: list[str], delimiter: str) -> sql.Composable:
     return sql.SQL(
         "copy {table} ({columns}) from stdin (format csv, delimiter {delimiter}, encoding 'UTF8')"
     ).format(
