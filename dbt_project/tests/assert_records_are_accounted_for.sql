@@ -50,6 +50,5 @@ from raw_records
 left join input_summary on raw_records.source_file = input_summary.source_file
 
 where
-    input_summary.source_file is null
-    or raw_records.record_count <> input_summary.records_read
+    raw_records.record_count <> coalesce(input_summary.records_read, 0)
     or input_summary.records_read <> input_summary.records_kept + input_summary.records_dropped

@@ -11,9 +11,10 @@ stats as (
 kept_records as (
 
     select
-        max(records_kept) filter (where source_file = 'users.csv') as user_count,
-        max(records_kept) filter (where source_file = 'user_experiments.csv') as experiment_count,
-        max(records_kept) filter (where source_file = 'compounds.csv') as compound_count
+        coalesce(max(records_kept) filter (where source_file = 'users.csv'), 0) as user_count,
+        coalesce(max(records_kept) filter (where source_file = 'user_experiments.csv'), 0)
+            as experiment_count,
+        coalesce(max(records_kept) filter (where source_file = 'compounds.csv'), 0) as compound_count
 
     from {{ ref('input_summary') }}
 

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from dbt.__version__ import version
 from dbt.tests.util import run_dbt, run_dbt_and_capture
+from dbt_common.exceptions import DbtRuntimeError
 
 Query = Callable[..., list[tuple[Any, ...]]]
 SeedFile = Callable[..., Path]
@@ -16,7 +18,11 @@ NUMBERED = {
     "name": "text",
     "record_number": "bigint generated always as identity (cache 1000)",
 }
+# dbt 1.11 reads seeds of up to 1 MiB as UTF-8, come what may.
+UNHASHED = pytest.mark.skipif(version < "1.12", reason="has no setting for what dbt hashes")
 USERS = "user_id,name\n1,Alice\n2,Bob\n"
+LATIN_1 = USERS.encode() + b"3,Ren\xe9\n"
+LATIN_1_REFUSED = "users.csv, line 4: byte 0xE9 is not UTF-8 text"
 RECORDS = "select user_id, name, record_number from users order by record_number"
 
 
@@ -30,6 +36,7 @@ class Seeded:
 
     column_types: ClassVar[dict[str, str]] = NUMBERED
     config: ClassVar[dict[str, Any]] = {}
+    flags: ClassVar[dict[str, Any]] = {"maximum_seed_size_mib": -1}
 
     @pytest.fixture(scope="class")
     def seeds(self) -> dict[str, str]:
@@ -37,7 +44,8 @@ class Seeded:
 
     @pytest.fixture(scope="class")
     def project_config_update(self) -> dict[str, Any]:
-        return {"seeds": {"test": {"+column_types": self.column_types, **self.config}}}
+        seeds = {"+column_types": self.column_types, **self.config}
+        return {"seeds": {"test": seeds}, "flags": self.flags}
 
     @pytest.fixture(autouse=True)
     def loaded(self, seed_file: SeedFile) -> None:
@@ -87,9 +95,22 @@ class TestRecords(Seeded):
         table = run_dbt(["seed", "--show"]).results[0].agate_table
         assert table.columns["name"].values() == ("Alice", "Bob")
 
-    def test_empty_flag_leaves_seeds_whole(self, query: Query) -> None:
+    def test_empty_flag(self, query: Query) -> None:
         run_dbt(["build", "--empty"])
-        assert len(query(RECORDS)) == 2
+        assert query(RECORDS) == []
+
+    def test_dbt_show_loads_nothing(self, query: Query, seed_file: SeedFile) -> None:
+        seed_file("user_id,name\n" + "".join(f"{n},x\n" for n in range(1, 10)))
+        for arguments, records in (([], 5), (["--limit", "2"], 2), (["--limit", "-1"], 9)):
+            table = run_dbt(["show", "--select", "users", *arguments]).results[0].agate_table
+            assert table.columns["record_number"].values() == tuple(range(1, records + 1))
+        assert query("select name from users order by 1") == [("Alice",), ("Bob",)]
+
+    def test_dbt_show_before_anything_is_loaded(self, query: Query) -> None:
+        query("drop table users")
+        table = run_dbt(["show", "--select", "users"]).results[0].agate_table
+        assert table.columns["name"].values() == ("Alice", "Bob")
+        assert query("select to_regclass('users')") == [(None,)]
 
 
 class TestBadFiles(Seeded):
@@ -103,9 +124,11 @@ class TestBadFiles(Seeded):
             (USERS + "3\n", "users.csv, line 4: 1 field where 2 are expected (user_id, name)"),
             (USERS + '3,"C\n', 'users.csv, line 4: a quote (") is opened here and never closed'),
             ("user_id\n1\n", "users.csv, line 1: the column name is missing; found: user_id"),
-            (USERS.encode() + b"3,Ren\xe9\n", "users.csv, line 4: byte 0xE9 is not UTF-8 text"),
+            pytest.param(LATIN_1, LATIN_1_REFUSED, marks=UNHASHED),
             (USERS.encode() + b"3,\0\n", "users.csv, line 4: a NUL byte (0x00)"),
-            (USERS.encode("utf-16"), "users.csv: this is UTF-16 text, not UTF-8"),
+            pytest.param(
+                USERS.encode("utf-16"), "users.csv: this is UTF-16 text, not UTF-8", marks=UNHASHED
+            ),
             ("", "users.csv: the file is empty"),
         ],
         ids=["ragged", "quote", "column", "Latin-1", "NUL", "UTF-16", "empty"],
@@ -136,6 +159,35 @@ class TestBadFiles(Seeded):
         _, output = run_dbt_and_capture(["seed"], expect_pass=False)
         assert "users.csv, line 200002: 1 field where 2 are expected" in output
         assert len(query(RECORDS)) == 2
+
+
+class TestSeedsThatDbtHashes(Seeded):
+    """Without the flag, or with a dbt that has none, dbt reads small seeds before anything runs."""
+
+    flags: ClassVar[dict[str, Any]] = {}
+
+    def test_one_that_is_no_utf8_is_named(self, query: Query, seed_file: SeedFile) -> None:
+        seed_file(LATIN_1)
+        with pytest.raises(DbtRuntimeError, match=LATIN_1_REFUSED):
+            run_dbt(["build"])
+        assert len(query(RECORDS)) == 2
+
+    def test_a_big_one_fails_in_its_node(self, query: Query, seed_file: SeedFile) -> None:
+        seed_file(LATIN_1 + b"4,some name\n" * 100_000)
+        results, output = run_dbt_and_capture(["build"], expect_pass=False)
+        assert [result.status for result in results] == ["error"]
+        assert LATIN_1_REFUSED in output
+        assert len(query(RECORDS)) == 2
+
+    @UNHASHED
+    def test_as_many_mib_as_the_flag_says(
+        self, seed_file: SeedFile, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seed_file(LATIN_1 + b"4,some name\n" * 100_000)
+        for limit in ("0", "2"):
+            monkeypatch.setenv("DBT_ENGINE_MAXIMUM_SEED_SIZE_MIB", limit)
+            with pytest.raises(DbtRuntimeError, match=LATIN_1_REFUSED):
+                run_dbt(["parse"])
 
 
 class TestHooksOutsideTheTransaction(Seeded):
@@ -316,6 +368,7 @@ class TestLeftToDbtPostgres(Seeded):
         assert run_dbt(["seed"]).results[0].message == "INSERT 2"
         assert query("select pg_typeof(user_id)::text from users limit 1") == [("integer",)]
 
+    @UNHASHED
     def test_a_file_that_is_no_text_is_named_all_the_same(self, seed_file: SeedFile) -> None:
         seed_file("user_id,name\n1,René\n".encode("latin-1"))
         _, output = run_dbt_and_capture(["seed"], expect_pass=False)

@@ -14,7 +14,7 @@ from dbt.adapters.pgcopy.connections import PgcopyConnectionManager
 from dbt.adapters.pgcopy.publishing import Build
 from dbt.adapters.pgcopy.relation import PgcopyRelation, address
 from dbt.adapters.pgcopy.run_lock import WRITING_COMMANDS, RunLock
-from dbt.adapters.pgcopy.seeds import Seed, seed_for_copy
+from dbt.adapters.pgcopy.seeds import Seed, refuse_what_dbt_cannot_hash, seed_for_copy
 from dbt.adapters.pgcopy.waiting import PublishingError
 from dbt.adapters.postgres.impl import PostgresAdapter
 from dbt_common.exceptions import DbtRuntimeError
@@ -34,6 +34,8 @@ class PgcopyAdapter(PostgresAdapter):
     _run_lock: RunLock | None = None
 
     def __init__(self, config: Any, mp_context: SpawnContext) -> None:
+        # dbt makes its adapter just before it parses the project.
+        refuse_what_dbt_cannot_hash(config)
         super().__init__(config, mp_context)
         self.Relation.built.clear()  # An adapter serves one invocation.
         self._files: dict[str, str] = {}

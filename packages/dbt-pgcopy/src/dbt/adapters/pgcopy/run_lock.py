@@ -1,8 +1,10 @@
 """A lock that lets one writing dbt command at a time work on a database."""
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 
+import psycopg2
 from dbt.adapters.contracts.connection import Connection, ConnectionState, Identifier
 from dbt.adapters.events.logging import AdapterLogger
 from dbt.adapters.pgcopy.connections import PgcopyConnectionManager, PgcopyCredentials
@@ -62,6 +64,9 @@ class RunLock:
     def release(self) -> None:
         """Let the lock go, if it was taken."""
         if self._connection.state == ConnectionState.OPEN:
+            # The server ends the session some time after it is closed here.
+            with suppress(psycopg2.Error), self._connection.handle.cursor() as cursor:
+                cursor.execute("select pg_advisory_unlock_all()")
             PgcopyConnectionManager.close(self._connection)
 
     @property

@@ -62,6 +62,37 @@ def seed_for_copy(config: AdapterRequiredConfig, model: Mapping[str, Any]) -> Se
     return None
 
 
+def refuse_what_dbt_cannot_hash(config: Any) -> None:
+    """Name a seed that dbt would stumble over while it parses, with an error that names none.
+
+    To see whether a seed has changed, dbt reads it as UTF-8 if it is not above a size, which dbt
+    1.12 lets one set. One that is not read so fails in its own node, as any bad file does.
+
+    Args:
+        config: the project's configuration; `dbt debug` has but a profile here.
+
+    Raises:
+        DbtRuntimeError: a seed that dbt is going to read is no UTF-8.
+    """
+    limit = getattr(config.args, "MAXIMUM_SEED_SIZE_MIB", 1) if hasattr(config, "args") else 1
+    for folder in getattr(config, "seed_paths", ()):
+        for path in sorted(Path(config.project_root, folder).rglob("*.csv")):
+            if limit == 0 or path.stat().st_size <= limit << 20:
+                _refuse_other_than_utf8(path)
+
+
+def _refuse_other_than_utf8(path: Path) -> None:
+    try:
+        path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise DbtRuntimeError(
+            f"{path.name}, line {line}: byte 0x{error.object[error.start]:02X} is not UTF-8 text, "
+            "and dbt reads this seed as such before anything runs. Save the file as UTF-8; or keep "
+            "it in a csv_folder; or set the flag maximum_seed_size_mib of dbt 1.12 to -1."
+        ) from error
+
+
 def _path(config: Any, model: Mapping[str, Any]) -> Path:
     folder = _meta(model).get("csv_folder")
     if folder:

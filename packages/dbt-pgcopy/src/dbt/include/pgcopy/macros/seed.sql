@@ -3,6 +3,9 @@
   {%- if seed is none -%}
     {{ return(dbt.materialization_seed_default()) }}
   {%- endif -%}
+  {%- if flags.WHICH == 'show' -%}
+    {{ return(pgcopy_show_seed(seed)) }}
+  {%- endif -%}
   {%- if seed.extra_columns -%}
     {%- do exceptions.warn(
       seed.path.name ~ ": these columns are not loaded: " ~ seed.extra_columns | join(", ")
@@ -19,7 +22,7 @@
 
   {%- set recreated = should_full_refresh() or not pgcopy_seed_table_fits(old_relation, seed) -%}
   {%- set ddl = pgcopy_empty_seed_table(old_relation, target_relation, seed, recreated) -%}
-  {%- set records = adapter.copy_seed(target_relation, seed) -%}
+  {%- set records = 0 if flags.EMPTY else adapter.copy_seed(target_relation, seed) -%}
 
   {% call noop_statement('main', 'COPY ' ~ records, 'COPY', records) %}
     {{ ddl }};
@@ -42,6 +45,21 @@
 
   {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
+
+
+{#- `dbt show` runs this materialization, to see what is in the file and not to load it. -#}
+{% macro pgcopy_show_seed(seed) %}
+  {%- set shown = api.Relation.create(schema='pg_temp', identifier='dbt_pgcopy_shown') -%}
+  {%- set limit = invocation_args_dict['limit'] -%}
+  {%- do adapter.begin_seed() -%}
+  {%- do run_query('create temporary table dbt_pgcopy_shown (' ~ pgcopy_seed_columns(seed) ~ ') on commit drop') -%}
+  {%- do adapter.copy_seed(shown, seed) -%}
+  {%- set sample = run_query('select * from ' ~ shown ~ (' limit ' ~ limit if limit >= 0)) -%}
+  {%- do adapter.commit_seed() -%}
+  {% call noop_statement('main', 'SHOW ' ~ (sample.rows | length), 'SHOW', sample.rows | length) %}{% endcall %}
+  {%- do store_result('agate_table', response='OK', agate_table=sample) -%}
+  {{ return({'relations': []}) }}
+{% endmacro %}
 
 
 {% macro pgcopy_seed_columns(seed) -%}

@@ -1,0 +1,234 @@
+"""What a user of dbt knows, on the project: its commands, and the flags that change them."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from api.settings import CHECKOUT
+from dbt.__version__ import version
+
+from tests.conftest import SAMPLE
+from tests.integration.conftest import MARTS, Laboratory
+
+NO_TESTS = ["--exclude-resource-type", "unit_test", "--exclude-resource-type", "test"]
+
+
+class Result(NamedTuple):
+    """What a command ended with, printed, and made of each node that it ran."""
+
+    status: int
+    output: str
+    nodes: dict[str, str]
+
+
+class Dbt:
+    """Runs dbt's commands on a laboratory where everything is built.
+
+    Attributes:
+        laboratory: the laboratory; a test leaves it as it was.
+        marts: what is in each mart.
+        state: a copy of dbt's artifacts of that build, for `--state`.
+    """
+
+    def __init__(self, laboratory: Laboratory, folder: Path) -> None:
+        self.laboratory = laboratory
+        self.target = Path(laboratory.environment["ELUTE_HOME"]) / "target"
+        self._output = folder / "output.txt"
+        exports = laboratory.elute("env").stdout
+        server = Path(__file__).with_name("dbt_commands.py")
+        self._server = subprocess.Popen(
+            ["bash", "-c", f'{exports}\nexec {sys.executable} "$1"', "bash", str(server)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=laboratory.environment,
+        )
+        laboratory.clear()
+        laboratory.write(SAMPLE)
+        built = self("--warn-error", "build")
+        assert built.status == 0, built.output
+        self.marts = laboratory.marts()
+        self.state = shutil.copytree(self.target, folder / "state")
+
+    def __call__(self, *arguments: str) -> Result:
+        """Run a command."""
+        assert self._server.stdin
+        assert self._server.stdout
+        results = self.target / "run_results.json"
+        before = results.stat().st_mtime_ns if results.exists() else 0
+        line = json.dumps([str(self._output), "--no-use-colors", *arguments])
+        print(line, file=self._server.stdin, flush=True)
+        status = int(self._server.stdout.readline())
+        ran = results.exists() and results.stat().st_mtime_ns != before
+        output = self._output.read_text(encoding="utf-8")
+        return Result(status, output, _nodes(results) if ran else {})
+
+    def close(self) -> None:
+        """End the process that starts them."""
+        self._server.communicate(timeout=30)
+
+
+def _nodes(results: Path) -> dict[str, str]:
+    content: dict[str, Any] = json.loads(results.read_text(encoding="utf-8"))
+    return {node["unique_id"].split(".")[2]: node["status"] for node in content["results"]}
+
+
+@pytest.fixture(scope="module")
+def dbt(one_laboratory: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dbt]:
+    """dbt, after a build."""
+    dbt = Dbt(one_laboratory, tmp_path_factory.mktemp("commands"))
+    yield dbt
+    dbt.close()
+
+
+def test_list(dbt: Dbt) -> None:
+    command = ["list", "--quiet", "--resource-type", "model", "--output", "name"]
+    result = dbt(*command, "--select", "1+user_summary", "--exclude", "int_experiment_stats")
+    assert result.output.split() == ["int_user_summary", "user_summary"]
+
+
+def test_run(dbt: Dbt) -> None:
+    options = ["--select", "1+user_summary", "--exclude", "int_experiment_stats", "--full-refresh"]
+    result = dbt("run", *options)
+    assert result.status == 0
+    assert (
+        result.nodes.items() >= {"int_user_summary": "success", "user_summary": "success"}.items()
+    )
+    assert "int_experiment_stats" not in result.nodes
+    assert dbt.laboratory.marts() == dbt.marts
+
+
+def test_compile(dbt: Dbt, tmp_path: Path) -> None:
+    # A variable, though nothing reads it, has dbt parse all anew: elsewhere, for the other tests.
+    options = ["--vars", "{unread: 1}", "--target-path", str(tmp_path)]
+    result = dbt("compile", "--quiet", "--select", "user_summary", *options)
+    assert result.status == 0
+    assert '"intermediate"."int_user_summary"' in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["--select", "users"], "| Amara Okafor "),
+        (["--select", "int_experiment_issues"], "unknown compound"),
+        (["--select", "data_issues"], "unknown compound"),
+        (["--inline", "select 'n=' || count(*) as n from {{ ref('users') }}"], "n=14"),
+    ],
+    ids=["seed", "part of a model", "mart", "inline"],
+)
+def test_show(dbt: Dbt, arguments: list[str], shown: str) -> None:
+    result = dbt("show", *arguments)
+    assert result.status == 0
+    assert shown in result.output
+
+
+def test_full_refresh(dbt: Dbt) -> None:
+    result = dbt("build", "--full-refresh", *NO_TESTS)
+    assert result.status == 0
+    assert "[COPY 14 in" in result.output
+    assert dbt.laboratory.marts() == dbt.marts
+
+
+def test_seed_show(dbt: Dbt) -> None:
+    # It ends with an error in any project with a hook: dbt then looks for the table of the hook.
+    output = dbt("seed", "--show").output
+    for seed in ("users", "user_experiments", "compounds"):
+        table = output.split(f"Random sample of table: raw.{seed}\n")[1].split("Random sample")[0]
+        assert table.count("\n|") == 2 + 10, seed
+
+
+def test_test(dbt: Dbt) -> None:
+    result = dbt("test", "--select", "int_user_summary", "--exclude-resource-type", "unit_test")
+    assert result.status == 0
+    assert set(result.nodes.values()) == {"pass", "success"}
+
+
+def test_failures_are_explained_and_stored(dbt: Dbt) -> None:
+    header, *records = SAMPLE["users.csv"].splitlines(keepends=True)
+    dbt.laboratory.write({"users.csv": header + records[0] * 2})
+    result = dbt("build", "--store-failures")
+    assert result.status == 1
+    assert "users.csv: 1 of 2 records were dropped" in result.output
+    stored = dbt.laboratory.rows("select message from dbt_test__audit.assert_files_are_usable")
+    assert any("users.csv: 1 of 2 records" in row["message"] for row in stored)
+    assert dbt.laboratory.marts() == dbt.marts
+    dbt.laboratory.write(SAMPLE)
+    assert dbt("build", *NO_TESTS).status == 0
+
+
+def test_fail_fast_and_retry(dbt: Dbt) -> None:
+    dbt.laboratory.write({"users.csv": SAMPLE["users.csv"] + b"15,\xe9\n"})
+    result = dbt("build", "--fail-fast")
+    assert result.status == 1
+    assert "users.csv, line 16: byte 0xE9 is not UTF-8 text" in result.output
+    assert result.nodes["users"] == "error"
+    assert "Traceback" not in result.output
+    dbt.laboratory.write(SAMPLE)
+    result = dbt("retry")
+    assert result.status == 0, result.output
+    assert result.nodes.items() >= {"users": "success", "user_summary": "success"}.items()
+    assert dbt.laboratory.marts() == dbt.marts
+
+
+def test_empty(dbt: Dbt) -> None:
+    # As dbt has it: every node runs, and no table has a row.
+    result = dbt("build", "--empty")
+    assert result.status == 0, result.output
+    assert set(result.nodes.values()) <= {"success", "pass", "no-op"}
+    assert not any(dbt.laboratory.marts().values())
+    assert dbt("build", *NO_TESTS).status == 0
+    assert dbt.laboratory.marts() == dbt.marts
+
+
+def test_sample(dbt: Dbt) -> None:
+    # No model has an event time, so all is the sample.
+    assert dbt("run", "--sample", "1 day").status == 0
+    assert dbt.laboratory.marts() == dbt.marts
+
+
+def test_defer(dbt: Dbt) -> None:
+    state = ["--defer", "--favor-state", "--state", str(dbt.state)]
+    result = dbt("run", "--select", "user_summary", *state)
+    assert result.status == 0
+    assert result.nodes["user_summary"] == "success"
+    assert dbt.laboratory.marts() == dbt.marts
+
+
+def test_clone_to_itself_changes_nothing(dbt: Dbt) -> None:
+    # There is nowhere else: the schemas are the same for every target.
+    result = dbt("clone", "--state", str(dbt.state), "--full-refresh")
+    assert result.status == 0
+    assert dbt.laboratory.marts() == dbt.marts
+
+
+def test_docs_generate(dbt: Dbt) -> None:
+    assert dbt("docs", "generate", "--no-compile").status == 0
+    catalog = json.loads((dbt.target / "catalog.json").read_text(encoding="utf-8"))
+    assert {f"model.elute.{mart}" for mart in MARTS} <= catalog["nodes"].keys()
+    assert "seed.elute.users" in catalog["nodes"]
+
+
+def test_source_freshness(dbt: Dbt) -> None:
+    # The seeds are what other projects have sources for, so there is nothing to look at.
+    assert dbt("source", "freshness").status == 0
+
+
+def test_a_file_of_the_project_that_is_no_utf8_is_named(dbt: Dbt, tmp_path: Path) -> None:
+    # As when nobody has set ELUTE_SEEDS_DIR: dbt itself looks at the files in seeds/.
+    users = {"users.csv": SAMPLE["users.csv"] + b"15,\xe9,,\n"}
+    project = shutil.copytree(CHECKOUT / "dbt_project", tmp_path / "dbt_project")
+    seeds = shutil.copytree(CHECKOUT / "seeds", tmp_path / "seeds")
+    (seeds / "users.csv").write_bytes(users["users.csv"])
+    dbt.laboratory.write(users)
+    result = dbt("seed", "--project-dir", str(project), "--target-path", str(tmp_path))
+    dbt.laboratory.write(SAMPLE)
+    assert result.status != 0
+    assert "users.csv, line 16: byte 0xE9 is not UTF-8 text" in result.output
+    if version >= "1.12":  # before, dbt reads them before anything runs
+        assert result.output.count("OK loaded seed file") == 2
+    assert dbt.laboratory.marts() == dbt.marts
