@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from api.settings import CHECKOUT
 from dbt.__version__ import version
 
+from elute.settings import CHECKOUT
 from tests.conftest import SAMPLE
 from tests.integration.conftest import MARTS, Laboratory
 
