@@ -13,7 +13,7 @@ def explain(outcome: Outcome) -> str:
     if not outcome.findings:
         reasons += [_reason(failure.name, failure.message) for failure in outcome.failures]
     sentences = [" ".join(reason.split()).rstrip(".") + "." for reason in reasons]
-    if not sentences or STAYS not in sentences[-1]:
+    if not sentences or STAYS.rstrip(".") not in sentences[-1]:
         sentences.append(STAYS)
     return " ".join(["The build failed.", *sentences])
 

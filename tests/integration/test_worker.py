@@ -15,6 +15,7 @@ from elute.database.sessions import Session
 from elute.runs import queue
 from elute.runs.run import Run
 from elute.settings import CHECKOUT, Settings
+from elute.worker.ending import has_published
 from tests.conftest import SAMPLE, own_database
 from tests.integration.conftest import Laboratory
 from tests.service import (
@@ -173,6 +174,40 @@ def test_a_cancelled_run_leaves_the_marts_and_no_session(place: Place, session: 
         assert queue.execute(session, "backends", name) == []
     assert (done.state, done.error) == ("cancelled", None)
     assert place.laboratory.marts() == marts
+
+
+def test_a_run_is_cancelled_while_it_waits_to_publish(place: Place, session: Session) -> None:
+    marts = place.laboratory.marts()
+    place.laboratory.write({"users.csv": SAMPLE["users.csv"] + b"15,Olive,,\n"})
+    with listening(place.parameters) as reader:
+        reader.cursor().execute("begin; select from marts.user_top_compounds")
+        run = queue.request(session, "http")
+        until(lambda: "Publishing waits for" in log_of(session, run), session=session)
+        queue.cancel(session, run.run_id)
+        done = ended(session, run.run_id)
+    place.laboratory.write(SAMPLE)
+    assert (done.state, done.error) == ("cancelled", None)
+    assert place.laboratory.marts() == marts
+    assert not has_published(session, run_id=run.run_id, invocation_id=None)
+
+
+def test_a_run_whose_build_is_published_has_succeeded_whatever_came_after(
+    place: Place, session: Session
+) -> None:
+    with held_up(place.parameters):
+        run = queue.request(session, "http")
+        until(lambda: waits_for_lock(session, run.run_id), session=session)
+        # As if it had come to its end, and its dbt were stopped before it could say so.
+        session.cursor().execute(
+            "insert into builds.publications (invocation_id, run_id, options, files, tables) "
+            "select 'late', %s, options, files, tables from builds.publications "
+            "order by build desc limit 1",
+            [run.run_id],
+        )
+        queue.cancel(session, run.run_id)
+        done = ended(session, run.run_id)
+    assert (done.state, done.error) == ("succeeded", None)
+    assert done.inputs is not None
 
 
 def test_a_changed_project_is_built_and_warm_dbt_renewed(

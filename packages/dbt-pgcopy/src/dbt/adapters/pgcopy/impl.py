@@ -192,8 +192,9 @@ class PgcopyAdapter(PostgresAdapter):
             number = publishing.number_of(connection.handle, build.schema, build.invocation_id)
         except (psycopg2.Error, DbtRuntimeError):
             return (
-                f"The database was lost while this build was being published: {said}. Its table "
-                "publications tells which build readers see: all of this one, or what was before."
+                f"The database was lost while this build was being published: {said}. What was "
+                "published before stays, unless this build was published in that moment: the table "
+                f"{build.schema}.publications tells."
             )
         if number is not None:
             return ""
