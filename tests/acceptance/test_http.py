@@ -103,8 +103,7 @@ def test_an_upload_that_breaks_off_replaces_nothing(service: Service, content_ty
         client.sendall(head.encode() + (lines if content_type == "text/csv" else form + lines))
         client.shutdown(socket.SHUT_WR)
         answer = client.makefile("rb").read()
-    assert answer.startswith(b"HTTP/1.1 400 ")
-    assert b"of 5000 bytes" in answer
+    assert not answer  # A request of which something is missing never reaches the app.
     assert (service.files / "users.csv").read_bytes() == SAMPLE["users.csv"]
 
 
