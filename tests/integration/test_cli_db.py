@@ -61,6 +61,8 @@ def test_env_prints_lines_for_a_shell_and_nothing_else(elute: Elute) -> None:
         "export ELUTE_HOME",
         "export ELUTE_SEEDS_DIR",
         "export ELUTE_MAX_DROPPED_RATIO",
+        "export ELUTE_KEEP_BUILDS",
+        "export ELUTE_PUBLISH_WAIT_SECONDS",
         "export PATH",
     ]
 

@@ -53,7 +53,7 @@ class Place:
     def __init__(self, folder: Path, parameters: dict[str, Any]) -> None:
         self.parameters = parameters
         self.checkout, self.folder = folder / "checkout", folder
-        for name in ("api", "dbt_project", "seeds"):
+        for name in ("api", "dashboard", "elute", "dbt_project", "seeds"):
             shutil.copytree(
                 CHECKOUT / name,
                 self.checkout / name,

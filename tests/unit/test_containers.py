@@ -44,7 +44,15 @@ def test_plain_dbt_finds_the_project_in_the_image() -> None:
 
 def test_the_image_has_what_the_program_reads() -> None:
     copied = set(" ".join(re.findall(r"(?m)^COPY (.*) \S+$", BUILD)).split())
-    assert {"api", "dbt_project", "seeds", "profiles.yml", "pyproject.toml"} <= copied
+    assert {
+        "api",
+        "dashboard",
+        "elute",
+        "dbt_project",
+        "seeds",
+        "profiles.yml",
+        "pyproject.toml",
+    } <= copied
     assert all((CHECKOUT / name).exists() for name in copied)
     ignored = (CHECKOUT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     assert {f"!{name}" for name in copied} <= set(ignored)
