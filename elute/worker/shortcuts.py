@@ -1,17 +1,12 @@
-"""What dbt does over and over for the same result, done once or not at all, in warm dbt only.
+"""What dbt does for nothing, not done in warm dbt.
 
-Together these halve a run's work in Python; benchmarks/README.md has the figures. Each replaces
-something within dbt-core by what comes to the same. One that no
-longer fits is left out: dbt is only slower then.
+It replaces something within dbt-core by what comes to the same. If that no longer fits it is left
+out: dbt is only slower then.
 """
 
-import functools
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from dbt.contracts.graph.manifest import Manifest
+from typing import Any
 
 _EVENTS_KEPT = frozenset({"NodeStart", "NodeFinished"})  # the debug events that we listen to
 logger = logging.getLogger("elute.worker")
@@ -19,17 +14,7 @@ logger = logging.getLogger("elute.worker")
 
 def take_shortcuts() -> None:
     """Apply all that fit."""
-    for take in (_debug_events, _templates, _date_parsers):
-        _take(take)
-
-
-def compile_models(manifest: "Manifest") -> None:
-    """Compile the template of every node, for `_templates` to remember."""
-    from dbt_common.clients.jinja import get_template  # noqa: PLC0415
-
-    for node in manifest.nodes.values():
-        if node.raw_code:
-            get_template(node.raw_code, {}, node)
+    _take(_debug_events)
 
 
 def _take(shortcut: Callable[[], None]) -> None:
@@ -72,28 +57,3 @@ def _debug_events() -> None:
     _replace(DebugLevel, "__init__", remember)
     DebugLevel.pb_msg = property(message, note)
     _replace(EventManager, "fire_event", fire_if_heard)
-
-
-def _templates() -> None:
-    """Compile the same template once."""
-    from dbt_common.clients.jinja import MacroFuzzEnvironment  # noqa: PLC0415
-
-    compile_anew: Callable[..., Any] = MacroFuzzEnvironment.compile
-    compiled: dict[Any, Any] = {}
-
-    def compile_once(environment: Any, source: Any, *more: Any, **options: Any) -> Any:
-        if more or options or not isinstance(source, str):
-            return compile_anew(environment, source, *more, **options)
-        key = (type(environment), tuple(environment.extensions), source)
-        if key not in compiled:
-            compiled[key] = compile_anew(environment, source)
-        return compiled[key]
-
-    _replace(MacroFuzzEnvironment, "compile", compile_once)
-
-
-def _date_parsers() -> None:
-    """Let agate share what its parsers of dates know of a language; it asks for each result."""
-    import parsedatetime  # type: ignore[import-untyped] # noqa: PLC0415
-
-    _replace(parsedatetime, "Constants", functools.cache(parsedatetime.Constants))

@@ -42,7 +42,6 @@ def prepare() -> "Manifest | None":
     if isinstance(manifest, Manifest):
         for macro in manifest.macros.values():
             template_cache.get_node_template(macro)
-        shortcuts.compile_models(manifest)
     else:
         manifest = None  # The run itself says what is wrong.
     gc.collect()
