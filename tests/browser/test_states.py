@@ -47,7 +47,7 @@ def out_of_reach(site: Site) -> Iterator[None]:
 
 
 def test_before_the_first_build_pages_offer_one(site: Site, open_page: Open) -> None:
-    with renamed(site, "marts"):
+    with renamed(site, "builds"):
         for path in ("/", "/quality", "/users/1"):
             page = open_page(path, expected=("503",))
             state = page.locator("#state")
