@@ -16,15 +16,16 @@ from tests.browser.conftest import Open, Site, is_ready
 
 
 @contextmanager
-def renamed(site: Site, schema: str) -> Iterator[None]:
-    """Without this schema for a while."""
-    there, away = sql.Identifier(schema), sql.Identifier(f"{schema}_away")
-    site.execute(sql.SQL("alter schema {} rename to {}").format(there, away))
+def without_builds(site: Site) -> Iterator[None]:
+    """As before the first build, until there is one."""
+    site.execute("alter schema builds rename to builds_away")
     try:
         yield
-    finally:
-        site.execute(sql.SQL("drop schema if exists {} cascade").format(there))
-        site.execute(sql.SQL("alter schema {} rename to {}").format(away, there))
+    except BaseException:
+        site.execute("drop schema if exists builds cascade")
+        site.execute("alter schema builds_away rename to builds")
+        raise
+    site.execute("drop schema builds_away cascade")  # The views show the new tables by now.
 
 
 @contextmanager
@@ -47,7 +48,7 @@ def out_of_reach(site: Site) -> Iterator[None]:
 
 
 def test_before_the_first_build_pages_offer_one(site: Site, open_page: Open) -> None:
-    with renamed(site, "builds"):
+    with without_builds(site):
         for path in ("/", "/quality", "/users/1"):
             page = open_page(path, expected=("503",))
             state = page.locator("#state")
