@@ -151,6 +151,7 @@ CHANGES: dict[type, type] = {
 # The others do without manifest.json, the writing of which is a fifth of their time.
 WITH_ARTIFACTS = {
     "BaseCloneNotPossible",
+    "BaseCloneSameSourceAndTarget",
     "BaseCloneSameTargetAndState",
     "BaseDocsGenReferences",
     "BaseDocsGenerate",
