@@ -20,7 +20,7 @@ class Variable(NamedTuple):
     meaning: str
 
 
-# The only table of settings. .env.example and the README are checked against it.
+# The only table of settings. .env.example and docs/operations.md are checked against it.
 VARIABLES = (
     Variable(
         "PGHOST",

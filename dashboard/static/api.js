@@ -1,4 +1,4 @@
-// Calls of Elute's HTTP API: the same addresses that the README shows for curl and pandas.
+// Calls of Elute's HTTP API: the same addresses that docs/api.md shows for curl and pandas.
 
 /** What went wrong, in the API's own words (application/problem+json). */
 export class Problem extends Error {
