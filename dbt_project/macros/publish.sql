@@ -1,16 +1,3 @@
-{#- Makes ready for the tables of a build. -#}
-{% macro prepare() -%}
-    {{ return(adapter.dispatch('prepare')()) }}
-{%- endmacro %}
-
-{% macro default__prepare() -%}
-{%- endmacro %}
-
-{% macro pgcopy__prepare() -%}
-    {%- do prepare_builds(keep=kept_builds()) -%}
-{%- endmacro %}
-
-
 {#- Shows readers what the run has built, all of it or none. -#}
 {% macro publish(results) -%}
     {{ return(adapter.dispatch('publish')(results)) }}
@@ -27,13 +14,7 @@
             options={'max_dropped_ratio': max_dropped_ratio()},
             run_id=run_id | int if run_id else none,
             wait_seconds=env_var('ELUTE_PUBLISH_WAIT_SECONDS', '60') | int,
-            keep=kept_builds(),
+            keep=env_var('ELUTE_KEEP_BUILDS', '10') | int,
         )) }}
     {%- endif -%}
-{%- endmacro %}
-
-
-{#- How many builds keep their tables. -#}
-{% macro kept_builds() -%}
-    {{ return(env_var('ELUTE_KEEP_BUILDS', '10') | int) }}
 {%- endmacro %}

@@ -135,6 +135,14 @@ def test_full_refresh(dbt: Dbt) -> None:
     assert dbt.laboratory.marts() == dbt.marts
 
 
+def test_seed_show(dbt: Dbt) -> None:
+    # dbt then ends with an error in any project with a hook: it looks for the table of the hook.
+    output = dbt("seed", "--show").output
+    for seed in ("users", "user_experiments", "compounds"):
+        table = output.split(f"Random sample of table: raw.{seed}\n")[1].split("Random sample")[0]
+        assert table.count("\n|") == 2 + 10, seed
+
+
 def test_test(dbt: Dbt) -> None:
     result = dbt("test", "--select", "user_summary", "--exclude-resource-type", "unit_test")
     assert result.status == 0

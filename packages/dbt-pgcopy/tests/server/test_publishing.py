@@ -87,7 +87,6 @@ class Published:
                 "send_anonymous_usage_stats": False,
                 "warn_error_options": {"silence": ["UnsupportedConstraintMaterialization"]},
             },
-            "on-run-start": "{{ prepare_builds(keep=3) }}",
             "on-run-end": "{{ publish_build(results, options={'a': 1}, run_id=7, keep=3,"
             f" wait_seconds={self.wait_seconds}) }}}}",
         }

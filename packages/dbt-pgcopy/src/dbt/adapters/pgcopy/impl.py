@@ -1,5 +1,6 @@
 """The adapter: dbt-postgres, and what its macros need for seeds, builds and the run lock."""
 
+import threading
 from collections.abc import Iterator, Mapping
 from multiprocessing.context import SpawnContext
 from typing import Any
@@ -39,6 +40,8 @@ class PgcopyAdapter(PostgresAdapter):
         super().__init__(config, mp_context)
         self.Relation.built.clear()  # An adapter serves one invocation.
         self._files: dict[str, str] = {}
+        self._preparing = threading.Lock()
+        self._prepared = False
 
     @PostgresAdapter.behavior.setter  # type: ignore[attr-defined,untyped-decorator]
     def behavior(self, flags: list[Any]) -> None:
@@ -113,12 +116,16 @@ class PgcopyAdapter(PostgresAdapter):
         self.Relation.built[address(view)] = table
 
     @available
-    def prepare_builds(self, schema: str, keep: int) -> None:
-        """Make what publishing needs, and drop what failed builds have left."""
-        session = self.connections.get_thread_connection().handle
-        publishing.prepare(session, schema)
-        if self._run_lock is not None:  # Or they might be of a build that goes on.
-            publishing.drop_unneeded(session, schema, keep)
+    def prepare_builds(self, schema: str) -> None:
+        """Before the first table of a run: make what publishing needs, drop what others left."""
+        with self._preparing:
+            if self._prepared:
+                return
+            session = self.connections.get_thread_connection().handle
+            publishing.prepare(session, schema)
+            if self._run_lock is not None:  # Or they might be of a build that goes on.
+                publishing.drop_unneeded(session, schema, keep=None)
+            self._prepared = True
 
     @available
     def publish_build(

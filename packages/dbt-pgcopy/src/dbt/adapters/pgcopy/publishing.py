@@ -162,8 +162,11 @@ def number_of(session: PostgresSession, schema: str, invocation_id: str) -> int 
     return row[0] if row else None
 
 
-def drop_unneeded(session: PostgresSession, schema: str, keep: int) -> None:
-    """Drop the tables that are not of the newest `keep` builds; one in use stays for now."""
+def drop_unneeded(session: PostgresSession, schema: str, keep: int | None) -> None:
+    """Drop the tables that are not of the newest `keep` builds, or of none if that is None.
+
+    One that is in use stays for now.
+    """
     publications = sql.Identifier(schema, "publications")
     with transaction(session) as cursor:
         cursor.execute(

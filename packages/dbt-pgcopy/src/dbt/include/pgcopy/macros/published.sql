@@ -3,6 +3,7 @@
   schema of builds; `publish_build` points the view with the model's name at it.
 -#}
 {% materialization published, adapter='pgcopy' %}
+  {%- do adapter.prepare_builds(builds_schema()) -%}
   {%- set table = api.Relation.create(
     database=database, schema=builds_schema(), identifier=adapter.name_table(model['alias']), type='table'
   ) -%}
@@ -83,14 +84,6 @@
 {#- The schema that holds the tables of all builds, and the table `publications`. -#}
 {% macro builds_schema() %}
   {{ return(generate_schema_name('builds', none) | trim) }}
-{% endmacro %}
-
-
-{#- For on-run-start. Arguments as for `publish_build`. -#}
-{% macro prepare_builds(keep=10) %}
-  {%- if execute and flags.WHICH in ('build', 'run') -%}
-    {%- do adapter.prepare_builds(builds_schema(), keep) -%}
-  {%- endif -%}
 {% endmacro %}
 
 
