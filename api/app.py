@@ -4,7 +4,6 @@ from flask import Flask
 
 from api import (
     access,
-    database,
     downloads,
     events,
     health,
@@ -16,9 +15,9 @@ from api import (
     runs,
     trigger,
 )
+from api.database import Database
 from api.marts import routes
 from elute import logs
-from elute.database.builds import Catalogue
 from elute.settings import Settings
 
 BLUEPRINTS = (
@@ -50,11 +49,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.json.sort_keys = False  # type: ignore[attr-defined]
     logs.configure(settings)
-    database.configure(settings)
     problems.init_app(app)
     logs.init_app(app)
     access.init_app(app, settings)
-    app.extensions["catalogue"] = Catalogue()
+    app.extensions["database"] = Database(settings)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     return app

@@ -1,8 +1,6 @@
 """Sharing sessions among threads: kept open, handed round, thrown away when they have died."""
 
-import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TypeVar
@@ -13,7 +11,7 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from api.problems import RETRY_SECONDS, Problem
 from elute.database.sessions import Session
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 SIZE = 16  # sessions in a pool; more would only queue in the server
 WAIT_SECONDS = 10
 
@@ -27,14 +25,8 @@ class Pool:
 
     def __init__(self, connect: Callable[[], Session]) -> None:
         self._connect = connect
-        self._renew()
-        # A session belongs to the process that opened it.
-        os.register_at_fork(after_in_child=self._renew)
-
-    def _renew(self) -> None:
         self._idle: list[Session] = []
-        self._open = self._waiting = 0
-        self._changed = threading.Condition()
+        self._free = threading.Semaphore(SIZE)
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -44,13 +36,26 @@ class Pool:
             ServerError: there is no server.
             Problem: 503, all sessions are taken and none came back in time.
         """
-        session = self._take()
+        if not self._free.acquire(timeout=WAIT_SECONDS):
+            raise Problem(
+                503,
+                "Busy",
+                "Too many requests at once for the database. Try again shortly.",
+                headers={"Retry-After": str(RETRY_SECONDS)},
+            )
         try:
-            yield session
+            session = self._idle_or_new()
+            try:
+                yield session
+            finally:
+                if session.closed or session.info.transaction_status != TRANSACTION_STATUS_IDLE:
+                    session.close()  # It has died, or something broke off in the middle.
+                else:
+                    self._idle.append(session)
         finally:
-            self._give_back(session)
+            self._free.release()
 
-    def read(self, function: Callable[[Session], Answer]) -> Answer:
+    def read(self, function: Callable[[Session], Result]) -> Result:
         """Call `function` with a session; once more if that session turns out to be dead."""
         with self.session() as session:
             try:
@@ -64,62 +69,12 @@ class Pool:
 
     def forget(self) -> None:
         """Close the sessions that nobody uses: if one has died, so have the others."""
-        count = 0
-        with suppress(IndexError):  # From the list that others give back to at the same time.
+        with suppress(IndexError):  # Other threads take from the list at the same time.
             while True:
                 self._idle.pop().close()
-                count += 1
-        self._vacate(count)
 
-    def _take(self) -> Session:
+    def _idle_or_new(self) -> Session:
         try:
             return self._idle.pop()
         except IndexError:
-            return self._wait() or self._open_one()
-
-    def _wait(self) -> Session | None:
-        """An idle session, or None and the right to open one."""
-        deadline = time.monotonic() + WAIT_SECONDS
-        with self._changed:
-            self._waiting += 1  # Before looking: who gives back looks at this after giving.
-            try:
-                while not self._idle:
-                    if self._open < SIZE:
-                        self._open += 1
-                        return None
-                    if not self._changed.wait(deadline - time.monotonic()):
-                        raise _busy()
-                return self._idle.pop()
-            finally:
-                self._waiting -= 1
-
-    def _open_one(self) -> Session:
-        try:
             return self._connect()
-        except BaseException:
-            self._vacate(1)
-            raise
-
-    def _give_back(self, session: Session) -> None:
-        status = session.info.transaction_status
-        if session.closed or status != TRANSACTION_STATUS_IDLE:
-            session.close()  # It has died, or something broke off in the middle.
-            self._vacate(1)
-            return
-        self._idle.append(session)
-        if self._waiting:
-            self._vacate(0)
-
-    def _vacate(self, count: int) -> None:
-        with self._changed:
-            self._open -= count
-            self._changed.notify()
-
-
-def _busy() -> Problem:
-    return Problem(
-        503,
-        "Busy",
-        "Too many requests at once for the database. Try again shortly.",
-        headers={"Retry-After": str(RETRY_SECONDS)},
-    )

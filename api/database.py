@@ -1,17 +1,18 @@
-"""The database of this process: sessions for requests, made ready when they are first needed."""
+"""The database as the web app has it: sessions for requests, made ready when first needed."""
 
-import os
 import threading
 import time
+from collections.abc import Mapping
 
-import psycopg2
-import psycopg2.errors
+from flask import current_app
 from psycopg2 import sql
 
 from api.connection_pool import Pool
+from api.listener import Listener
 from elute.database import schema
+from elute.database.builds import Catalogue
+from elute.database.server import connection_environment, named_server
 from elute.database.sessions import Session, connect
-from elute.environment import adopt
 from elute.errors import EluteError
 from elute.settings import Settings
 
@@ -22,97 +23,72 @@ set client_encoding = 'UTF8'; set datestyle = 'ISO'; set jit = off;
 """
 
 
-def _connect_owner() -> Session:
-    prepare_database()
-    session = connect()
-    session.autocommit = True
-    session.set_client_encoding("UTF8")
-    return session
+class Database:
+    """Finds its server, and brings the schema there up to date, when a session is first needed.
 
+    Args:
+        settings: where it is.
 
-def _connect_reader() -> Session:
-    session = _connect_owner()
-    with session.cursor() as cursor:
-        cursor.execute(_READER_OPTIONS)
-        if schema.has_reader(session):
-            cursor.execute(sql.SQL("set role {}").format(sql.Identifier(schema.READER)))
-    return session
-
-
-class _Database:
-    """Whether this process has found its database and brought the schema up to date."""
-
-    def __init__(self) -> None:
-        self.settings: Settings | None = None
-        self.is_ready = False
-        self.failure: tuple[float, EluteError] | None = None  # of the last attempt, and when
-        self.lock = threading.Lock()
-        os.register_at_fork(after_in_child=self._renew)
-
-    def _renew(self) -> None:
-        self.lock, self.is_ready, self.failure = threading.Lock(), False, None
-
-    def prepare(self) -> None:
-        asked_at = time.monotonic()
-        with self.lock:
-            if self.is_ready:
-                return
-            if self.failure and self.failure[0] > asked_at:
-                raise self.failure[1]  # Of the attempt that this one has waited for.
-            try:
-                self._upgrade()
-            except EluteError as error:
-                self.failure = time.monotonic(), error
-                raise
-            self.is_ready = True
-
-    def _upgrade(self) -> None:
-        if not os.environ.get("PGHOST"):
-            adopt(self.settings or Settings.from_environment())
-        schema.upgrade(os.environ)
-
-
-_DATABASE = _Database()
-_OWNER = Pool(_connect_owner)
-_READER = Pool(_connect_reader)
-
-
-def configure(settings: Settings) -> None:
-    """Say which settings to find the database by, where PG* do not name it."""
-    _DATABASE.settings = settings
-
-
-def prepare_database() -> None:
-    """Find the database and bring Elute's schema up to date, once in this process.
-
-    Raises:
-        ServerError: it cannot be reached; the next call tries again.
+    Attributes:
+        owner: sessions that may do everything: the queue of runs uses them.
+        reader: sessions that may read what is published and nothing else.
+        listener: tells of changes to runs.
+        catalogue: the published build.
     """
-    if not _DATABASE.is_ready:
-        _DATABASE.prepare()
+
+    def __init__(self, settings: Settings) -> None:
+        self.owner, self.reader = Pool(self.connect), Pool(self._connect_reader)
+        self.listener, self.catalogue = Listener(self.connect), Catalogue()
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._server: Mapping[str, str] | None = None
+        self._failure: tuple[float, EluteError] | None = None  # of the last attempt, and when
+
+    def connect(self) -> Session:
+        """Open a session that commits each statement by itself.
+
+        Raises:
+            ServerError: there is no server; the next call tries again.
+        """
+        session = connect(self._server or self._prepare())
+        session.autocommit = True
+        session.set_client_encoding("UTF8")
+        return session
+
+    def reset(self) -> None:
+        """Close what is idle, and look at server and schema anew."""
+        self.owner.forget()
+        self.reader.forget()
+        self._server = None
+
+    def _connect_reader(self) -> Session:
+        session = self.connect()
+        with session.cursor() as cursor:
+            cursor.execute(_READER_OPTIONS)
+            if schema.has_reader(session):
+                cursor.execute(sql.SQL("set role {}").format(sql.Identifier(schema.READER)))
+        return session
+
+    def _prepare(self) -> Mapping[str, str]:
+        """The PG* of the server, the schema of which is up to date."""
+        asked_at = time.monotonic()
+        with self._lock:
+            if self._server:
+                return self._server
+            if self._failure and self._failure[0] > asked_at:
+                raise self._failure[1]  # Of the attempt that this one has waited for.
+            try:
+                is_named = self._settings.host is not None
+                server = (named_server if is_named else connection_environment)(self._settings)
+                schema.upgrade(server)
+            except EluteError as error:
+                self._failure = time.monotonic(), error
+                raise
+            self._server = server
+            return server
 
 
-def reset() -> None:
-    """Forget all about the database: PG* have changed."""
-    _OWNER.forget()
-    _READER.forget()
-    _DATABASE.is_ready = False
-
-
-def owner() -> Pool:
-    """Sessions that may do everything: the queue of runs uses them."""
-    return _OWNER
-
-
-def reader() -> Pool:
-    """Sessions that may read what is published and nothing else."""
-    return _READER
-
-
-def is_reachable() -> bool:
-    """Whether the database answers at this moment."""
-    try:
-        _OWNER.read(lambda session: session.cursor().execute("select 1"))
-    except (EluteError, psycopg2.Error):
-        return False
-    return True
+def current() -> Database:
+    """That of the app that answers."""
+    database: Database = current_app.extensions["database"]
+    return database

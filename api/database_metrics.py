@@ -52,7 +52,7 @@ class DatabaseMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """All of them; only that there is no database, if there is none."""
         try:
-            found = database.owner().read(lambda session: list(self._read(session)))
+            found = database.current().owner.read(lambda session: list(self._read(session)))
         except (EluteError, psycopg2.Error):
             found = []
         yield _gauge("elute_database_up", "Whether the database answers.", (), [(len(found) > 0,)])

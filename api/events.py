@@ -6,9 +6,10 @@ import time
 from collections.abc import Iterator
 
 import psycopg2
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, request, stream_with_context
 
-from api import listener, parameters, problems, run_responses
+from api import database, parameters, problems, run_responses
+from api.listener import POLL_SECONDS
 from api.problems import Problem
 from api.runs import LARGEST_ID
 from elute.errors import EluteError
@@ -35,7 +36,7 @@ def events(run_id: int) -> Response:
             f"{MOST_STREAMS} clients follow runs already. GET /runs/{run_id} from time to time.",
             headers={"Retry-After": "5"},
         )
-    response = Response(_stream(run_id, after), mimetype="text/event-stream")
+    response = Response(stream_with_context(_stream(run_id, after)), mimetype="text/event-stream")
     response.call_on_close(_PLACES.release)
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
@@ -46,7 +47,7 @@ def events(run_id: int) -> Response:
 def log(run_id: int) -> Response:
     """The events of a run as lines for people."""
     run = run_responses.find(run_id)
-    return Response(_lines(run), mimetype="text/plain")
+    return Response(stream_with_context(_lines(run)), mimetype="text/plain")
 
 
 def _after() -> int:
@@ -61,7 +62,7 @@ def _after() -> int:
 def _stream(run_id: int, after: int) -> Iterator[str]:
     yield "retry: 2000\n\n"
     quiet_since = time.monotonic()
-    with listener.follow(run_id) as changes:
+    with database.current().listener.follow(run_id) as changes:
         while True:
             try:
                 run, news = run_responses.find(run_id), run_responses.read_events(run_id, after)
@@ -83,7 +84,7 @@ def _stream(run_id: int, after: int) -> Iterator[str]:
             if time.monotonic() - quiet_since >= _HEARTBEAT_SECONDS:
                 quiet_since = time.monotonic()
                 yield ": still there\n\n"
-            changes.wait(_HEARTBEAT_SECONDS if run else listener.POLL_SECONDS)
+            changes.wait(_HEARTBEAT_SECONDS if run else POLL_SECONDS)
 
 
 def _sent(event: Event) -> str:

@@ -29,7 +29,7 @@ def live() -> tuple[dict[str, str], int, dict[str, str]]:
 def ready() -> tuple[dict[str, Any], int, dict[str, str]]:
     """Whether there is something to serve: 200, or 503 and what is missing."""
     try:
-        found, is_ready = database.owner().read(_look)
+        found, is_ready = database.current().owner.read(_look)
     except (EluteError, psycopg2.Error):
         unknown = dict.fromkeys(("schema", "marts", "worker"), "unknown")
         found, is_ready = {"database": "not reachable", **unknown}, False

@@ -65,7 +65,7 @@ def histogram(name: str) -> Response:
     parameters = request.args.to_dict(flat=False)
     wanted = parameters.pop("column", [""])[0]
     bins = _number_of_bins(parameters.pop("bins", ["20"])[0])
-    _, mart = database.reader().read(lambda session: find(session, name))
+    _, mart = database.current().reader.read(lambda session: find(session, name))
     mart.table.column(wanted)
     column = mart.by_name[wanted]
     if not column.is_number:
@@ -96,7 +96,7 @@ def _rows(query: Query, column: Column, bins: int) -> list[tuple[Any, ...]]:
             return cursor.fetchall()
 
     try:
-        return database.reader().read(read)
+        return database.current().reader.read(read)
     except psycopg2.Error as error:
         raise described_error(query, error) from error
 

@@ -1,16 +1,15 @@
-"""Waiting for runs to change: one listening session for all the requests of this process."""
+"""Waiting for runs to change: one listening session for all requests."""
 
 import logging
-import os
 import select
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 
 import psycopg2
 
-from api import database
-from elute.database.sessions import Session, connect
+from elute.database.sessions import Session
 from elute.errors import EluteError
 from elute.runs import queue
 
@@ -38,17 +37,20 @@ class Changes:
 
 
 class Listener:
-    """A thread that listens, started when first needed, and whoever waits for it."""
+    """A thread that listens, started when first needed, and whoever waits for it.
 
-    def __init__(self) -> None:
-        self._renew()
-        os.register_at_fork(after_in_child=self._renew)
+    Args:
+        connect: opens a session that commits each statement by itself.
 
-    def _renew(self) -> None:
+    Attributes:
+        is_listening: whether changes are told at once; otherwise, waiting is polling.
+    """
+
+    def __init__(self, connect: Callable[[], Session]) -> None:
+        self._connect = connect
         self._followers: dict[Changes, int | None] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._stopped = threading.Event()
         self.is_listening = False
 
     @contextmanager
@@ -67,10 +69,9 @@ class Listener:
                 del self._followers[changes]
 
     def _run(self) -> None:
-        while not self._stopped.is_set():
+        while True:
             try:
-                database.prepare_database()
-                with closing(connect()) as session:
+                with closing(self._connect()) as session:
                     self._listen(session)
             except (EluteError, psycopg2.Error, OSError) as error:
                 if self.is_listening:
@@ -79,16 +80,15 @@ class Listener:
                 _LOG.exception("Not listening for runs")
             self.is_listening = False
             self._wake(None)
-            self._stopped.wait(POLL_SECONDS)
+            time.sleep(POLL_SECONDS)
 
     def _listen(self, session: Session) -> None:
-        session.autocommit = True
         queue.execute(session, "listen")
         self.is_listening = True
         self._wake(None)  # Nobody told us of what happened until now.
         ready = select.poll()  # Unlike select(), for file numbers of any size.
         ready.register(session.fileno(), select.POLLIN)
-        while not self._stopped.is_set():
+        while True:
             ready.poll(60_000)
             session.poll()
             for notice in session.notifies:
@@ -100,16 +100,3 @@ class Listener:
             for changes, wanted in self._followers.items():
                 if run_id is None or wanted in (None, run_id):
                     changes.happened.set()
-
-
-_LISTENER = Listener()
-
-
-def is_listening() -> bool:
-    """Whether changes are told at once; otherwise, waiting is polling."""
-    return _LISTENER.is_listening
-
-
-def follow(run_id: int | None = None) -> AbstractContextManager[Changes]:
-    """Note the changes of one run, or of all of them, while in a `with` block."""
-    return _LISTENER.follow(run_id)

@@ -21,7 +21,7 @@ def find(run_id: int) -> Run:
     Raises:
         Problem: 404, there is none.
     """
-    run = database.owner().read(lambda session: queue.get(session, run_id))
+    run = database.current().owner.read(lambda session: queue.get(session, run_id))
     if run is None:
         raise Problem(404, "No such run", f"There is no run {run_id}; /runs lists those there are.")
     return run
@@ -35,7 +35,7 @@ def latest_try(run_id: int) -> Run:
     """
     run = find(run_id)
     if run.state in ("crashed", "stopped"):
-        later = database.owner().read(lambda session: queue.page(session, _LATER_RUNS))
+        later = database.current().owner.read(lambda session: queue.page(session, _LATER_RUNS))
         return next((each for each in later if each.retry_of == run_id), run)
     return run
 
@@ -86,7 +86,7 @@ def events_of(run_id: int, after: int = 0) -> Iterator[Event]:
 
 def read_events(run_id: int, after: int) -> list[Event]:
     """The first part of what has happened after an event."""
-    return database.owner().read(
+    return database.current().owner.read(
         lambda session: queue.events_after(session, run_id, after, MOST_EVENTS)
     )
 

@@ -31,7 +31,7 @@ def ask_for_run() -> tuple[Run, bool]:
         return run, run_responses.has_worker(session)
 
     try:
-        return database.owner().read(ask)
+        return database.current().owner.read(ask)
     except OtherOptionsError as error:
         raise Problem(409, "Another run waits", str(error)) from error
 
@@ -61,7 +61,7 @@ def show_some() -> dict[str, Any]:
     def read(session: Session) -> tuple[list[Run], bool]:
         return queue.page(session, limit, before, state), run_responses.has_worker(session)
 
-    runs, has_worker = database.owner().read(read)
+    runs, has_worker = database.current().owner.read(read)
     following = None
     if len(runs) == limit:
         last = runs[-1].run_id
@@ -77,7 +77,7 @@ def show(run_id: int) -> dict[str, Any]:
     def read(session: Session) -> tuple[float | None, bool]:
         return queue.usual_seconds(session), run_responses.has_worker(session)
 
-    usual_seconds, has_worker = database.owner().read(read)
+    usual_seconds, has_worker = database.current().owner.read(read)
     return {
         **_as_json(run, has_worker),
         "usual_seconds": usual_seconds,
@@ -89,7 +89,7 @@ def show(run_id: int) -> dict[str, Any]:
 def cancel(run_id: int) -> tuple[Response, int, dict[str, str]]:
     """Cancel a run that waits, ask one that goes on to stop."""
     run_responses.find(run_id)
-    run = database.owner().read(lambda session: queue.cancel(session, run_id))
+    run = database.current().owner.read(lambda session: queue.cancel(session, run_id))
     if run is None:
         ended = run_responses.find(run_id)
         if not ended.has_ended:

@@ -10,7 +10,8 @@ import psycopg2
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import MethodNotAllowed
 
-from api import access, listener, parameters, problems, run_responses
+from api import access, database, parameters, problems, run_responses
+from api.listener import POLL_SECONDS
 from api.runs import ask_for_run, location
 from elute.errors import EluteError
 from elute.runs.run import Run
@@ -71,7 +72,7 @@ def _follow(run_id: int, deadline: float) -> Run:
 
     If its worker died, the run that makes up for it.
     """
-    with listener.follow() as changes:
+    with database.current().listener.follow() as changes:
         while True:
             left = deadline - time.monotonic()
             try:
@@ -81,7 +82,7 @@ def _follow(run_id: int, deadline: float) -> Run:
             except (EluteError, psycopg2.Error) as error:
                 if left <= 0 or not problems.is_passing(error):
                     raise
-                left = min(left, listener.POLL_SECONDS)
+                left = min(left, POLL_SECONDS)
             changes.wait(min(left, _LOOK_AGAIN))
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import waitress  # type: ignore[import-untyped]
 
 from dashboard.app import create_app
+from elute.environment import drop_foreign
 from elute.errors import EluteError
 from elute.serve.exposure import require_token_if_exposed, warn_if_exposed
 from elute.serve.lock import listen
@@ -38,6 +39,7 @@ def main() -> None:
     options = parser.parse_args()
     try:
         settings = Settings.from_environment()
+        drop_foreign(settings)
         require_token_if_exposed(settings)
         if options.socket is None:
             listener = listen(settings)

@@ -49,7 +49,7 @@ def explain(user_id: int) -> str | None:
         return row[0] if row else None
 
     try:
-        return database.reader().read(fetch)
+        return database.current().reader.read(fetch)
     except errors.UndefinedTable as error:
         raise _no_tables() from error
 

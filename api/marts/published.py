@@ -1,20 +1,18 @@
 """The published build for requests, and what to say of what it does not have."""
 
 import psycopg2
-from flask import current_app
 from pgrest_query import Query
 from psycopg2 import errors
 
 from api import database
 from api.problems import RETRY_SECONDS, Problem
-from elute.database.builds import Build, Catalogue, Mart
+from elute.database.builds import Build, Mart
 from elute.database.sessions import Session
 
 
 def newest(session: Session) -> Build | None:
     """The build that is published at this moment; None before the first."""
-    catalogue: Catalogue = current_app.extensions["catalogue"]
-    return catalogue.newest(session)
+    return database.current().catalogue.newest(session)
 
 
 def find(session: Session, name: str) -> tuple[Build, Mart]:

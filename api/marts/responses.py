@@ -58,10 +58,11 @@ class Request:
     headers: dict[str, str] = field(default_factory=dict)
     total: int | None = None
 
-    def response(self, body: bytes | Iterable[bytes], row_count: int) -> Response:
-        """The response with this body, of so many rows."""
-        status, content_range = self.query.content_range(row_count, self.total)
-        self.headers["Content-Range"] = content_range
+    def response(self, body: bytes | Iterable[bytes], row_count: int | None) -> Response:
+        """The response with this body, of so many rows, if that is known already."""
+        status = 200
+        if row_count is not None:
+            status, self.headers["Content-Range"] = self.query.content_range(row_count, self.total)
         return Response(
             body, status, self.headers, content_type=f"{self.media_type}; charset=utf-8"
         )
@@ -82,17 +83,19 @@ def respond(name: str, media_type: str, key: str | None = None) -> Response:
     try:
         return _respond(name, media_type, key)
     except errors.InsufficientPrivilege:
-        database.reset()  # Made by another user: the upgrade gives the reading role its rights.
+        # Made by another user: the upgrade gives the reading role its rights.
+        database.current().reset()
     except errors.UndefinedTable:
         pass  # The build was pruned after it was looked up, or the table of builds is not there.
     except (psycopg2.OperationalError, psycopg2.InterfaceError):
-        database.reader().forget()  # The server has been started anew: no session is of use.
+        # The server has been started anew: no session is of use.
+        database.current().reader.forget()
     return _respond(name, media_type, key)
 
 
 def _respond(name: str, media_type: str, key: str | None) -> Response:
     with ExitStack() as stack:
-        session = stack.enter_context(database.reader().session())
+        session = stack.enter_context(database.current().reader.session())
         build, mart = find(session, name)
         is_single = key is not None or media_type == media.OBJECT
         query = _query(mart, key)
@@ -204,12 +207,11 @@ def _stream(asked: Request, first: bytes, copy: Copy, stack: ExitStack) -> Respo
     body = _array(blocks) if asked.media_type == media.JSON else blocks
     if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
         return _kept(asked, body, copy)
-    if asked.total is None:
-        response = asked.response(body, 1)
-        del response.headers["Content-Range"]  # Nobody knows yet how many rows there are.
-    else:
+    row_count = None
+    if asked.total is not None:
         most = asked.total - asked.query.offset
-        response = asked.response(body, min(most, asked.query.limit or most))
+        row_count = min(most, asked.query.limit or most)
+    response = asked.response(body, row_count)
     response.call_on_close(stack.pop_all().close)
     return response
 

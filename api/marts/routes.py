@@ -35,7 +35,7 @@ def result(user_id: str) -> Response:
 @blueprint.get("/etl-results/<user_id>/explain")
 def explain(user_id: str) -> Response:
     """The experiments, compounds and left out records behind the row of one user."""
-    _, wanted = database.reader().read(lambda session: find(session, RESULTS))
+    _, wanted = database.current().reader.read(lambda session: find(session, RESULTS))
     found = explanations.explain(int(user_id)) if is_bigint(user_id) else None
     if found is None:
         raise no_such_row(wanted, user_id)
@@ -45,7 +45,7 @@ def explain(user_id: str) -> Response:
 @blueprint.get("/marts")
 def show_all() -> Response:
     """The marts of the published build, and what is in them."""
-    build = database.reader().read(newest)
+    build = database.current().reader.read(newest)
     marts = build.marts.values() if build else ()
     response = jsonify([_described(build, mart) for mart in marts if build])
     response.headers["Cache-Control"] = "no-cache"

@@ -50,7 +50,7 @@ def document(settings: Settings) -> dict[str, Any]:
 def _marts() -> Mapping[str, Mart]:
     """The marts of the published build; none without a build, or a database."""
     try:
-        build = database.reader().read(newest)
+        build = database.current().reader.read(newest)
     except (EluteError, psycopg2.Error):
         return {}
     return build.marts if build else {}

@@ -36,11 +36,12 @@ def connection_environment(settings: Settings) -> dict[str, str]:
     Raises:
         ServerError: Elute's own server cannot be started.
     """
-    server = _embedded(settings) if is_embedded(settings) else _named(settings)
+    server = _embedded(settings) if is_embedded(settings) else named_server(settings)
     return {**server, **_session()}
 
 
-def _named(settings: Settings) -> dict[str, str]:
+def named_server(settings: Settings) -> dict[str, str]:
+    """The PG* that name the server which these settings name."""
     return {
         "PGHOST": settings.host or "",
         "PGPORT": str(settings.port),

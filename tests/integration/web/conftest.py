@@ -4,13 +4,14 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api import database
+from api.database import Database
 from dashboard.app import create_app
 from elute.database import schema
 from elute.database.sessions import Session, connect
@@ -24,16 +25,27 @@ def environment(one_laboratory: Laboratory) -> Iterator[dict[str, str]]:
     """The laboratory's variables, also in this process."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PGDATABASE", one_laboratory.environment["PGDATABASE"])
-        database.reset()
         schema.upgrade(os.environ)
         yield one_laboratory.environment
-    database.reset()
 
 
 @pytest.fixture(scope="module")
 def app(environment: dict[str, str]) -> Flask:
     """The app of that laboratory."""
     return create_app(Settings.from_environment(environment))
+
+
+@pytest.fixture(scope="module")
+def database(app: Flask) -> Database:
+    """What that app has its sessions from."""
+    database: Database = app.extensions["database"]
+    return database
+
+
+@pytest.fixture
+def away(app: Flask) -> FlaskClient:
+    """A client of an app whose database cannot be reached."""
+    return create_app(replace(app.config["SETTINGS"], port=1)).test_client()
 
 
 @pytest.fixture

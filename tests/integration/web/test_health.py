@@ -1,25 +1,13 @@
 """Health checks and metrics, with a database, without one, before and after a build."""
 
 import os
-from collections.abc import Iterator
 
-import pytest
 from flask.testing import FlaskClient
 
-from api import database
 from elute.commands import probe
 from elute.database.sessions import Session
 from elute.runs import queue
 from tests.integration.conftest import Laboratory
-
-
-@pytest.fixture
-def no_database(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with monkeypatch.context() as patch:
-        patch.setenv("PGPORT", "1")
-        database.reset()
-        yield
-    database.reset()
 
 
 def test_it_is_not_ready_before_the_first_build(
@@ -34,15 +22,15 @@ def test_it_is_not_ready_before_the_first_build(
     assert "elute_mart_rows" not in metrics
 
 
-def test_without_a_database_it_lives(client: FlaskClient, no_database: None) -> None:
-    assert client.get("/health/live").status_code == 200
-    answer = client.get("/health/ready")
+def test_without_a_database_it_lives(away: FlaskClient) -> None:
+    assert away.get("/health/live").status_code == 200
+    answer = away.get("/health/ready")
     assert (answer.status_code, answer.get_json()["database"]) == (503, "not reachable")
-    metrics = client.get("/metrics")
+    metrics = away.get("/metrics")
     assert (metrics.status_code, "elute_database_up 0.0" in metrics.text) == (200, True)
-    trigger = client.get("/trigger-etl")
+    trigger = away.get("/trigger-etl")
     assert (trigger.status_code, trigger.get_json()["status"]) == (503, "error")
-    assert client.get("/runs").mimetype == "application/problem+json"
+    assert away.get("/runs").mimetype == "application/problem+json"
 
 
 def test_a_worker_is_seen_by_its_lock(client: FlaskClient, session: Session) -> None:

@@ -13,7 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 from psycopg2 import sql
 
-from api import database
+from api.database import Database
 from elute.database.sessions import Session, connect
 from tests.integration.conftest import MARTS, Laboratory
 from tests.integration.web.publishing import publish
@@ -409,7 +409,7 @@ def test_a_build_that_is_gone_when_it_is_read_is_looked_up_again(
     with owner.cursor() as cursor:
         cursor.execute("select tables -> 'user_summary' ->> 'table' from builds.publications")
         [[table]] = cursor.fetchall()
-    catalogue = client.application.extensions["catalogue"]
+    catalogue = client.application.extensions["database"].catalogue
     looked_up = catalogue.newest
 
     def pruned_meanwhile(session: Session) -> object:
@@ -492,7 +492,7 @@ def test_an_explanation_says_when_it_is_of_another_build(
     assert "of a later build" in found["note"]
 
 
-def test_the_reading_role_can_only_read() -> None:
+def test_the_reading_role_can_only_read(database: Database) -> None:
     for statement in (
         "delete from marts.user_summary",
         "create table marts.mine (x bigint)",
@@ -500,7 +500,7 @@ def test_the_reading_role_can_only_read() -> None:
         "select * from elute.runs",
     ):
         with (
-            database.reader().session() as session,
+            database.reader.session() as session,
             session.cursor() as cursor,
             pytest.raises(
                 (psycopg2.errors.InsufficientPrivilege, psycopg2.errors.ReadOnlySqlTransaction)

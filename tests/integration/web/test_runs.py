@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime, timezone
 from typing import Any
@@ -11,7 +12,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api import connection_pool, database, events, trigger
+from api import connection_pool, events, trigger
+from api.database import Database
 from elute.database.sessions import Session
 from elute.runs import queue
 from elute.runs.run import Run
@@ -259,20 +261,29 @@ def test_when_too_many_wait_a_trigger_does_not(
 
 
 def test_who_follows_a_run_gets_over_a_busy_database(
-    client: FlaskClient, session: Session, monkeypatch: pytest.MonkeyPatch
+    app: Flask,
+    client: FlaskClient,
+    database: Database,
+    session: Session,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(connection_pool, "WAIT_SECONDS", 0.05)
     client.post("/runs")
     run = started(session)
     told: list[Any] = []
-    follow = [
-        lambda: told.append(trigger._follow(run.run_id, time.monotonic() + 60).state),
-        lambda: told.append("".join(events._stream(run.run_id, 0))),
+    follow: list[Callable[[], Any]] = [
+        lambda: trigger._follow(run.run_id, time.monotonic() + 60).state,
+        lambda: "".join(events._stream(run.run_id, 0)),
     ]
-    threads = [threading.Thread(target=function) for function in follow]
+
+    def tell(function: Callable[[], Any]) -> None:
+        with app.app_context():
+            told.append(function())
+
+    threads = [threading.Thread(target=tell, args=[function]) for function in follow]
     with ExitStack() as stack:
         for _ in range(connection_pool.SIZE):
-            stack.enter_context(database.owner().session())
+            stack.enter_context(database.owner.session())
         for thread in threads:
             thread.start()
         threads[0].join(0.5)  # By then each has been refused a few times.

@@ -7,16 +7,22 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
+from typing import Any
 
 import psycopg2
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
-from api import connection_pool, database, listener
+from api import connection_pool
+from api.database import Database
+from api.listener import Listener
 from api.problems import Problem
 from elute.database.sessions import Session, connect
 from elute.errors import ServerError
 from elute.runs import queue
+from tests.conftest import own_database
 
 
 @pytest.fixture
@@ -34,11 +40,16 @@ def end_other_sessions(owner: Session) -> None:
     )
 
 
-def until_listening() -> None:
+@pytest.fixture
+def listener(database: Database) -> Listener:
+    return database.listener
+
+
+def until_listening(listener: Listener) -> None:
     """Wait until the listening session is there, for half a minute at most."""
     with listener.follow() as changes:
         for _ in range(100):
-            if listener.is_listening():
+            if listener.is_listening:
                 return
             changes.wait(0.3)
     pytest.fail("nothing listens")
@@ -51,81 +62,84 @@ def one(session: Session) -> int:
     return int(number)
 
 
-def test_a_read_survives_a_restart_of_the_server(owner: Session) -> None:
-    for shared in (database.owner(), database.reader()):
+def test_a_read_survives_a_restart_of_the_server(owner: Session, database: Database) -> None:
+    for shared in (database.owner, database.reader):
         assert shared.read(one) == 1
         end_other_sessions(owner)
         assert shared.read(one) == 1
     database.reset()
 
 
-def test_a_session_left_in_a_transaction_is_not_shared_out_again(owner: Session) -> None:
-    with database.owner().session() as session:
+def test_a_session_left_in_a_transaction_is_not_shared_out_again(
+    owner: Session, database: Database
+) -> None:
+    with database.owner.session() as session:
         session.cursor().execute("begin; create table raw_leftover (x bigint)")
-    with database.owner().session() as session:
+    with database.owner.session() as session:
         assert session.info.transaction_status == psycopg2.extensions.TRANSACTION_STATUS_IDLE
     with owner.cursor() as cursor:
         cursor.execute("select to_regclass('raw_leftover')")
         assert cursor.fetchall() == [(None,)]
 
 
-def test_who_waits_for_a_session_gets_the_next_one(environment: dict[str, str]) -> None:
+def test_who_waits_for_a_session_gets_the_next_one(database: Database) -> None:
     found: list[int] = []
     with ExitStack() as stack:
         for _ in range(connection_pool.SIZE):
-            stack.enter_context(database.owner().session())
-        waiting = threading.Thread(target=lambda: found.append(database.owner().read(one)))
+            stack.enter_context(database.owner.session())
+        waiting = threading.Thread(target=lambda: found.append(database.owner.read(one)))
         waiting.start()
     waiting.join(30)
     assert found == [1]
 
 
-def test_who_waits_too_long_is_told_so(
-    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_waits_too_long_is_told_so(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection_pool, "WAIT_SECONDS", 0.1)
     with ExitStack() as stack:
         for _ in range(connection_pool.SIZE):
-            stack.enter_context(database.owner().session())
+            stack.enter_context(database.owner.session())
         with pytest.raises(Problem, match="Too many requests") as raised:
-            database.owner().read(one)
+            database.owner.read(one)
     assert raised.value.status == 503
-    assert database.owner().read(one) == 1
+    assert database.owner.read(one) == 1
 
 
-def test_without_a_database_a_client_is_told_to_come_back(
-    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        patch.setenv("PGPORT", "1")
-        database.reset()
-        response = client.get("/etl-results")
-        assert not database.is_reachable()
-    database.reset()
+def test_without_a_database_a_client_is_told_to_come_back(away: FlaskClient) -> None:
+    response = away.get("/etl-results")
     assert response.status_code == 503
     assert response.headers["Retry-After"]
     assert response.content_type == "application/problem+json"
     assert "The database cannot be reached" in response.text
     assert "127.0.0.1" not in response.text
-    assert database.is_reachable()
+
+
+def test_a_database_that_was_away_is_found(
+    app: Flask, connection_parameters: dict[str, Any]
+) -> None:
+    settings = app.config["SETTINGS"]
+    database = Database(replace(settings, database=f"elute_later_{os.getpid()}"))
+    with pytest.raises(ServerError):
+        database.owner.read(one)
+    with own_database(connection_parameters, "later"):
+        assert database.owner.read(one) == 1
 
 
 def test_who_waits_for_a_silent_database_waits_once(
-    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failures: list[ServerError] = []
 
-    def prepare() -> None:
+    def read() -> None:
         with pytest.raises(ServerError) as raised:
-            database.prepare_database()
+            database.owner.read(one)
         failures.append(raised.value)
 
-    with socket.create_server(("127.0.0.1", 0)) as silent, monkeypatch.context() as patch:
-        patch.setenv("PGPORT", str(silent.getsockname()[1]))
-        patch.setenv("PGSSLMODE", "disable")
-        patch.setenv("PGGSSENCMODE", "disable")
-        database.reset()
-        threads = [threading.Thread(target=prepare) for _ in range(8)]
+    monkeypatch.setenv("PGSSLMODE", "disable")
+    monkeypatch.setenv("PGGSSENCMODE", "disable")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        database = Database(replace(app.config["SETTINGS"], host="127.0.0.1", port=port))
+        threads = [threading.Thread(target=read) for _ in range(8)]
         for thread in threads:
             thread.start()
         with silent.accept()[0]:
@@ -139,17 +153,15 @@ def test_who_waits_for_a_silent_database_waits_once(
         ended = len(failures)
         for thread in threads:
             thread.join()
-    database.reset()
     assert ended == 8
-    database.prepare_database()
 
 
 def notify(owner: Session, run_id: int) -> None:
     owner.cursor().execute("select pg_notify(%s, %s)", [queue.CHANNEL, str(run_id)])
 
 
-def test_changes_wake_those_who_wait_for_them(owner: Session) -> None:
-    until_listening()
+def test_changes_wake_those_who_wait_for_them(owner: Session, listener: Listener) -> None:
+    until_listening(listener)
     with listener.follow(7) as seven, listener.follow(8) as eight, listener.follow() as all_runs:
         notify(owner, 7)
         assert seven.wait(30)
@@ -157,7 +169,9 @@ def test_changes_wake_those_who_wait_for_them(owner: Session) -> None:
         assert not eight.wait(0)
 
 
-def test_changes_are_told_of_whatever_the_number_of_the_socket(owner: Session) -> None:
+def test_changes_are_told_of_whatever_the_number_of_the_socket(
+    owner: Session, listener: Listener
+) -> None:
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     if limits[1] < 2048:
         pytest.skip("only 1024 files may be open")
@@ -167,34 +181,34 @@ def test_changes_are_told_of_whatever_the_number_of_the_socket(owner: Session) -
         while files[-1] < 1100:
             files.append(os.dup(files[0]))
         end_other_sessions(owner)
-        until_woken(owner)
+        until_woken(owner, listener)
     finally:
         for file in files:
             os.close(file)
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
-def test_a_notice_of_somebody_else_ends_nothing(owner: Session) -> None:
-    until_listening()
+def test_a_notice_of_somebody_else_ends_nothing(owner: Session, listener: Listener) -> None:
+    until_listening(listener)
     with owner.cursor() as cursor:
         for payload in ("", "²", "seven"):
             cursor.execute("select pg_notify(%s, %s)", [queue.CHANNEL, payload])
-    until_woken(owner)
+    until_woken(owner, listener)
 
 
-def until_woken(owner: Session) -> None:
+def until_woken(owner: Session, listener: Listener) -> None:
     """Wait until changes are told of at once."""
     with listener.follow(7) as changes:
         for _ in range(100):
             notify(owner, 7)
-            if changes.wait(0.3) and listener.is_listening():
+            if changes.wait(0.3) and listener.is_listening:
                 return
     pytest.fail("nothing listens")
 
 
-def test_waiting_goes_on_after_a_restart_of_the_server(owner: Session) -> None:
-    until_listening()
+def test_waiting_goes_on_after_a_restart_of_the_server(owner: Session, listener: Listener) -> None:
+    until_listening(listener)
     with listener.follow(7) as changes:
         end_other_sessions(owner)
         assert changes.wait(30)  # Woken to look, for something may have been missed.
-    until_woken(owner)
+    until_woken(owner, listener)
