@@ -1,6 +1,14 @@
--- Everything behind one user's row of user_summary, in one statement and so from one moment:
--- counted anew from the experiments that the last build kept, and the row as it is published.
+-- Everything behind one user's row of user_summary, in one statement and so from one moment: what
+-- the last build has counted, and the row as it is published.
 with
+
+published as (
+
+    select * from marts.user_summary
+
+    where user_id = %(user_id)s
+
+),
 
 experiments as (
 
@@ -16,11 +24,42 @@ experiments as (
 
 ),
 
+-- one row, also for a user without experiments
+run_times as (
+
+    select
+        coalesce(max(experiment_count), 0) as experiment_count,
+        coalesce(max(run_time_count), 0) as run_time_count,
+        max(run_time_sum) as run_time_sum,
+        max(avg_experiment_run_time) as mean
+
+    from intermediate.int_user_run_times
+
+    where user_id = %(user_id)s
+
+),
+
 compounds as (
 
-    select compound_id, compound_name, compound_structure
+    select
+        kept.compound_id,
+        kept.compound_name,
+        kept.compound_structure,
+        counted.experiment_count,
+        top.compound_id is not null as is_tied_for_most,
+        kept.compound_id is not distinct from published.compound_id as is_most_common,
+        counted.experiment_count = max(counted.experiment_count) over () as has_most
 
-    from intermediate.int_compounds_kept
+    from intermediate.int_user_compounds_counted as counted
+
+    inner join intermediate.int_compounds_kept as kept on counted.compound_id = kept.compound_id
+
+    inner join published on counted.user_id = published.user_id
+
+    left join marts.user_top_compounds as top
+        on counted.user_id = top.user_id and counted.compound_id = top.compound_id
+
+    where counted.user_id = %(user_id)s
 
 ),
 
@@ -29,48 +68,13 @@ uses as (
 
     select distinct
         entries.experiment_id,
-        compounds.compound_id,
-        compounds.compound_name,
-        compounds.compound_structure
+        entries.compound_id
 
     from intermediate.int_experiments_unnested_to_compounds as entries
 
     inner join compounds on entries.compound_id = compounds.compound_id
 
     where entries.user_id = %(user_id)s
-
-),
-
-counts as (
-
-    select
-        compound_id,
-        compound_name,
-        compound_structure,
-        count(*) as experiment_count,
-        rank() over (order by count(*) desc) = 1 as is_tied_for_most,
-        row_number() over (order by count(*) desc, compound_id) = 1 as is_most_common
-
-    from uses
-
-    group by compound_id, compound_name, compound_structure
-
-),
-
-totals as (
-
-    select
-        count(*) as experiment_count,
-        count(experiment_run_time) as run_time_count,
-        trim_scale(sum(experiment_run_time::numeric)) as run_time_sum,
-        trim_scale(
-            div(
-                20000 * sum(experiment_run_time::numeric) + count(experiment_run_time),
-                nullif(2 * count(experiment_run_time), 0)
-            ) * 0.0001
-        ) as mean
-
-    from experiments
 
 ),
 
@@ -104,7 +108,8 @@ listed_issues as (
     -- the record as it was read: a sign or zeros may stand before the number
     where
         source_file in ('users.csv', 'user_experiments.csv')
-        and record ->> 'user_id' ~ %(spellings)s
+        and record ->> 'user_id' ~ '^[+-]?0*[0-9]{1,19}$'
+        and (record ->> 'user_id')::numeric = %(user_id)s
 
     order by source_file, record_number, column_name
 
@@ -138,49 +143,52 @@ checked as (
 
     select
         later_tables.table_count = 0
-        and totals.experiment_count = user_summary.experiment_count
-        and totals.mean is not distinct from user_summary.avg_experiment_run_time
-        and (select compound_id from counts where is_most_common)
-        is not distinct from user_summary.compound_id as is_consistent
+        and run_times.experiment_count = published.experiment_count
+        and run_times.mean is not distinct from published.avg_experiment_run_time
+        and not exists (select from compounds where is_tied_for_most <> has_most) as is_consistent
 
-    from marts.user_summary as user_summary
+    from published
 
-    cross join totals
+    cross join run_times
 
     cross join later_tables
-
-    where user_summary.user_id = %(user_id)s
 
 )
 
 -- as text: numbers keep all their digits
 select
     json_build_object(
-        'user', row_to_json(user_summary),
+        'user', row_to_json(published),
         'is_consistent', checked.is_consistent,
         'note', case when not checked.is_consistent then %(note)s end,
         'experiment_count', json_build_object(
-            'value', totals.experiment_count,
+            'value', run_times.experiment_count,
             'listed', (select count(*) from listed_experiments)
         ),
         'avg_experiment_run_time', json_build_object(
-            'value', totals.mean,
-            'sum', totals.run_time_sum,
-            'count', totals.run_time_count,
+            'value', run_times.mean,
+            'sum', run_times.run_time_sum,
+            'count', run_times.run_time_count,
             'rule', %(mean_rule)s
         ),
         'compound_id', json_build_object(
-            'value', (select compound_id from counts where is_most_common),
+            'value', published.compound_id,
             'tied_compound_ids', (
                 select coalesce(json_agg(compound_id order by compound_id), '[]')
-                from counts
+                from compounds
                 where is_tied_for_most
             ),
             'rule', %(tie_rule)s
         ),
         'compounds', (
-            select coalesce(json_agg(counts order by experiment_count desc, compound_id), '[]')
-            from counts
+            select
+                coalesce(
+                    json_agg(
+                        to_jsonb(compounds) - 'has_most' order by experiment_count desc, compound_id
+                    ),
+                    '[]'
+                )
+            from compounds
         ),
         'experiments', (
             select coalesce(json_agg(listed_experiments order by record_number), '[]')
@@ -192,10 +200,8 @@ select
         )
     )::text
 
-from marts.user_summary as user_summary
+from published
 
-cross join totals
+cross join run_times
 
 cross join checked
-
-where user_summary.user_id = %(user_id)s

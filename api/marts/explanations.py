@@ -1,6 +1,5 @@
 """Where a user's numbers come from: the experiments, the compounds, and what was left out."""
 
-import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -36,7 +35,6 @@ def explain(user_id: int) -> str | None:
     values = {
         "user_id": user_id,
         "most": MOST_RECORDS,
-        "spellings": _spellings(user_id),
         "note": LATER_BUILD,
         "mean_rule": MEAN_RULE,
         "tie_rule": TIE_RULE,
@@ -67,9 +65,3 @@ def _no_tables() -> Problem:
 @lru_cache
 def _statement() -> str:
     return Path(__file__).with_name("explain.sql").read_text(encoding="utf-8")
-
-
-def _spellings(user_id: int) -> str:
-    """A pattern for all the ways in which the files may write this id."""
-    sign = "-" if user_id < 0 else r"[+-]?" if user_id == 0 else r"\+?"
-    return rf"^{sign}0*{re.escape(str(abs(user_id)))}$"

@@ -12,16 +12,9 @@ compounds as (
 
 ),
 
-user_experiments as (
+user_run_times as (
 
-    select
-        user_id,
-        count(*) as experiment_count,
-        {{ exact_mean('experiment_run_time') }} as avg_experiment_run_time
-
-    from {{ ref('int_experiments_kept') }}
-
-    group by user_id
+    select * from {{ ref('int_user_run_times') }}
 
 ),
 
@@ -45,15 +38,15 @@ summarized as (
         users.name,
         users.email,
         users.signup_date,
-        coalesce(user_experiments.experiment_count, 0) as experiment_count,
-        user_experiments.avg_experiment_run_time,
+        coalesce(user_run_times.experiment_count, 0) as experiment_count,
+        user_run_times.avg_experiment_run_time,
         compounds.compound_id,
         compounds.compound_name,
         compounds.compound_structure
 
     from users
 
-    left join user_experiments on users.user_id = user_experiments.user_id
+    left join user_run_times on users.user_id = user_run_times.user_id
 
     left join user_compounds on users.user_id = user_compounds.user_id
 
