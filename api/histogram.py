@@ -84,7 +84,7 @@ def _number_of_bins(text: str) -> int:
 def _rows(query: Query, column: Column, bins: int) -> list[tuple[Any, ...]]:
     rows, values = query.rows(ordered=False)
     statement = sql.SQL(_BINS).format(
-        column=sql.Identifier("_rows", column.name),
+        column=sql.SQL("_rows.") + query.identifiers[0],
         rows=rows,
         bins=sql.Literal(bins),
         smallest=sql.Literal(0 if column.data_type in _WHOLE else -300),
