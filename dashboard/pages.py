@@ -5,12 +5,14 @@ from typing import Any
 from flask import Blueprint, Response, current_app, make_response, render_template, request
 
 from api import access, openapi
+from api.marts.published import published_marts
 from elute.settings import Settings
 
 blueprint = Blueprint("pages", __name__, template_folder="templates")
 PAGES = (
     ("/", "Results"),
     ("/quality", "Data quality"),
+    ("/tables", "Tables"),
     ("/history", "Runs"),
     ("/files", "Files"),
     ("/docs/", "Docs"),
@@ -55,46 +57,36 @@ def render(template: str, status: int = 200, **values: Any) -> Response:
     return response
 
 
-@blueprint.get("/")
+def _add(path: str, template: str, here: str | None = None) -> None:
+    """A page at this path, whose parts the template is given; `here` is its place in PAGES."""
+
+    @access.open_to_all
+    def view(**parts: Any) -> Response:
+        return render(template, here=here or path, **parts)
+
+    blueprint.add_url_rule(path, template.removesuffix(".html"), view)
+
+
+_add("/", "results.html")
+_add("/users/<user_id>", "user.html", "/")
+_add("/quality", "quality.html")
+_add("/history", "history.html")
+_add("/history/<int:run_id>", "run.html", "/history")
+_add("/files", "files.html")
+
+
+@blueprint.get("/tables")
 @access.open_to_all
-def results() -> Response:
-    """The users, the plots, the numbers of the whole laboratory."""
-    return render("results.html")
+def marts() -> Response:
+    """The marts of the published build."""
+    return render("marts.html", marts=published_marts())
 
 
-@blueprint.get("/users/<user_id>")
+@blueprint.get("/tables/<name>")
 @access.open_to_all
-def user(user_id: str) -> Response:
-    """One user, and how each number comes about."""
-    return render("user.html", user_id=user_id, here="/")
-
-
-@blueprint.get("/quality")
-@access.open_to_all
-def quality() -> Response:
-    """What was left out, and why."""
-    return render("quality.html")
-
-
-@blueprint.get("/history")
-@access.open_to_all
-def history() -> Response:
-    """All runs."""
-    return render("history.html")
-
-
-@blueprint.get("/history/<int:run_id>")
-@access.open_to_all
-def run(run_id: int) -> Response:
-    """One run."""
-    return render("run.html", run_id=run_id, here="/history")
-
-
-@blueprint.get("/files")
-@access.open_to_all
-def files() -> Response:
-    """The files, and putting new ones in their place."""
-    return render("files.html")
+def mart(name: str) -> Response:
+    """One of them, or what the API says of one that is not there."""
+    return render("mart.html", name=name, mart=published_marts().get(name), here="/tables")
 
 
 @blueprint.get("/api")

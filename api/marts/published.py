@@ -1,5 +1,7 @@
 """The published build for requests, and what to say of what it does not have."""
 
+from collections.abc import Mapping
+
 import psycopg2
 from pgrest_query import Query
 from psycopg2 import errors
@@ -8,11 +10,21 @@ from api import database
 from api.problems import RETRY_SECONDS, Problem
 from elute.database.builds import Build, Mart
 from elute.database.sessions import Session
+from elute.errors import EluteError
 
 
 def newest(session: Session) -> Build | None:
     """The build that is published at this moment; None before the first."""
     return database.current().catalogue.newest(session)
+
+
+def published_marts() -> Mapping[str, Mart]:
+    """The marts of that build, by name; none without a build, or a database."""
+    try:
+        build = database.current().reader.read(newest)
+    except (EluteError, psycopg2.Error):
+        return {}
+    return build.marts if build else {}
 
 
 def find(session: Session, name: str) -> tuple[Build, Mart]:

@@ -3,22 +3,17 @@
 Routes that are always there are described in fixed.yaml; those of the marts follow from contracts.
 """
 
-from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import yaml
 from flask import Blueprint, Response, current_app, jsonify
 
-from api import database
 from api.access import open_to_all
-from api.marts.published import newest
+from api.marts.published import published_marts
 from api.openapi import marts
-from elute.database.builds import Mart
-from elute.errors import EluteError
 from elute.settings import Settings
 
 blueprint = Blueprint("openapi", __name__)
@@ -33,7 +28,7 @@ def show() -> Response:
 
 def document(settings: Settings) -> dict[str, Any]:
     """The OpenAPI document, as a JSON object."""
-    fixed, known = _fixed(), _marts()
+    fixed, known = _fixed(), published_marts()
     paths = {**fixed["paths"], **marts.paths(known, fixed["x-responses"])}
     order = sorted(paths, key=lambda path: (path != "/trigger-etl", path))
     return {
@@ -45,15 +40,6 @@ def document(settings: Settings) -> dict[str, Any]:
             "schemas": {**fixed["components"]["schemas"], **marts.schemas(known)},
         },
     }
-
-
-def _marts() -> Mapping[str, Mart]:
-    """The marts of the published build; none without a build, or a database."""
-    try:
-        build = database.current().reader.read(newest)
-    except (EluteError, psycopg2.Error):
-        return {}
-    return build.marts if build else {}
 
 
 @cache

@@ -147,7 +147,7 @@ export class DataTable {
 
   cell(row, { column, kind }) {
     const value = row[column];
-    const drawn = value === null ? none() : (this.cells[column]?.(value, row) ?? String(value));
+    const drawn = value === null ? none() : (this.cells[column]?.(value, row) ?? plain(value));
     return element("td", { class: kind === "number" || kind === "id" ? "number" : null }, drawn);
   }
 
@@ -177,6 +177,11 @@ export class DataTable {
     }
     this.pager.hidden = atStart && atEnd && this.total <= 25;
   }
+}
+
+/** A value as text; one of JSON as it is written. */
+function plain(value) {
+  return typeof value === "object" ? element("code", {}, JSON.stringify(value)) : String(value);
 }
 
 /** The query with the signs that may stand as they are, so that people can read it. */

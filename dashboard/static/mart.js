@@ -1,0 +1,18 @@
+// The page of any mart: its head comes with the page, from the published build; its rows from the API.
+
+import { rows } from "./api.js";
+import { downloads } from "./downloads.js";
+import { find } from "./elements.js";
+import { page } from "./states.js";
+import { DataTable } from "./table.js";
+
+const place = find("rows");
+const table = place.matches("table")
+  ? new DataTable("rows", { singular: "row", plural: "rows", onchange: (shown) => downloads(shown) })
+  : null;
+
+page(async () => {
+  if (table) return table.load();
+  await rows(place.dataset.mart, "limit=0"); // Says why there is no table.
+  return location.reload(); // It has been published in the meantime.
+});
