@@ -16,6 +16,9 @@ SLOW = (
     *NETWORK,
     "packages/dbt-pgcopy/tests/reader/test_properties.py",
     "packages/dbt-pgcopy/tests/server/",
+    "packages/dbt-warm/tests/test_invoke.py",
+    "packages/dbt-warm/tests/test_readme.py::test_the_example_runs",
+    "packages/dbt-warm/tests/test_warm.py",
     "packages/postgres-here/tests/test_server.py",
     "tests/acceptance/",
     "tests/integration/test_",
@@ -30,6 +33,7 @@ SLOW = (
 )
 OLDEST = (
     "packages/dbt-pgcopy/tests/",
+    "packages/dbt-warm/tests/",
     "packages/pgrest-query/tests/",
     "tests/integration/",
     "tests/rules/test_model.py",

@@ -58,7 +58,7 @@ def _in_json(text: str) -> str:
 
 
 def configure(settings: Settings, name: str = "web") -> None:
-    """Send what the logger `elute` and those below it write to standard error and a file.
+    """Send what Elute and dbt-warm log to standard error and a file.
 
     Each process that runs for long has a file of its own, `logs/<name>.log` below ELUTE_HOME,
     because two cannot rotate one. Where it cannot be written, there is none.
@@ -66,17 +66,19 @@ def configure(settings: Settings, name: str = "web") -> None:
     secrets = [settings.token, settings.read_token, settings.password]
     known = [secret for secret in secrets if secret and len(secret) >= _SHORTEST_SECRET]
     formatter = (_JsonFormatter if settings.log_format == "json" else _Formatter)(known)
-    logger = logging.getLogger("elute")
-    for handler in [*logger.handlers]:
-        logger.removeHandler(handler)
-        handler.close()
-    for handler in _handlers(settings, name):
+    handlers = _handlers(settings, name)
+    for handler in handlers:
         handler.setFormatter(formatter)
-        logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    for logger in map(logging.getLogger, ("elute", "dbt_warm")):
+        for handler in [*logger.handlers]:
+            logger.removeHandler(handler)
+            handler.close()
+        for handler in handlers:
+            logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+    logging.getLogger("elute").propagate = False
     # Not for a person at a terminal, who did each request; and a line costs as much as a query.
     ACCESS.disabled = settings.log_format == "text"
-    logger.propagate = False
 
 
 def init_app(app: Flask) -> None:

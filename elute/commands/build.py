@@ -1,14 +1,16 @@
 """`elute build`: one `dbt build`, and then what a person wants to know of it."""
 
+import contextlib
+import os
 import signal
 import sys
 import textwrap
 
 import psycopg2
+from dbt_warm import Outcome, invoke
 
 from elute.commands.tables import table
 from elute.database.sessions import connect, query
-from elute.dbt_run import Outcome, run_dbt
 from elute.environment import adopt
 from elute.errors import EluteError
 from elute.failures import STAYS, explain
@@ -48,30 +50,34 @@ def run(settings: Settings, arguments: list[str]) -> int:
     connect().close()  # A server that is not there is better said before dbt starts.
     received = _stop_as_by_ctrl_c()
     if {"-h", "--help"} & set(arguments):
-        return 0 if run_dbt(["build", *arguments]).succeeded else 1
-    outcome, invocation_id = _recorded(settings, arguments)
+        return 0 if invoke(["build", *arguments]).succeeded else 1
+    outcome = _recorded(settings, arguments)
     if outcome.succeeded:
         _print_results()
         return 0
-    if _has_published(invocation_id):
+    is_stopped = outcome.status == "interrupted"
+    if _has_published(outcome.invocation_id):
         said = "It was stopped, but not before the build was published: readers see this one."
     else:
-        said = f"Stopped. {STAYS}" if outcome.interrupted else explain(outcome)
+        said = f"Stopped. {STAYS}" if is_stopped else explain(outcome)
     print("\n" + _wrapped(said), file=sys.stderr)
-    return 128 + next(iter(received), signal.SIGINT) if outcome.interrupted else 1
+    return 128 + next(iter(received), signal.SIGINT) if is_stopped else 1
 
 
-def _recorded(settings: Settings, arguments: list[str]) -> tuple[Outcome, str | None]:
-    """Build, and note it among the runs; the outcome, and dbt's id of the invocation."""
+def _recorded(settings: Settings, arguments: list[str]) -> Outcome:
+    """Build, and note it among the runs."""
     recorder = Recorder(settings, arguments)
-    outcome = Outcome(interrupted=True)
+    outcome = Outcome("interrupted")
     try:
-        outcome = run_dbt(["build", *arguments], listen=recorder)
-    except KeyboardInterrupt:  # before or after dbt itself
-        pass
+        with contextlib.suppress(KeyboardInterrupt):  # before dbt itself
+            outcome = invoke(
+                ["build", *arguments],
+                on_event=recorder.add,
+                secrets=[os.environ.get("PGPASSWORD", "")],
+            )
     finally:
         recorder.end(outcome)
-    return outcome, recorder.invocation_id
+    return outcome
 
 
 def _has_published(invocation_id: str | None) -> bool:

@@ -119,7 +119,7 @@ select pg_try_advisory_lock(hashtextextended('elute worker', 0))
 
 -- name: lock_run
 -- Held for as long as whoever runs it lives.
-select pg_try_advisory_lock(hashtextextended('elute run', %(run_id)s))
+select pg_try_advisory_lock(hashtextextended('elute run', %(run_id)s)) as is_locked
 
 -- name: unlock_run
 select pg_advisory_unlock(hashtextextended('elute run', %(run_id)s))
@@ -134,7 +134,7 @@ select exists (
 ) as has_worker
 
 -- name: last_scheduled
--- When the schedule was last seen to: by a request of its own, or by whatever was built since.
+-- When the schedule was last served: by a request of its own, or by whatever was built since.
 select greatest(max(requested_at) filter (where trigger = 'schedule'), max(started_at)) as moment
 from elute.runs
 where trigger <> 'terminal'

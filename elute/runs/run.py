@@ -1,11 +1,16 @@
 """What is known of a run, and of what happened in it."""
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
 ENDED = ("succeeded", "failed", "cancelled", "stopped", "crashed")
 STATES = ("queued", "running", *ENDED)
+
+
+def now() -> datetime:
+    """This moment, with its time zone."""
+    return datetime.now(timezone.utc)
 
 
 @dataclass(frozen=True)

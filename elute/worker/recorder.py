@@ -9,35 +9,29 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING
 
 import psycopg2
+from dbt_warm import Event, Outcome
 
 from elute import log_file
 from elute.commands.check import COLUMNS
 from elute.database import schema
 from elute.database.sessions import Session, connect
-from elute.dbt_run import Outcome
 from elute.errors import EluteError
-from elute.failures import explain
+from elute.failures import error_kind, explain
 from elute.runs import queue
+from elute.runs.run import now
 from elute.settings import Settings
-from elute.worker.ending import finish, has_published, transaction
-from elute.worker.events import Happening, Translator, now
 from elute.worker.recovery import recover_terminal
-from elute.worker.signature import files_signature
-
-if TYPE_CHECKING:
-    from dbt_common.events.base_types import EventMsg
+from elute.worker.run_outcome import finish, has_published
+from elute.worker.watch import files_signature
 
 _BATCH_SECONDS = 0.2
 _LAST_WORDS_SECONDS = 5.0
 
 
 class Recorder:
-    """Call it with dbt's events, and `end` it. If it cannot note anything, only the log says so.
-
-    `invocation_id` is dbt's, once there was an event.
+    """Takes dbt's events, and at last its outcome. If it cannot store them, only the log says so.
 
     Args:
         settings: where everything is; PG* are in our environment already.
@@ -46,16 +40,13 @@ class Recorder:
 
     def __init__(self, settings: Settings, arguments: Sequence[str]) -> None:
         self._settings, self._arguments = settings, arguments
-        self.invocation_id: str | None = None
-        self._news: queues.SimpleQueue[Happening | Outcome] = queues.SimpleQueue()
-        self._translate = Translator(self._news.put, os.environ.get("PGPASSWORD", ""))
+        self._news: queues.SimpleQueue[Event | Outcome] = queues.SimpleQueue()
         self._thread = threading.Thread(target=self._record, daemon=True)
         self._thread.start()
 
-    def __call__(self, event: "EventMsg") -> None:
-        """One of dbt's events."""
-        self.invocation_id = event.info.invocation_id  # type: ignore[attr-defined]
-        self._translate(event)
+    def add(self, event: Event) -> None:
+        """Store an event, soon."""
+        self._news.put(event)
 
     def end(self, outcome: Outcome) -> None:
         """Note how it ended, and wait a moment for that to be written."""
@@ -80,22 +71,22 @@ class Recorder:
         while outcome is None:
             events, outcome = self._next_batch()
             queue.append_events(session, run_id, events)
-            for _, kind, data in events:
-                if kind == "nodes":
-                    queue.describe(session, run_id, **data)
-        if outcome.succeeded or has_published(
-            session, run_id=None, invocation_id=self.invocation_id
-        ):
+            for event in events:
+                if event.kind == "nodes":
+                    queue.describe(session, run_id, **event.data)
+        invocation_id = outcome.invocation_id
+        if outcome.succeeded or has_published(session, run_id=None, invocation_id=invocation_id):
             finish(session, run_id, "succeeded")
-        elif outcome.interrupted:
+        elif outcome.status == "interrupted":
             finish(session, run_id, "cancelled")
         else:
-            finish(session, run_id, "failed", error_kind=outcome.error_kind, error=explain(outcome))
+            kind, error = error_kind(outcome), explain(outcome)
+            finish(session, run_id, "failed", error_kind=kind, error=error)
 
     def _begin(self, session: Session) -> int:
         """The run, noted; whoever sees it sees its lock taken too."""
         files = files_signature(self._settings.seeds_dir, tuple(COLUMNS))
-        with transaction(session):
+        with session:  # a transaction
             run = queue.note_terminal(session, _who(), self._arguments)
             queue.execute(session, "lock_run", {"run_id": run.run_id})
             data = {"is_warm": False, "files": files}
@@ -103,7 +94,7 @@ class Recorder:
             queue.describe(session, run.run_id, is_warm=False)
         return run.run_id
 
-    def _next_batch(self) -> tuple[list[Happening], Outcome | None]:
+    def _next_batch(self) -> tuple[list[Event], Outcome | None]:
         news = [self._news.get()]
         until = time.monotonic() + _BATCH_SECONDS
         while not isinstance(news[-1], Outcome) and time.monotonic() < until:

@@ -5,12 +5,11 @@ import time
 from elute.database.sessions import Session
 from elute.runs import queue
 from elute.runs.run import Run
-from elute.worker.ending import (
+from elute.worker.run_outcome import (
     finish,
-    finish_and_try_again,
+    finish_and_retry,
     has_published,
-    names_of_sessions,
-    sessions_of,
+    session_name,
 )
 
 _WITHIN = 10.0  # seconds for the sessions of a run to end
@@ -30,8 +29,7 @@ def recover(session: Session, lost: int | None = None) -> None:
         session: holds the lock `lock_worker`, so that no other worker runs anything.
         lost: the run during which we lost the database ourselves.
     """
-    for values in queue.execute(session, "running"):
-        run = Run(**values)
+    for run in _running(session):
         if run.trigger != "terminal":
             _recover(session, run, is_database=run.run_id == lost)
     recover_terminal(session)
@@ -39,18 +37,18 @@ def recover(session: Session, lost: int | None = None) -> None:
 
 def recover_terminal(session: Session) -> None:
     """End the runs in terminals that are no longer there."""
-    for values in queue.execute(session, "running"):
-        run = Run(**values)
-        if run.trigger == "terminal" and _take(session, run.run_id):
+    for run in _running(session):
+        number = {"run_id": run.run_id}
+        if run.trigger == "terminal" and queue.execute(session, "lock_run", number)[0]["is_locked"]:
             finish(session, run.run_id, "crashed", error_kind="elute", error=_TERMINAL_GONE)
-            queue.execute(session, "unlock_run", {"run_id": run.run_id})
+            queue.execute(session, "unlock_run", number)
 
 
 def end_sessions(session: Session, run_id: int) -> bool:
     """End what the database still does for a run; False if something would not end in time."""
-    deadline = time.monotonic() + _WITHIN
-    while sessions_of(session, run_id):
-        queue.execute(session, "terminate_backends", {"name": names_of_sessions(run_id)})
+    deadline, name = time.monotonic() + _WITHIN, {"name": session_name(run_id)}
+    while queue.execute(session, "backends", name):
+        queue.execute(session, "terminate_backends", name)
         if time.monotonic() > deadline:
             return False
         time.sleep(0.05)
@@ -62,7 +60,7 @@ def _recover(session: Session, run: Run, *, is_database: bool) -> None:
     if has_published(session, run_id=run.run_id, invocation_id=None):
         finish(session, run.run_id, "succeeded")
         return
-    finish_and_try_again(
+    finish_and_retry(
         session,
         run,
         "crashed",
@@ -71,6 +69,5 @@ def _recover(session: Session, run: Run, *, is_database: bool) -> None:
     )
 
 
-def _take(session: Session, run_id: int) -> bool:
-    [row] = queue.execute(session, "lock_run", {"run_id": run_id})
-    return any(row.values())
+def _running(session: Session) -> list[Run]:
+    return [Run(**values) for values in queue.execute(session, "running")]

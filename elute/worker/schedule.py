@@ -48,19 +48,19 @@ class Schedule:
 
     Args:
         schedule: five cron fields.
-        since: ticks up to then have been seen to.
+        since: ticks up to then are done with.
     """
 
     def __init__(self, schedule: str, since: datetime) -> None:
         self._schedule = schedule
         self._zone = local_zone()
-        self.seen_to(since)
+        self.mark_done(since)
 
     def is_due(self, moment: datetime) -> bool:
-        """Whether a tick has come that nobody has seen to."""
+        """Whether a tick has come that is not done with."""
         return moment >= self._next
 
-    def seen_to(self, moment: datetime) -> None:
+    def mark_done(self, moment: datetime) -> None:
         """All ticks up to this moment are done with."""
         self._next = next_tick(self._schedule, moment.astimezone(self._zone))
 

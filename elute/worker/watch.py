@@ -1,10 +1,21 @@
 """When files have changed and settled."""
 
+import contextlib
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
 
 SETTLED_AFTER = 2.0  # seconds without a change
-Signature = Mapping[str, Any]  # of the files; see elute.worker.signature.files_signature
+Signature = Mapping[str, list[int] | None]
+
+
+def files_signature(folder: Path, names: tuple[str, ...]) -> dict[str, list[int] | None]:
+    """Modification time in nanoseconds and size in bytes of each file; None for a missing one."""
+    found: dict[str, list[int] | None] = dict.fromkeys(names)
+    for name in names:
+        with contextlib.suppress(OSError):
+            status = (folder / name).stat()
+            found[name] = [status.st_mtime_ns, status.st_size]
+    return found
 
 
 class Watch:

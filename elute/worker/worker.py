@@ -13,10 +13,9 @@ from elute.environment import drop_foreign, project_environment
 from elute.errors import ServerError
 from elute.runs import queue
 from elute.settings import Settings
-from elute.worker.dbt_processes import DbtProcesses
+from elute.worker.dbt_commands import warm_dbt
 from elute.worker.docs import Docs
-from elute.worker.jobs import warm_environment
-from elute.worker.shift import Shift
+from elute.worker.run_loop import RunLoop
 from elute.worker.signals import Waiter
 
 _STAND_BY_SECONDS = 1.0
@@ -25,19 +24,14 @@ logger = logging.getLogger("elute.worker")
 
 
 class Worker:
-    """Of several workers, one is active; the others stand by.
-
-    Args:
-        settings: where everything is.
-        waiter: tells when to stop.
-    """
+    """Of several workers, one is active; the others stand by."""
 
     def __init__(self, settings: Settings, waiter: Waiter) -> None:
         self._settings, self._waiter = settings, waiter
-        self._dbt = DbtProcesses(warm_environment(settings))
+        self._dbt = warm_dbt(settings)
         self._docs = Docs(settings, self._dbt)
         self._lost: int | None = None  # the run during which the database was lost
-        self._is_first_shift = True
+        self._is_first_time = True
         self._pause = _FIRST_PAUSE
 
     def run(self) -> None:
@@ -46,7 +40,7 @@ class Worker:
             while not self._waiter.is_stopping:
                 self._work_until_it_breaks()
         finally:
-            self._docs.give_way()
+            self._docs.stop()
             self._dbt.stop()
 
     def _work_until_it_breaks(self) -> None:
@@ -70,14 +64,14 @@ class Worker:
         if not self._become_active(session):
             return
         self._dbt.start()
-        shift = Shift(session, self._settings, self._waiter, self._dbt, self._docs)
-        shift.begin(self._lost, is_first=self._is_first_shift)
+        loop = RunLoop(session, self._settings, self._waiter, self._dbt, self._docs)
+        loop.begin(self._lost, is_first=self._is_first_time)
         self._pause = _FIRST_PAUSE
-        self._is_first_shift = False
+        self._is_first_time = False
         try:
-            shift.run()
+            loop.run()
         finally:
-            self._lost = shift.running
+            self._lost = loop.running
 
     def _become_active(self, session: Session) -> bool:
         is_first_try = True
@@ -97,7 +91,7 @@ def run(settings: Settings, lifeline: int | None = None) -> int:
     """`elute worker`: work until told to stop.
 
     Args:
-        settings: where everything is.
+        settings: all of them.
         lifeline: descriptor of a pipe; when its other end is closed, it is time to stop.
     """
     from elute import logs  # noqa: PLC0415

@@ -12,9 +12,9 @@ from elute.database import schema
 from elute.database.sessions import Session
 from elute.runs import queue
 from elute.runs.run import Run
-from elute.worker.demands import Demands
-from elute.worker.ending import finish_and_try_again
 from elute.worker.recovery import end_sessions, recover
+from elute.worker.run_outcome import finish_and_retry
+from elute.worker.triggers import Triggers
 from tests.conftest import own_database
 from tests.integration.test_worker import settings_for
 
@@ -149,18 +149,18 @@ def test_a_cancelled_run_that_waited_is_over_at_once(parameters: Any, session: S
     assert waiting(session) == []
 
 
-def test_a_schedule_is_seen_to_once_across_workers(
+def test_a_tick_of_a_schedule_is_requested_once_across_workers(
     parameters: Any, session: Session, tmp_path: Any
 ) -> None:
     every_minute = settings_for(tmp_path, ELUTE_SCHEDULE="* * * * *")
-    first = Demands(session, every_minute)
-    first.ask()
+    first = Triggers(session, every_minute)
+    first.check()
     assert waiting(session) == []  # No tick was missed before there was a schedule.
     queue.request(session, "schedule")
     session.cursor().execute("update elute.runs set requested_at = now() - interval '3 minutes'")
-    missed = Demands(session, every_minute)
-    missed.ask()
-    missed.ask()
+    missed = Triggers(session, every_minute)
+    missed.check()
+    missed.check()
     [run] = waiting(session)
     assert run.request_count == 2
 
@@ -173,11 +173,11 @@ def test_a_tick_waits_for_a_run_with_other_options(
         "update elute.runs set requested_at = now() - interval '3 minutes', state = 'succeeded'"
     )
     other = queue.request(session, "http", options={"max_dropped_ratio": 1.0})
-    demands = Demands(session, settings_for(tmp_path, ELUTE_SCHEDULE="* * * * *"))
-    demands.ask()
+    triggers = Triggers(session, settings_for(tmp_path, ELUTE_SCHEDULE="* * * * *"))
+    triggers.check()
     assert [run.run_id for run in waiting(session)] == [other.run_id]
     queue.cancel(session, other.run_id)
-    demands.ask()
+    triggers.check()
     assert [run.trigger for run in waiting(session)] == ["schedule"]
 
 
@@ -196,7 +196,7 @@ def test_a_run_of_that_number_in_another_database_is_left_alone(
 def test_a_cancel_in_the_last_moment_is_not_forgotten(parameters: Any, session: Session) -> None:
     run = dead(parameters, session)
     queue.cancel(session, run.run_id)
-    finish_and_try_again(session, run, "stopped", error_kind="elute", error="its worker was")
+    finish_and_retry(session, run, "stopped", error_kind="elute", error="its worker was")
     assert look(session, run).state == "cancelled"
     assert waiting(session) == []
 

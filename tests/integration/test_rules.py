@@ -1,16 +1,17 @@
 """Real builds of dirty files, compared with the plain Python model of the rules."""
 
 import json
+import os
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from dbt_warm import WarmDbt
 from hypothesis import HealthCheck, given, settings
 
+from elute.settings import CHECKOUT
 from tests.integration.conftest import Laboratory
 from tests.rules.model import build as model
 from tests.rules.strategies import dirty_files
@@ -32,28 +33,20 @@ RELAXED = settings(
 def dbt(one_laboratory: Laboratory) -> Iterator[Dbt]:
     """Run dbt with these arguments, warm, and return its exit status."""
     exports = one_laboratory.elute("env", ELUTE_MAX_DROPPED_RATIO="1").stdout
-    script = f'{exports}\nexec {sys.executable} "$1"'
-    server = subprocess.Popen(
-        ["bash", "-c", script, "bash", str(Path(__file__).with_name("dbt_server.py"))],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=one_laboratory.environment,
-    )
-    assert server.stdin
-    assert server.stdout
-    requests, answers = server.stdin, server.stdout
+    script = f"{exports}\nexec env -0"
+    variables = subprocess.check_output(["bash", "-c", script], env=one_laboratory.environment)
+    environment = dict(line.split("=", 1) for line in os.fsdecode(variables).split("\0") if line)
+    with WarmDbt(CHECKOUT / "dbt_project", CHECKOUT, environment=lambda: environment) as warm:
 
-    def run(*arguments: str) -> int:
-        requests.write(json.dumps(arguments) + "\n")
-        requests.flush()
-        return int(answers.readline())
+        def run(*arguments: str) -> int:
+            invocation = warm.invoke(arguments)
+            for _ in invocation:
+                pass
+            assert invocation.is_warm
+            assert invocation.outcome
+            return 0 if invocation.outcome.succeeded else 1
 
-    yield run
-    requests.close()
-    server.wait(30)
-    answers.close()
+        yield run
 
 
 def plain(row: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from elute.database.sessions import Session
 from elute.runs import queue
 from elute.runs.run import Run
 from elute.settings import CHECKOUT, Settings
-from elute.worker.ending import has_published
+from elute.worker.run_outcome import has_published
 from tests.conftest import SAMPLE, own_database
 from tests.integration.conftest import Laboratory
 from tests.service import (
@@ -32,7 +32,7 @@ from tests.service import (
 # Takes away what warm dbt needs of dbt's internals, as a new version might.
 BREAKS_WARM_DBT = """
 import sys
-if "elute.worker.warm" in sys.orig_argv:
+if "dbt_warm.server" in sys.orig_argv:
     import dbt_common.clients.jinja
     del dbt_common.clients.jinja.template_cache
 """
@@ -254,9 +254,7 @@ def test_a_build_in_a_terminal_is_noted(place: Place, session: Session) -> None:
 
 
 def test_warm_dbt_that_hangs_is_given_up(place: Place, session: Session, worker: Process) -> None:
-    dbts = [
-        p for p in processes_of(place.folder / "home") if "elute.worker.warm" in command_line(p)
-    ]
+    dbts = [p for p in processes_of(place.folder / "home") if "dbt_warm.server" in command_line(p)]
     [warm] = [pid for pid in dbts if os.getsid(pid) == pid]  # the others are forks of it
     os.kill(warm, signal.SIGSTOP)
     run = queue.request(session, "http", "test")

@@ -55,7 +55,7 @@ def test_a_tick_is_due_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not schedule.is_due(datetime(2026, 1, 1, 5, 59, 59, tzinfo=UTC))
     tick = datetime(2026, 1, 1, 6, tzinfo=UTC)
     assert schedule.is_due(tick)
-    schedule.seen_to(tick)
+    schedule.mark_done(tick)
     assert not schedule.is_due(tick)
     assert schedule.seconds_left(tick) == 24 * 60 * 60
 
@@ -65,7 +65,7 @@ def test_ticks_that_were_missed_are_made_up_for_once(monkeypatch: pytest.MonkeyP
     schedule = Schedule("0 * * * *", datetime(2026, 1, 1, tzinfo=UTC))
     days_later = datetime(2026, 1, 4, 12, 30, tzinfo=UTC)
     assert schedule.is_due(days_later)
-    schedule.seen_to(days_later)
+    schedule.mark_done(days_later)
     assert not schedule.is_due(days_later)
 
 

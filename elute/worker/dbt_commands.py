@@ -1,0 +1,74 @@
+"""What the worker has dbt do, and the environment that it gets."""
+
+import os
+
+from dbt_warm import Invocation, WarmDbt
+
+from elute.runs.run import Run
+from elute.settings import CHECKOUT, Settings
+from elute.worker.run_outcome import session_name
+
+_NOT_FOR_DBT = ("ELUTE_TOKEN", "ELUTE_READ_TOKEN")
+# A query whose child was killed ends within a second.
+_CHECK_CONNECTION = "-c client_connection_check_interval=1s"
+
+
+def warm_dbt(settings: Settings) -> WarmDbt:
+    """The dbt of the worker, not loaded yet.
+
+    It parses into a folder of its own: what a build leaves in the target path is for the docs.
+    """
+    return WarmDbt(
+        CHECKOUT / "dbt_project",
+        CHECKOUT,
+        environment=_environment,
+        parse_arguments=["--target-path", str(settings.home / "worker" / "parsed")],
+        more_paths=[CHECKOUT / "seeds"],
+    )
+
+
+def build(dbt: WarmDbt, settings: Settings, run: Run) -> Invocation:
+    """Start the `dbt build` of a run."""
+    options = os.environ.get("PGOPTIONS", "")
+    variables = {
+        **_folders(settings),
+        "PGAPPNAME": session_name(run.run_id),
+        "PGOPTIONS": f"{options} {_CHECK_CONNECTION}".strip(),
+        "ELUTE_RUN_ID": str(run.run_id),  # noted with the build that it publishes
+    }
+    if "max_dropped_ratio" in run.options:
+        variables["ELUTE_MAX_DROPPED_RATIO"] = str(run.options["max_dropped_ratio"])
+    # What it has to say comes as events; the files take a tenth of a run to write.
+    return dbt.invoke(
+        ["build", "--no-write-json"],
+        environment={**_environment(), **variables},
+        secrets=_secrets(),
+    )
+
+
+def docs(dbt: WarmDbt, settings: Settings) -> Invocation:
+    """Start to make the docs site, in the target path; for idle moments."""
+    variables = {**_folders(settings), "PGAPPNAME": "elute docs"}
+    return dbt.invoke(
+        ["docs", "generate", "--static"],
+        environment={**_environment(), **variables},
+        secrets=_secrets(),
+        niceness=10,
+    )
+
+
+def _folders(settings: Settings) -> dict[str, str]:
+    """Where the worker's dbt reads what was parsed, and writes, apart from builds in terminals."""
+    folder = settings.home / "worker"
+    parsed = folder / "parsed" / "partial_parse.msgpack"
+    reads = {"DBT_PARTIAL_PARSE_FILE_PATH": str(parsed)} if parsed.exists() else {}
+    return {"DBT_TARGET_PATH": str(folder / "target"), **reads}
+
+
+def _environment() -> dict[str, str]:
+    """Our environment, for the project may ask for any of it, without what is none of its."""
+    return {name: value for name, value in os.environ.items() if name not in _NOT_FOR_DBT}
+
+
+def _secrets() -> list[str]:
+    return [os.environ.get("PGPASSWORD", "")]

@@ -1,0 +1,101 @@
+"""What the active worker does for as long as its session with the database lasts."""
+
+import logging
+from contextlib import closing
+
+from dbt_warm import Event, WarmDbt
+
+from elute.database.sessions import Session
+from elute.runs import queue
+from elute.runs.run import Run, now
+from elute.settings import Settings
+from elute.worker import dbt_commands
+from elute.worker.docs import Docs
+from elute.worker.execution import Execution
+from elute.worker.recovery import recover, recover_terminal
+from elute.worker.signals import Waiter
+from elute.worker.triggers import Triggers
+
+_IDLE_SECONDS = 2.0
+logger = logging.getLogger("elute.worker")
+
+
+class RunLoop:
+    """Takes runs from the queue, one at a time.
+
+    The session is in autocommit mode, and holds the lock that makes its worker the active one.
+    `running` is the run that is being carried out.
+    """
+
+    def __init__(
+        self, session: Session, settings: Settings, waiter: Waiter, dbt: WarmDbt, docs: Docs
+    ) -> None:
+        self._session, self._settings, self._waiter = session, settings, waiter
+        self._dbt, self._docs = dbt, docs
+        self._triggers = Triggers(session, settings)
+        self.running: int | None = None
+
+    def begin(self, lost: int | None, *, is_first: bool) -> None:
+        """Recover what others have left, and request the first build of all.
+
+        Args:
+            lost: the run during which this worker lost the database.
+            is_first: the worker has just come.
+        """
+        queue.execute(self._session, "listen")
+        recover(self._session, lost)
+        if is_first:
+            self._triggers.first_build()
+
+    def run(self) -> None:
+        """Go on until told to stop.
+
+        Raises:
+            psycopg2.Error: the database is gone.
+        """
+        while not self._waiter.is_stopping:
+            self._triggers.check()
+            run = queue.start_next(self._session) if self._dbt.is_ready else None
+            if run:
+                self._execute(run)
+            else:
+                self._idle()
+
+    def _execute(self, run: Run) -> None:
+        logger.info("Run %d: started (%s).", run.run_id, run.trigger)
+        self.running = run.run_id
+        queue.execute(self._session, "lock_run", {"run_id": run.run_id})
+        self._docs.stop()
+        files = self._triggers.files()
+        with closing(dbt_commands.build(self._dbt, self._settings, run)) as invocation:
+            first = [Event(now(), "started", {"is_warm": invocation.is_warm, "files": files})]
+            if not invocation.is_warm:
+                first.append(_why_cold(self._dbt.problem))
+            execution = Execution(self._session, run, invocation, first)
+            while execution.advance(is_stopping=self._waiter.is_stopping):
+                self._triggers.check()
+                self._wait(execution.seconds_left, invocation)
+        queue.execute(self._session, "unlock_run", {"run_id": run.run_id})
+        self.running = None
+        queue.forget_events(self._session, self._settings.keep_runs)
+
+    def _idle(self) -> None:
+        recover_terminal(self._session)
+        self._dbt.renew()
+        [latest] = queue.execute(self._session, "last_published")
+        self._docs.advance(latest["moment"])
+        seconds = min(_IDLE_SECONDS, self._triggers.seconds_left())
+        self._wait(seconds, *self._dbt.loading(), *self._docs.active())
+
+    def _wait(self, seconds: float, *others: object) -> None:
+        """Wait at most so long for a notification, one of these, or a signal to stop."""
+        self._session.poll()
+        if not self._session.notifies:
+            self._waiter.wait(seconds, self._session, *others)
+            self._session.poll()
+        self._session.notifies.clear()
+
+
+def _why_cold(problem: str | None) -> Event:
+    message = f"dbt cannot be kept loaded ({problem}), so it is loaded anew for this run."
+    return Event(now(), "log", {"level": "warn", "message": message})

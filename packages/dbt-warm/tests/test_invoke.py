@@ -1,0 +1,49 @@
+"""dbt in a process of one's own; each test in another process, for dbt can run once in each."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+INVOKE = """
+import dataclasses, json, logging, sys
+from dbt_warm import invoke
+logging.basicConfig()
+seen = []
+def on_event(event):
+    seen.append(event.kind)
+    if seen == ["log"]:
+        raise ValueError("from a listener")
+outcome = invoke(sys.argv[1:], on_event=on_event)
+print("\\n" + json.dumps([dataclasses.asdict(outcome), seen]))
+"""
+
+
+def invoked(
+    project: Any, *arguments: str, **variables: str
+) -> tuple[dict[str, Any], list[str], str]:
+    """Outcome, kinds of events, and what was logged."""
+    done = subprocess.run(
+        [sys.executable, "-c", INVOKE, *arguments],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=project.folder,
+        env={**project.environment, **variables},
+        timeout=120,
+    )
+    outcome, seen = json.loads(done.stdout.splitlines()[-1])
+    return outcome, seen, done.stderr
+
+
+def test_a_listener_that_raises_ends_nothing(project: Any) -> None:
+    outcome, seen, log = invoked(project, "build")
+    assert outcome["status"] == "succeeded", outcome
+    assert seen.count("node_finished") == 7
+    assert log.count("ValueError: from a listener") == 1
+
+
+def test_failing_fast_names_the_failure(project: Any) -> None:
+    outcome, _, _ = invoked(project, "build", "--fail-fast", "--vars", "{worst: 10}")
+    assert outcome["status"] == "failed"
+    assert "share" in [name for name, *_ in outcome["failures"]]
