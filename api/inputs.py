@@ -1,4 +1,4 @@
-"""`/inputs`: look at the three input files, download them, and replace them."""
+"""`/inputs`: look at the input files, download them, and replace them."""
 
 import os
 from typing import Any
@@ -20,7 +20,7 @@ blueprint = Blueprint("inputs", __name__)
 @blueprint.get("/inputs")
 def show_all() -> dict[str, Any]:
     """What is in each input file, and what is wrong with it."""
-    return {"inputs": [_describe(name) for name in input_files.NAMES]}
+    return {"inputs": [_describe(name) for name in input_files.COLUMNS]}
 
 
 @blueprint.get("/inputs/<name>")
@@ -85,8 +85,8 @@ def _settings() -> Settings:
 
 
 def _require_known(name: str) -> None:
-    if name not in input_files.NAMES:
-        names = ", ".join(input_files.NAMES)
+    if name not in input_files.COLUMNS:
+        names = ", ".join(input_files.COLUMNS)
         raise Problem(404, "No such file", f"The input files are called {names}.")
 
 

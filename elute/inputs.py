@@ -1,4 +1,4 @@
-"""The three input files on disk: what is in them, and how one is replaced in whole."""
+"""The input files on disk: what is in them, and how one is replaced in whole."""
 
 import fcntl
 import os
@@ -11,18 +11,32 @@ from datetime import datetime, timezone
 from functools import lru_cache
 from pathlib import Path
 
+import yaml
 from seed_csv import Report, SeedFileError
 from seed_csv import check as check_file
 
-from elute.commands.check import COLUMNS
-from elute.settings import Settings
+from elute.settings import CHECKOUT, Settings
 
-NAMES = tuple(COLUMNS)
 KEPT = 10  # replaced files kept, of each
 _REPLACED = ".replaced"
 # dbt takes whatever ends in .csv for a seed, also in folders below and with a dot in front.
 _UNFINISHED = ".unfinished"
 _STALE_SECONDS = 24 * 60 * 60
+
+
+def _columns() -> dict[str, tuple[str, ...]]:
+    """The columns of each file, by its name, as the YAML of the seeds declares them."""
+    found = {}
+    for path in sorted((CHECKOUT / "seeds").glob("*.yml")):
+        for seed in yaml.safe_load(path.read_text(encoding="utf-8"))["seeds"]:
+            types = seed["config"]["column_types"].items()
+            # What the database generates is not in the file.
+            columns = tuple(name for name, type_ in types if " generated " not in type_)
+            found[f"{seed['name']}.csv"] = columns
+    return found
+
+
+COLUMNS = _columns()
 
 
 @dataclass(frozen=True)

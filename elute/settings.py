@@ -36,7 +36,7 @@ VARIABLES = (
         ".elute",
         "Folder for all that Elute writes: virtual environment, database, logs, dbt's output.",
     ),
-    Variable("ELUTE_SEEDS_DIR", "seeds", "Folder with the three CSV files."),
+    Variable("ELUTE_SEEDS_DIR", "seeds", "Folder with the CSV files."),
     Variable(
         "ELUTE_MAX_DROPPED_RATIO",
         "0.2",
@@ -56,7 +56,7 @@ VARIABLES = (
         "",
         "When to build by itself, as five cron fields such as 0 6 * * *, in the local time zone.",
     ),
-    Variable("ELUTE_WATCH", "0", "1 builds when one of the three files has changed and settled."),
+    Variable("ELUTE_WATCH", "0", "1 builds when one of the files has changed and settled."),
     Variable(
         "ELUTE_KEEP_RUNS",
         "500",

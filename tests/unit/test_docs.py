@@ -16,7 +16,7 @@ from dashboard import server
 from dashboard.app import create_app
 from elute import inputs
 from elute.cli import parse
-from elute.commands.check import COLUMNS
+from elute.inputs import COLUMNS
 from elute.runs.run import STATES
 from elute.settings import CHECKOUT, VARIABLES
 from tests.rules.model import PROBLEMS, USER_SUMMARY_COLUMNS
