@@ -181,7 +181,7 @@ def serving(**settings: str) -> Iterator[Service]:
 
 
 @contextmanager
-def web_app(environment: Mapping[str, str]) -> Iterator[int]:
+def web_app(environment: Mapping[str, str], checkout: Path = CHECKOUT) -> Iterator[int]:
     """The web app alone, as `elute serve` has it; its port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         command = [
@@ -191,7 +191,9 @@ def web_app(environment: Mapping[str, str]) -> Iterator[int]:
             "--socket",
             str(listener.fileno()),
         ]
-        process = subprocess.Popen(command, env=environment, pass_fds=[listener.fileno()])
+        process = subprocess.Popen(
+            command, env=environment, pass_fds=[listener.fileno()], cwd=checkout
+        )
         with process:
             try:
                 yield listener.getsockname()[1]

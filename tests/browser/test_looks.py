@@ -10,13 +10,16 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import NARROW, Open, is_ready
 
 AXE = (resources.files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8")
-PAGES = ("/", "/users/1", "/quality", "/history", "/history/1", "/files", "/api")
+PAGES = (
+    *("/", "/users/1", "/quality", "/tables", "/tables/data_issues"),
+    *("/history", "/history/1", "/files", "/api"),
+)
 
 
 def shown(page: Page) -> Page:
-    """The page once all of it is there; that of the API comes whole from the server."""
+    """The page once all of it is there; some come whole from the server."""
     expect(page.get_by_role("heading", level=1)).to_be_visible()
-    return page if page.url.endswith("/api") else is_ready(page)
+    return page if page.url.endswith(("/api", "/tables")) else is_ready(page)
 
 
 def complaints(page: Page) -> list[str]:

@@ -1,0 +1,34 @@
+"""The page of any mart: what the published build says of it, sorted and filtered by the API."""
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Open, is_ready
+
+
+def test_every_mart_has_a_page(open_page: Open) -> None:
+    page = open_page("/tables")
+    page.get_by_role("link", name="compound_usage").click()
+    is_ready(page)
+    expect(page.locator("#rows-status")).to_have_text("1 to 12 of 12 rows")
+    page.get_by_label("compound_name contains").fill("ine")
+    expect(page.locator("#rows-status")).to_contain_text(" rows")
+    expect(page).to_have_url(f"{page.url.partition('?')[0]}?compound_name=ilike.*ine*")
+    page.get_by_role("button", name="experiment_count").click()
+    expect(page.get_by_role("columnheader", name="experiment_count")).to_have_attribute(
+        "aria-sort", "ascending"
+    )
+    link = page.get_by_role("link", name="CSV")
+    expect(link).to_have_attribute(
+        "href", "/download/compound_usage.csv?compound_name=ilike.*ine*&order=experiment_count.asc"
+    )
+
+
+def test_a_mart_with_json_and_without_a_key_is_shown_too(open_page: Open) -> None:
+    page = is_ready(open_page("/tables/data_issues"))
+    expect(page.locator("#rows-status")).to_have_text("1 to 3 of 3 rows")
+    expect(page.locator("#rows code").first).to_contain_text('"user_id"')
+
+
+def test_what_is_no_mart_is_said(open_page: Open) -> None:
+    page = open_page("/tables/nothing", expected=("404",))
+    expect(page.locator("#state")).to_contain_text("There is nothing here")
