@@ -1,7 +1,7 @@
-"""`elute` commands in forks of a process that has imported dbt, which takes two seconds each time.
+"""`elute` and `dbt` in forks of a process that has imported dbt, which takes two seconds each time.
 
-What a fork does is what a new process does, but for the import: the same `main` with arguments,
-environment, working folder and output of its own.
+What a fork does is what a new process does, but for the import: the same entry point with
+arguments, environment, working folder and output of its own.
 """
 
 import gc
@@ -19,11 +19,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from elute.cli import main
-
 IMPORTED = (
     "dbt.cli.main",
     "dbt.adapters.pgcopy",
+    "elute.cli",
     "elute.commands.build",
     "elute.commands.check",
     "elute.worker.recorder",
@@ -44,16 +43,16 @@ class WarmElute:
         return not any(name.startswith(READ_AT_START) for name in variables)
 
     def run(
-        self, arguments: list[str], folder: Path, environment: Mapping[str, str], seconds: float
+        self, command: list[str], folder: Path, environment: Mapping[str, str], seconds: float
     ) -> "subprocess.CompletedProcess[str]":
-        """As `subprocess.run` with the output captured."""
+        """As `subprocess.run` with the output captured; the command begins with elute or dbt."""
         with (
             tempfile.NamedTemporaryFile() as out,
             tempfile.NamedTemporaryFile() as err,
             socket.socket(socket.AF_UNIX) as connection,
         ):
             request = {
-                "arguments": arguments,
+                "command": command,
                 "folder": str(folder),
                 "environment": dict(environment),
                 "output": [out.name, err.name],
@@ -63,7 +62,7 @@ class WarmElute:
             connection.sendall(json.dumps(request).encode() + b"\n")
             status = int(connection.makefile().readline())
             return subprocess.CompletedProcess(
-                arguments, status, out.read().decode(), err.read().decode()
+                command, status, out.read().decode(), err.read().decode()
             )
 
 
@@ -122,8 +121,10 @@ def become(request: dict[str, Any]) -> None:
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])
-    sys.argv = ["elute", *request["arguments"]]
-    sys.exit(main())
+    sys.argv = request["command"]
+    entry_points = {"elute": "elute.cli:main", "dbt": "dbt.cli.main:cli"}
+    module, name = entry_points[sys.argv[0]].split(":")
+    sys.exit(getattr(importlib.import_module(module), name)())
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ class Laboratory:
         """Run an `elute` command."""
         if self._warm and self._warm.can_run(variables):
             environment = {**self.environment, **variables}
-            return self._warm.run([*arguments], self.files, environment, LIMIT)
+            return self._warm.run(["elute", *arguments], self.files, environment, LIMIT)
         return self._run(*COMMAND, *arguments, **variables)
 
     def dbt(self, *arguments: str) -> "subprocess.CompletedProcess[str]":

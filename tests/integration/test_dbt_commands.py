@@ -3,8 +3,6 @@
 import json
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +11,8 @@ from dbt.__version__ import version
 
 from elute.settings import CHECKOUT
 from tests.conftest import SAMPLE
-from tests.integration.conftest import MARTS, Laboratory
+from tests.integration.conftest import LIMIT, MARTS, Laboratory
+from tests.warm_elute import WarmElute
 
 # The project silences one warning itself, which rules out plain --warn-error.
 WARNINGS_ARE_ERRORS = '{"error": "all", "silence": ["UnsupportedConstraintMaterialization"]}'
@@ -37,19 +36,18 @@ class Dbt:
         state: a copy of dbt's artifacts of that build, for `--state`.
     """
 
-    def __init__(self, laboratory: Laboratory, folder: Path) -> None:
-        self.laboratory = laboratory
+    def __init__(self, laboratory: Laboratory, warm: WarmElute, folder: Path) -> None:
+        self.laboratory, self._warm = laboratory, warm
         self.target = Path(laboratory.environment["ELUTE_HOME"]) / "target"
-        self._output = folder / "output.txt"
         exports = laboratory.elute("env").stdout
-        server = Path(__file__).with_name("dbt_commands.py")
-        self._server = subprocess.Popen(
-            ["bash", "-c", f'{exports}\nexec {sys.executable} "$1"', "bash", str(server)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+        shell = subprocess.run(
+            ["bash", "-c", f"{exports}\nenv -0"],
+            check=True,
+            capture_output=True,
             text=True,
             env=laboratory.environment,
         )
+        self._environment = dict(line.split("=", 1) for line in shell.stdout.split("\0") if line)
         laboratory.clear()
         laboratory.write(SAMPLE)
         built = self("--warn-error-options", WARNINGS_ARE_ERRORS, "build")
@@ -59,20 +57,12 @@ class Dbt:
 
     def __call__(self, *arguments: str) -> Result:
         """Run a command."""
-        assert self._server.stdin
-        assert self._server.stdout
         results = self.target / "run_results.json"
         before = results.stat().st_mtime_ns if results.exists() else 0
-        line = json.dumps([str(self._output), "--no-use-colors", *arguments])
-        print(line, file=self._server.stdin, flush=True)
-        status = int(self._server.stdout.readline())
+        command = ["dbt", "--no-use-colors", *arguments]
+        done = self._warm.run(command, self.laboratory.files, self._environment, LIMIT)
         ran = results.exists() and results.stat().st_mtime_ns != before
-        output = self._output.read_text(encoding="utf-8")
-        return Result(status, output, _nodes(results) if ran else {})
-
-    def close(self) -> None:
-        """End the process that starts them."""
-        self._server.communicate(timeout=30)
+        return Result(done.returncode, done.stdout + done.stderr, _nodes(results) if ran else {})
 
 
 def _nodes(results: Path) -> dict[str, str]:
@@ -81,11 +71,11 @@ def _nodes(results: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def dbt(one_laboratory: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dbt]:
+def dbt(
+    one_laboratory: Laboratory, warm: WarmElute, tmp_path_factory: pytest.TempPathFactory
+) -> Dbt:
     """dbt, after a build."""
-    dbt = Dbt(one_laboratory, tmp_path_factory.mktemp("commands"))
-    yield dbt
-    dbt.close()
+    return Dbt(one_laboratory, warm, tmp_path_factory.mktemp("commands"))
 
 
 def test_list(dbt: Dbt) -> None:
