@@ -20,13 +20,13 @@ _View = TypeVar("_View", bound=Callable[..., Any])
 
 
 def changes(view: _View) -> _View:
-    """Mark a view that changes something, though it is got."""
+    """Mark a view that changes something, although it answers GET."""
     view.changes_something = True  # type: ignore[attr-defined]
     return view
 
 
 def open_to_all(view: _View) -> _View:
-    """Mark a view that needs no token: it shows nothing of the laboratory."""
+    """Mark a view that needs no token, because it shows no data."""
     view.is_open = True  # type: ignore[attr-defined]
     return view
 

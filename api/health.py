@@ -29,7 +29,7 @@ def live() -> tuple[dict[str, str], int, dict[str, str]]:
 def ready() -> tuple[dict[str, Any], int, dict[str, str]]:
     """Whether there is something to serve: 200, or 503 and what is missing."""
     try:
-        found, is_ready = database.current().owner.read(_look)
+        found, is_ready = database.current().owner.read(_components)
     except (EluteError, psycopg2.Error):
         unknown = dict.fromkeys(("schema", "marts", "worker"), "unknown")
         found, is_ready = {"database": "not reachable", **unknown}, False
@@ -37,7 +37,7 @@ def ready() -> tuple[dict[str, Any], int, dict[str, str]]:
     return {"status": word, **found}, 200 if is_ready else 503, _HEADERS
 
 
-def _look(session: Session) -> tuple[dict[str, str], bool]:
+def _components(session: Session) -> tuple[dict[str, str], bool]:
     with session.cursor() as cursor:
         cursor.execute(_VERSION)
         is_current = cursor.fetchone() == (len(schema.migrations()),)
@@ -47,7 +47,7 @@ def _look(session: Session) -> tuple[dict[str, str], bool]:
         "database": "reachable",
         "schema": "up to date" if is_current else "of another version",
         "marts": "built" if is_built else "not built yet",
-        # Of no weight: what is built is served without one.
+        # For information: what is built is served without a worker.
         "worker": "running" if has_worker else "not running",
     }
     return found, is_current and is_built

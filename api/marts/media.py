@@ -14,12 +14,12 @@ _OTHER_NAMES = {"application/vnd.pgrst.object": OBJECT, "*": "*/*"}
 
 
 def negotiated(*offered: str) -> str:
-    """The media type of those offered that this request likes best; the first of equals.
+    """The offered media type that `Accept` prefers (RFC 9110, 12.5.1); the first of equals.
 
     Parameters such as `charset` do not matter.
 
     Raises:
-        Problem: 406, it likes none of them.
+        Problem: 406, it accepts none of them.
     """
     accept = request.headers.get("Accept", "")
     wanted = dict(map(_range, accept.split(","))) if accept.strip() else {"*/*": 1.0}
@@ -33,7 +33,7 @@ def negotiated(*offered: str) -> str:
 
 
 def _range(text: str) -> tuple[str, float]:
-    """A part of the header: a media type, perhaps with wildcards, and how much it is liked."""
+    """A part of the header: a media type or range, and its quality value."""
     name, *parameters = (part.strip().lower() for part in text.split(";"))
     quality = next((part[2:] for part in parameters if part.startswith("q=")), "1")
     try:
@@ -43,7 +43,7 @@ def _range(text: str) -> tuple[str, float]:
 
 
 def _quality(media_type: str, wanted: dict[str, float]) -> float:
-    """How much a media type is liked: what names it most exactly says so."""
+    """The quality value of a media type, by the most specific range that matches it."""
     for name in (media_type, f"{media_type.partition('/')[0]}/*", "*/*"):
         if name in wanted:
             return wanted[name]

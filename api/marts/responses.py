@@ -42,8 +42,8 @@ _CSV = "copy (select {columns} from ({rows}) as _row) to stdout with (format csv
 
 
 @dataclass
-class Request:
-    """What is asked: of which mart of which build, in which media type, and whether it is one row.
+class RowsRequest:
+    """What is wanted: of which mart of which build, in which media type, and whether it is one row.
 
     `key` is that of the row, None where any one will do or there may be several. `headers` are
     those of the response, and `total` is the number of all rows if that is wanted.
@@ -100,12 +100,12 @@ def _respond(name: str, media_type: str, key: str | None) -> Response:
         is_single = key is not None or media_type == media.OBJECT
         query = _query(mart, key)
         query = query.limited(2) if is_single else query
-        asked = Request(build, mart, query, media_type, is_single, key)
-        asked.headers = _validators(asked)
-        if _is_known(asked.headers):
-            return Response(status=304, headers=asked.headers)
+        wanted = RowsRequest(build, mart, query, media_type, is_single, key)
+        wanted.headers = _validators(wanted)
+        if _is_known(wanted.headers):
+            return Response(status=304, headers=wanted.headers)
         try:
-            return _rows(session, asked, stack)
+            return _rows(session, wanted, stack)
         except (errors.UndefinedTable, errors.InsufficientPrivilege):
             raise
         except psycopg2.Error as error:
@@ -141,23 +141,23 @@ def _query(mart: Mart, key: str | None) -> Query:
     )
 
 
-def _rows(session: Session, asked: Request, stack: ExitStack) -> Response:
-    if asked.query.preferences.wants_count:
-        asked.total = _total(session, asked.query)
-    if asked.query.preferences.applied:
-        asked.headers["Preference-Applied"] = asked.query.preferences.applied
-    statement = _statement(session, asked)
-    if asked.query.limit is not None and asked.query.limit <= MOST_ROWS_WHOLE:
-        return _whole(asked, *_copied(session, statement))
+def _rows(session: Session, wanted: RowsRequest, stack: ExitStack) -> Response:
+    if wanted.query.preferences.wants_count:
+        wanted.total = _total(session, wanted.query)
+    if wanted.query.preferences.applied:
+        wanted.headers["Preference-Applied"] = wanted.query.preferences.applied
+    statement = _statement(session, wanted)
+    if wanted.query.limit is not None and wanted.query.limit <= MOST_ROWS_WHOLE:
+        return _whole(wanted, *_copied(session, statement))
     copy = Copy(session, statement, connections.is_closed())
     stack.callback(copy.close)
     data = b""
     while len(data) < LARGEST_WHOLE:
         block = copy.read()
         if not block:
-            return _whole(asked, data, copy.row_count)
+            return _whole(wanted, data, copy.row_count)
         data += block
-    return _stream(asked, data, copy, stack)
+    return _stream(wanted, data, copy, stack)
 
 
 def _total(session: Session, query: Query) -> int:
@@ -167,12 +167,12 @@ def _total(session: Session, query: Query) -> int:
     return int(total)
 
 
-def _statement(session: Session, asked: Request) -> str:
-    rows, values = asked.query.rows()
+def _statement(session: Session, wanted: RowsRequest) -> str:
+    rows, values = wanted.query.rows()
     columns = sql.SQL(", ").join(
-        sql.SQL("{0}::text as {0}").format(name) for name in asked.query.identifiers
+        sql.SQL("{0}::text as {0}").format(name) for name in wanted.query.identifiers
     )
-    template = _CSV if asked.media_type == media.CSV else _JSON
+    template = _CSV if wanted.media_type == media.CSV else _JSON
     statement = sql.SQL(template).format(rows=rows, columns=columns)
     with session.cursor() as cursor:
         return str(cursor.mogrify(statement, values).decode())
@@ -185,17 +185,19 @@ def _copied(session: Session, statement: str) -> tuple[bytes, int]:
         return file.getvalue(), cursor.rowcount
 
 
-def _whole(asked: Request, data: bytes, row_count: int) -> Response:
-    if asked.is_single:
+def _whole(wanted: RowsRequest, data: bytes, row_count: int) -> Response:
+    if wanted.is_single:
         if row_count != 1:
-            raise _not_one(row_count) if asked.key is None else no_such_row(asked.mart, asked.key)
-        return asked.response(data.removesuffix(b"\n"), 1)
-    if asked.media_type == media.JSON:
+            raise (
+                _not_one(row_count) if wanted.key is None else no_such_row(wanted.mart, wanted.key)
+            )
+        return wanted.response(data.removesuffix(b"\n"), 1)
+    if wanted.media_type == media.JSON:
         data = b"".join(_array(iter([data])))
-    return asked.response(data, row_count)
+    return wanted.response(data, row_count)
 
 
-def _stream(asked: Request, first: bytes, copy: Copy, stack: ExitStack) -> Response:
+def _stream(wanted: RowsRequest, first: bytes, copy: Copy, stack: ExitStack) -> Response:
     """What is left is sent as it comes; the session is given back when the client has it, or goes.
 
     What goes wrong from here on breaks the response off, which a client notices.
@@ -204,25 +206,25 @@ def _stream(asked: Request, first: bytes, copy: Copy, stack: ExitStack) -> Respo
         raise _busy()
     stack.callback(_STREAMS.release)
     blocks = _blocks(first, copy)
-    body = _array(blocks) if asked.media_type == media.JSON else blocks
+    body = _array(blocks) if wanted.media_type == media.JSON else blocks
     if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
-        return _kept(asked, body, copy)
+        return _kept(wanted, body, copy)
     row_count = None
-    if asked.total is not None:
-        most = asked.total - asked.query.offset
-        row_count = min(most, asked.query.limit or most)
-    response = asked.response(body, row_count)
+    if wanted.total is not None:
+        most = wanted.total - wanted.query.offset
+        row_count = min(most, wanted.query.limit or most)
+    response = wanted.response(body, row_count)
     response.call_on_close(stack.pop_all().close)
     return response
 
 
-def _kept(asked: Request, body: Iterator[bytes], copy: Copy) -> Response:
+def _kept(wanted: RowsRequest, body: Iterator[bytes], copy: Copy) -> Response:
     """For a client that only the length tells whether it has all of it."""
     file = tempfile.TemporaryFile()  # noqa: SIM115 (it is closed with the response)
     file.writelines(body)
     length = file.tell()
     file.seek(0)
-    response = asked.response(wrap_file(request.environ, file, BLOCK), copy.row_count)
+    response = wanted.response(wrap_file(request.environ, file, BLOCK), copy.row_count)
     response.content_length = length
     return response
 
@@ -244,24 +246,24 @@ def _array(blocks: Iterator[bytes]) -> Iterator[bytes]:
     yield b"]"
 
 
-def _validators(asked: Request) -> dict[str, str]:
+def _validators(wanted: RowsRequest) -> dict[str, str]:
     """What a client needs to ask whether there is something newer."""
     request_text = "\0".join(
         (
             _FORMAT,
-            asked.build.invocation_id,
+            wanted.build.invocation_id,
             request.full_path,
-            asked.media_type,
+            wanted.media_type,
             request.headers.get("Range", ""),
             request.headers.get("Prefer", ""),
         )
     )
     digest = hashlib.blake2b(request_text.encode("utf-8", "surrogateescape"), digest_size=9)
     # The full second after it was published; nothing before that, as more may follow in it.
-    second = math.ceil(asked.build.published_at.timestamp())
+    second = math.ceil(wanted.build.published_at.timestamp())
     is_over = second <= time.time()
     return {
-        "ETag": f'W/"{asked.build.number}-{digest.hexdigest()}"',
+        "ETag": f'W/"{wanted.build.number}-{digest.hexdigest()}"',
         **({"Last-Modified": formatdate(second, usegmt=True)} if is_over else {}),
         "Cache-Control": "no-cache",
         "Vary": VARY,
@@ -298,7 +300,7 @@ def _not_one(row_count: int) -> Problem:
     return Problem(
         406,
         "Not one row",
-        f"One row was asked for, and the result has {count}.",
+        f"One row was wanted for, and the result has {count}.",
         code="PGRST116",
         message="Cannot coerce the result to a single JSON object",
         details=f"The result contains {count}",

@@ -42,7 +42,7 @@ def paths(marts: Mapping[str, Mart], responses: Mapping[str, Json]) -> dict[str,
             _rows(mart, responses),
         )
         found[f"/marts/{name}/histogram"] = _histogram(mart, responses)
-        found[f"/download/{name}.{{ending}}"] = _download(mart, responses)
+        found[f"/download/{name}.{{extension}}"] = _download(mart, responses)
     if _RESULTS in marts:
         mart = marts[_RESULTS]
         found["/etl-results"] = _get(
@@ -134,12 +134,12 @@ def _download(mart: Mart, responses: Mapping[str, Json]) -> Json:
     kinds = sorted(downloads.FORMATS.values())
     content = {kind: _contents(mart)["content"][kind] for kind in kinds}
     file = {"description": "The rows, as a file to save.", "content": content}
-    ending = {"type": "string", "enum": sorted(downloads.FORMATS)}
+    extension = {"type": "string", "enum": sorted(downloads.FORMATS)}
     return _get(
         f"download_{mart.name}",
         f"The rows of /marts/{mart.name}, with the same query, as a file to save.",
         [
-            {"name": "ending", "in": "path", "required": True, "schema": ending},
+            {"name": "extension", "in": "path", "required": True, "schema": extension},
             *_shape(mart),
             *_filters(mart),
             *_HEADERS,

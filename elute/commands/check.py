@@ -38,7 +38,7 @@ def run(settings: Settings, _arguments: list[str]) -> int:
     Returns:
         0 if a build can start, 1 if something must be mended first.
     """
-    looks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+    checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
         _python,
         _packages,
         _server,
@@ -46,8 +46,8 @@ def run(settings: Settings, _arguments: list[str]) -> int:
         _files,
     )
     bad = 0
-    for look in looks:
-        for finding in look(settings):
+    for check in checks:
+        for finding in check(settings):
             bad += not finding.is_good
             print("ok     " if finding.is_good else "WRONG  ", finding.text, flush=True)
     print(f"\n{bad} to mend." if bad else "\nReady to build.")

@@ -99,7 +99,7 @@ def test_a_mart(copy: Copy) -> None:
     assert "signup_years" in {mart["name"] for mart in copy.json("/marts")}
     described = copy.json("/openapi.json")
     assert "/marts/signup_years" in described["paths"]
-    assert "/download/signup_years.{ending}" in described["paths"]
+    assert "/download/signup_years.{extension}" in described["paths"]
     assert 'href="/tables/signup_years"' in copy.get("/tables")
     page = copy.get("/tables/signup_years")
     assert 'data-column="user_count"' in page
