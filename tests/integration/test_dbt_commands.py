@@ -81,8 +81,8 @@ def dbt(
 def test_list(dbt: Dbt) -> None:
     command = ["list", "--quiet", "--resource-type", "model", "--output", "name"]
     result = dbt(*command, "--select", "1+user_summary", "--exclude", "user_top_compounds")
-    kept = ["int_compounds_kept", "int_experiments_kept", "int_users_kept"]
-    assert result.output.split() == [*kept, "user_summary"]
+    parents = ["int_compounds_kept", "int_user_run_times", "int_users_kept"]
+    assert result.output.split() == [*parents, "user_summary"]
 
 
 def test_run(dbt: Dbt) -> None:

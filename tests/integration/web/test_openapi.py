@@ -31,6 +31,8 @@ _PAGES = frozenset(
         "pages.files",
         "pages.history",
         "pages.quality",
+        "pages.marts",
+        "pages.mart",
         "pages.results",
         "pages.run",
         "sign_in.sign_in",
