@@ -29,9 +29,9 @@ def _columns() -> dict[str, tuple[str, ...]]:
     found = {}
     for path in sorted((CHECKOUT / "seeds").glob("*.yml")):
         for seed in yaml.safe_load(path.read_text(encoding="utf-8"))["seeds"]:
-            types = seed["config"]["column_types"].items()
+            types = (seed.get("config") or {}).get("column_types") or {}
             # What the database generates is not in the file.
-            columns = tuple(name for name, type_ in types if " generated " not in type_)
+            columns = tuple(name for name, type_ in types.items() if " generated " not in type_)
             found[f"{seed['name']}.csv"] = columns
     return found
 
