@@ -4,7 +4,6 @@ from flask import Flask
 
 from api import (
     access,
-    downloads,
     events,
     health,
     histogram,
@@ -22,7 +21,6 @@ from elute.settings import Settings
 
 BLUEPRINTS = (
     routes.blueprint,
-    downloads.blueprint,
     histogram.blueprint,
     runs.blueprint,
     trigger.blueprint,

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +12,12 @@ from typing import IO, cast
 from flask import request
 from werkzeug.formparser import FormDataParser
 
-from api import disk
 from api.problems import Problem
 
 # What browsers and curl call a CSV file; curl -T gives no type at all.
 MEDIA_TYPES = ("text/csv", "application/octet-stream", "application/vnd.ms-excel", "text/plain")
 FORM = "multipart/form-data"
+RESERVE = 100_000_000  # bytes of the disk that stay free
 _BLOCK = 1 << 20
 
 
@@ -28,7 +29,7 @@ def receive(to: Path) -> None:
             507 the disk is full.
     """
     request.max_content_length = sys.maxsize  # The disk is the limit.
-    disk.require_room(to.parent, request.content_length or 0)
+    _require_room(to.parent, request.content_length or 0)
     body = _Body(to.parent)
     if request.mimetype == FORM:
         _receive_form(body, to)
@@ -49,7 +50,7 @@ def disk_problems() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise disk.no_room() from error
+            raise _no_room() from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT):
             raise Problem(
                 409,
@@ -81,7 +82,7 @@ class _Body(io.RawIOBase):
                 "Broken off",
                 f"{self._count} of {request.content_length} bytes have come. Send the file again.",
             )
-        disk.require_room(self._folder)
+        _require_room(self._folder)
         return block
 
 
@@ -115,3 +116,16 @@ def _receive_form(body: _Body, to: Path) -> None:
 
 def _one_file() -> Problem:
     return Problem(400, "Not one file", "Send a form with exactly one file in it.")
+
+
+def _require_room(folder: Path, length: int = 0) -> None:
+    if shutil.disk_usage(folder).free < length + RESERVE:
+        raise _no_room()
+
+
+def _no_room() -> Problem:
+    return Problem(
+        507,
+        "The disk is full",
+        "There is not enough room on the server's disk for this. Make room and try again.",
+    )

@@ -71,7 +71,7 @@ def serve(application: Any, listener: socket.socket) -> None:
         asyncore_use_poll=True,  # select() knows 1024 descriptors.
         channel_timeout=SILENT_SECONDS,
         outbuf_high_watermark=1024 * 1024,  # No more than it keeps in memory.
-        channel_request_lookahead=1,  # See api.connections.
+        channel_request_lookahead=1,  # Has it notice a client that hangs up.
         max_request_header_size=_LARGEST_HEAD,
         max_request_body_size=_LARGEST_UPLOAD,
         log_socket_errors=False,

@@ -9,6 +9,7 @@ OBJECT = "application/vnd.pgrst.object+json"
 CSV = "text/csv"
 NDJSON = "application/x-ndjson"
 MEDIA_TYPES = (JSON, OBJECT, CSV, NDJSON)
+EXTENSIONS = {"csv": CSV, "json": JSON, "ndjson": NDJSON}  # of files to save
 # As clients of PostgREST write it, too.
 _OTHER_NAMES = {"application/vnd.pgrst.object": OBJECT, "*": "*/*"}
 

@@ -18,7 +18,7 @@ from pgrest_query import Query, parse
 from psycopg2 import errors, sql
 from werkzeug.wsgi import wrap_file
 
-from api import connections, database
+from api import database
 from api.marts import media
 from api.marts.copying import BLOCK, Copy
 from api.marts.published import described_error, find
@@ -149,7 +149,9 @@ def _rows(session: Session, wanted: RowsRequest, stack: ExitStack) -> Response:
     statement = _statement(session, wanted)
     if wanted.query.limit is not None and wanted.query.limit <= MOST_ROWS_WHOLE:
         return _whole(wanted, *_copied(session, statement))
-    copy = Copy(session, statement, connections.is_closed())
+    # The server in front of Flask knows whether the client is still there.
+    is_abandoned = request.environ.get("waitress.client_disconnected", lambda: False)
+    copy = Copy(session, statement, is_abandoned)
     stack.callback(copy.close)
     data = b""
     while len(data) < LARGEST_WHOLE:

@@ -1,8 +1,9 @@
 """Where the marts are served."""
 
+import re
 from typing import Any
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, abort, jsonify
 
 from api import database
 from api.marts import explanations, media
@@ -18,6 +19,18 @@ RESULTS = "user_summary"
 def mart(name: str) -> Response:
     """Rows of a mart, in the query language of PostgREST."""
     return respond(name, media.negotiated(*media.MEDIA_TYPES))
+
+
+@blueprint.get("/download/<name>.<extension>")
+def download(name: str, extension: str) -> Response:
+    """The same as a file to save; a link cannot say in a header which media type it wants."""
+    if extension not in media.EXTENSIONS:
+        abort(404)
+    response = respond(name, media.EXTENSIONS[extension])
+    if response.status_code == 200:
+        file = re.sub(r"\W", "_", name)
+        response.headers["Content-Disposition"] = f'attachment; filename="{file}.{extension}"'
+    return response
 
 
 @blueprint.get("/etl-results")

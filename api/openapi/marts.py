@@ -5,7 +5,6 @@ from typing import Any
 
 from pgrest_query import LOGIC, OPERATORS
 
-from api import downloads
 from api.marts import media
 from elute.database.builds import Column, Mart
 
@@ -131,10 +130,10 @@ def _histogram(mart: Mart, responses: Mapping[str, Json]) -> Json:
 
 
 def _download(mart: Mart, responses: Mapping[str, Json]) -> Json:
-    kinds = sorted(downloads.FORMATS.values())
+    kinds = sorted(media.EXTENSIONS.values())
     content = {kind: _contents(mart)["content"][kind] for kind in kinds}
     file = {"description": "The rows, as a file to save.", "content": content}
-    extension = {"type": "string", "enum": sorted(downloads.FORMATS)}
+    extension = {"type": "string", "enum": sorted(media.EXTENSIONS)}
     return _get(
         f"download_{mart.name}",
         f"The rows of /marts/{mart.name}, with the same query, as a file to save.",

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api import disk
+from api import uploads
 from elute import inputs as input_files
 from tests.conftest import SAMPLE
 
@@ -170,7 +170,7 @@ def test_a_folder_that_is_not_there_is_told(client: FlaskClient, files: Path) ->
 def test_a_full_disk_is_told_before_the_file_is_sent(
     client: FlaskClient, files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(disk, "RESERVE", 1 << 60)
+    monkeypatch.setattr(uploads, "RESERVE", 1 << 60)
     answer = put(client, USERS)
     assert answer.status_code == 507
     assert sorted(path.name for path in files.iterdir()) == sorted(SAMPLE)
