@@ -231,3 +231,14 @@ def test_the_versions_are_those_that_are_tested() -> None:
     ):
         locked = (CHECKOUT / lock).read_text(encoding="utf-8")
         assert re.search(rf"(?m)^dbt-core=={re.escape(version)}\.", locked), corner
+
+
+@pytest.mark.parametrize("lock", ["requirements.txt", "requirements-oldest.txt"])
+def test_every_dependency_is_locked(lock: str) -> None:
+    project = (CHECKOUT / "pyproject.toml").read_text(encoding="utf-8")
+    wanted = re.findall(
+        r'"([\w-]+)', project.partition("\ndependencies = [")[2].partition("\n]")[0]
+    )
+    locked = re.findall(r"(?m)^([\w-]+)==", (CHECKOUT / lock).read_text(encoding="utf-8"))
+    assert "flask" in wanted
+    assert set(wanted) <= set(locked)
