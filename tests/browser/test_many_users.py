@@ -32,6 +32,16 @@ MILLISECONDS_UNTIL_READY = """() => new Promise((resolve) => {
 })"""
 
 
+# How fast the machine is at this moment, which may be busy with other tests: one answer of the API.
+MILLISECONDS_OF_THE_API = """async () => {
+  const begun = performance.now();
+  const path = "/marts/user_summary?order=name.asc,user_id&limit=50";
+  await (await fetch(path, { headers: { Prefer: "count=exact" } })).text();
+  return performance.now() - begun;
+}"""
+TYPING_PAUSE = 80  # milliseconds, of table.js
+
+
 @pytest.fixture(scope="module")
 def _many(site: Site) -> Iterator[None]:
     site.execute(FILL)
@@ -48,10 +58,12 @@ def page(_many: None, open_page: Open) -> Page:
 
 
 @pytest.mark.usefixtures("_many")
-def test_the_page_is_ready_in_a_second_and_a_half(open_page: Open) -> None:
-    # In a browser that has never been there; the machine may be busy with other tests: thrice.
-    times = [open_page("/").evaluate(MILLISECONDS_UNTIL_READY) for _ in range(3)]
-    assert min(times) < 1500, times
+def test_the_page_is_ready_in_the_time_of_sixty_answers(open_page: Open) -> None:
+    # In a browser that has never been there.
+    pages = [open_page("/") for _ in range(3)]
+    times = [page.evaluate(MILLISECONDS_UNTIL_READY) for page in pages]
+    answers = [page.evaluate(MILLISECONDS_OF_THE_API) for page in pages]
+    assert min(times) < 60 * max(answers), (times, answers)
 
 
 @pytest.mark.parametrize(
@@ -67,9 +79,11 @@ def test_the_page_is_ready_in_a_second_and_a_half(open_page: Open) -> None:
 def test_sorting_and_filtering_answer_at_once(
     page: Page, target: str, action: str, again: str
 ) -> None:
-    # The pause after typing counts too. The machine may be busy with other tests: twice.
-    times = [page.evaluate(MILLISECONDS_UNTIL, [each, target]) for each in (action, again)]
-    assert min(times) < 300, times
+    answers, times = [], []
+    for each in (action, again):
+        answers.append(page.evaluate(MILLISECONDS_OF_THE_API))
+        times.append(page.evaluate(MILLISECONDS_UNTIL, [each, target]))
+    assert min(times) < TYPING_PAUSE + 6 * max(answers), (times, answers)
 
 
 def test_pages_on_the_server(page: Page) -> None:
