@@ -43,7 +43,7 @@ _CSV = "copy (select {columns} from ({rows}) as _row) to stdout with (format csv
 
 @dataclass
 class RowsRequest:
-    """What is wanted: of which mart of which build, in which media type, and whether it is one row.
+    """A request for rows: of which mart of which build, in which media type, and whether for one.
 
     `key` is that of the row, None where any one will do or there may be several. `headers` are
     those of the response, and `total` is the number of all rows if that is wanted.
@@ -302,7 +302,7 @@ def _not_one(row_count: int) -> Problem:
     return Problem(
         406,
         "Not one row",
-        f"One row was wanted for, and the result has {count}.",
+        f"One row was asked for, and the result has {count}.",
         code="PGRST116",
         message="Cannot coerce the result to a single JSON object",
         details=f"The result contains {count}",

@@ -196,6 +196,7 @@ def test_one_row_alone(client: FlaskClient) -> None:
         assert response.status_code == 406
         assert response.json is not None
         assert response.json["code"] == "PGRST116"
+        assert response.json["detail"].startswith("One row was asked for, and the result has ")
         assert count in response.json["details"]
 
 
