@@ -8,7 +8,7 @@ from typing import TypeVar
 import psycopg2
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
-from api.problems import RETRY_SECONDS, Problem
+from api.problems import unavailable
 from elute.database.sessions import Session
 
 Result = TypeVar("Result")
@@ -37,11 +37,9 @@ class Pool:
             Problem: 503, all sessions are taken and none came back in time.
         """
         if not self._free.acquire(timeout=WAIT_SECONDS):
-            raise Problem(
-                503,
+            raise unavailable(
                 "Busy",
                 "Too many requests at once for the database. Try again shortly.",
-                headers={"Retry-After": str(RETRY_SECONDS)},
             )
         try:
             session = self._idle_or_new()

@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 from elute.errors import EluteError, ServerError
 
 MEDIA_TYPE = "application/problem+json"
-RETRY_SECONDS = 2
+_RETRY_SECONDS = 2
 _LOG = logging.getLogger("elute.web")
 
 
@@ -54,14 +54,17 @@ class Problem(EluteError):  # noqa: N818 (the name that RFC 9457 gives it)
         }
 
 
+def unavailable(title: str, detail: str, **extra: Any) -> Problem:
+    """503: it cannot be had now, and is worth asking for again shortly."""
+    return Problem(503, title, detail, headers={"Retry-After": str(_RETRY_SECONDS)}, **extra)
+
+
 def no_database() -> Problem:
     """The database cannot be reached, or has just gone away."""
-    return Problem(
-        503,
+    return unavailable(
         "No database",
         "The database cannot be reached at the moment. Try again shortly; "
         "if it stays away, 'elute check' on the server says why.",
-        headers={"Retry-After": str(RETRY_SECONDS)},
     )
 
 

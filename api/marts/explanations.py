@@ -6,7 +6,7 @@ from pathlib import Path
 from psycopg2 import errors
 
 from api import database
-from api.problems import RETRY_SECONDS, Problem
+from api.problems import Problem, unavailable
 from elute.database.sessions import Session
 
 MOST_RECORDS = 10_000  # experiments, and issues, that are listed
@@ -53,12 +53,10 @@ def explain(user_id: int) -> str | None:
 
 
 def _no_tables() -> Problem:
-    return Problem(
-        503,
+    return unavailable(
         "Nothing to explain it with",
         "The tables behind the published numbers are not there. "
         "Build again with POST /trigger-etl, then ask again.",
-        headers={"Retry-After": str(RETRY_SECONDS)},
     )
 
 

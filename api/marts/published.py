@@ -7,7 +7,7 @@ from pgrest_query import Query
 from psycopg2 import errors
 
 from api import database
-from api.problems import RETRY_SECONDS, Problem
+from api.problems import Problem, unavailable
 from elute.database.builds import Build, Mart
 from elute.database.sessions import Session
 from elute.errors import EluteError
@@ -39,11 +39,9 @@ def find(session: Session, name: str) -> tuple[Build, Mart]:
             "Nothing has been built yet. Build with POST /trigger-etl, "
             "or see what became of the last build at GET /runs."
         )
-        raise Problem(
-            503,
+        raise unavailable(
             "Not built yet",
             detail,
-            headers={"Retry-After": str(RETRY_SECONDS)},
             code="PGRST205",
             message=detail,
             details=None,

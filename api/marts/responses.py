@@ -22,7 +22,7 @@ from api import database
 from api.marts import media
 from api.marts.copying import BLOCK, Copy
 from api.marts.published import described_error, find
-from api.problems import RETRY_SECONDS, Problem
+from api.problems import Problem, unavailable
 from elute.database.builds import Build, Mart
 from elute.database.sessions import Session
 
@@ -289,11 +289,9 @@ def _is_known(validators: dict[str, str]) -> bool:
 
 
 def _busy() -> Problem:
-    return Problem(
-        503,
+    return unavailable(
         "Busy",
         "Too many large answers are being sent. Try again shortly.",
-        headers={"Retry-After": str(RETRY_SECONDS)},
     )
 
 
