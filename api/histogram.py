@@ -6,7 +6,6 @@ from urllib.parse import urlencode
 import psycopg2
 from flask import Blueprint, Response, jsonify, request
 from pgrest_query import Query, QueryError, parse
-from psycopg2 import sql
 
 from api import database
 from api.marts.published import described_error, find
@@ -83,11 +82,11 @@ def _number_of_bins(text: str) -> int:
 
 def _rows(query: Query, column: Column, bins: int) -> list[tuple[Any, ...]]:
     rows, values = query.rows(ordered=False)
-    statement = sql.SQL(_BINS).format(
-        column=sql.SQL("_rows.") + query.identifiers[0],
+    statement = _BINS.format(
+        column=f"_rows.{query.identifiers[0]}",
         rows=rows,
-        bins=sql.Literal(bins),
-        smallest=sql.Literal(0 if column.data_type in _WHOLE else -300),
+        bins=bins,
+        smallest=0 if column.data_type in _WHOLE else -300,
     )
 
     def read(session: Session) -> list[tuple[Any, ...]]:

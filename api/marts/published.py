@@ -60,5 +60,5 @@ def described_error(query: Query, error: psycopg2.Error) -> Exception:
     if isinstance(error, errors.QueryCanceled):
         return Problem(503, "Took too long", f"The query took longer than {database.READ_TIMEOUT}.")
     if isinstance(error, (psycopg2.DataError, psycopg2.ProgrammingError)):
-        return query.refused(error)
+        return query.refused(error.diag.message_primary or str(error), error.pgcode or "22000")
     return error

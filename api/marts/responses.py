@@ -15,7 +15,7 @@ from io import BytesIO
 import psycopg2
 from flask import Response, request
 from pgrest_query import Query, parse
-from psycopg2 import errors, sql
+from psycopg2 import errors
 from werkzeug.wsgi import wrap_file
 
 from api import database
@@ -171,11 +171,9 @@ def _total(session: Session, query: Query) -> int:
 
 def _statement(session: Session, wanted: RowsRequest) -> str:
     rows, values = wanted.query.rows()
-    columns = sql.SQL(", ").join(
-        sql.SQL("{0}::text as {0}").format(name) for name in wanted.query.identifiers
-    )
+    columns = ", ".join(f"{name}::text as {name}" for name in wanted.query.identifiers)
     template = _CSV if wanted.media_type == media.CSV else _JSON
-    statement = sql.SQL(template).format(rows=rows, columns=columns)
+    statement = template.format(rows=rows, columns=columns)
     with session.cursor() as cursor:
         return str(cursor.mogrify(statement, values).decode())
 

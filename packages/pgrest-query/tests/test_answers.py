@@ -244,6 +244,6 @@ def test_what_postgresql_refuses(
     query = parse(people, query_string)
     with pytest.raises(psycopg2.Error) as raised:
         run(session, query)
-    error = query.refused(raised.value)
+    error = query.refused(raised.value.diag.message_primary or "", raised.value.pgcode or "")
     assert said in str(error)
     assert (error.code, error.status) == (code, 400)

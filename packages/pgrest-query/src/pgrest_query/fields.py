@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from psycopg2 import sql
-
 from pgrest_query.errors import QueryError
 from pgrest_query.tables import Column, Table
 
@@ -38,43 +36,33 @@ class Value(NamedTuple):
 class Fragment(NamedTuple):
     """A piece of SQL, and the values of its placeholders in their order."""
 
-    sql: sql.Composable
+    sql: str
     values: tuple[Value, ...] = ()
-
-
-@lru_cache(maxsize=1000)
-def _pieces(template: str) -> list[sql.SQL]:
-    return [sql.SQL(piece) for piece in template.split("{}")]
 
 
 def build(template: str, *parts: Fragment) -> Fragment:
     """The pieces put into the braces of a template, which must be a constant."""
-    # As sql.SQL.format does it, which reads the template each time.
-    first, *others = _pieces(template)
-    found: list[sql.Composable] = [first]
-    for part, piece in zip(parts, others, strict=True):
-        found += (part.sql, piece)
-    return Fragment(sql.Composed(found), tuple(value for part in parts for value in part.values))
+    text = template.format(*[part.sql for part in parts])
+    return Fragment(text, tuple(value for part in parts for value in part.values))
 
 
 def joined(separator: str, parts: list[Fragment]) -> Fragment:
     """The pieces one after the other."""
-    return Fragment(
-        sql.SQL(separator).join([part.sql for part in parts]),
-        tuple(value for part in parts for value in part.values),
-    )
+    text = separator.join([part.sql for part in parts])
+    return Fragment(text, tuple(value for part in parts for value in part.values))
 
 
 @lru_cache(maxsize=1000)
 def identifier(*names: str) -> Fragment:
     """A name, qualified if there are several."""
-    # psycopg2 reads a % in an identifier as the beginning of a placeholder.
-    return Fragment(sql.Identifier(*(name.replace("%", "%%") for name in names)))
+    # A % by itself would be the beginning of a placeholder.
+    quoted = [name.replace('"', '""').replace("%", "%%") for name in names]
+    return Fragment(".".join(f'"{name}"' for name in quoted))
 
 
 def placeholder(text: str, field: "Field | None" = None) -> Fragment:
     """A placeholder for this value."""
-    return Fragment(sql.Placeholder(), (Value(text, field),))
+    return Fragment("%s", (Value(text, field),))
 
 
 def shortened(text: str) -> str:

@@ -5,9 +5,6 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
-import psycopg2
-from psycopg2 import sql
-
 from pgrest_query import filters, ordering, pages, selecting
 from pgrest_query.errors import QueryError
 from pgrest_query.fields import TABLE, Field, Fragment, build, identifier, joined
@@ -22,10 +19,10 @@ _QUOTED = re.compile(r'"(.*)"', re.DOTALL)
 class Statement(NamedTuple):
     """SQL, and what goes into its placeholders: `cursor.execute(*statement)`.
 
-    Give the values even if there are none, for a % in `sql` is doubled.
+    The placeholders are `%s`. Give the values even if there are none, for a % in `sql` is doubled.
     """
 
-    sql: sql.Composable
+    sql: str
     values: list[str]
 
 
@@ -47,7 +44,7 @@ class Query:
         return tuple(output.name for output in self.outputs)
 
     @property
-    def identifiers(self) -> list[sql.Composable]:
+    def identifiers(self) -> list[str]:
         """The same in SQL, for a statement around `rows()`."""
         return [identifier(name).sql for name in self.columns]
 
@@ -67,9 +64,9 @@ class Query:
         if order:
             parts.append(build("order by {}", joined(", ", order)))
         if self.limit is not None:
-            parts.append(Fragment(sql.SQL("limit {}").format(sql.Literal(self.limit))))
+            parts.append(Fragment(f"limit {self.limit}"))
         if self.offset:
-            parts.append(Fragment(sql.SQL("offset {}").format(sql.Literal(self.offset))))
+            parts.append(Fragment(f"offset {self.offset}"))
         return _statement(joined(" ", parts))
 
     def count(self) -> Statement:
@@ -88,10 +85,13 @@ class Query:
         """
         return pages.content_range(self.offset, row_count, total)
 
-    def refused(self, error: psycopg2.Error) -> QueryError:
-        """What PostgreSQL's refusal to run the query (`DataError`, `ProgrammingError`) means."""
-        message = error.diag.message_primary or str(error)
-        code = error.pgcode or "22000"
+    def refused(self, message: str, code: str) -> QueryError:
+        """What it means that PostgreSQL refuses to run the query.
+
+        Args:
+            message: the primary message of its error.
+            code: the SQLSTATE, of class 22 (data) or 42 (syntax, types).
+        """
         quoted = _QUOTED.search(message)
         field = self._compared_with(quoted[1]) if quoted else None
         if quoted is None or field is None:

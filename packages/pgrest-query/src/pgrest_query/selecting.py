@@ -4,8 +4,6 @@ import re
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
-from psycopg2 import sql
-
 from pgrest_query.errors import QueryError, listed
 from pgrest_query.fields import (
     BLANKS,
@@ -87,7 +85,7 @@ def outputs(table: Table, text: str) -> tuple[Output, ...]:
 
 def position(number: int) -> Fragment:
     """An output by its position, from 1, as `group by` and `order by` take it."""
-    return Fragment(sql.Literal(number))
+    return Fragment(str(number))
 
 
 def _output(table: Table, scanner: Scanner) -> Output:
