@@ -10,11 +10,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from email.utils import formatdate, parsedate_to_datetime
-from io import BytesIO
 
 import psycopg2
 from flask import Response, request
-from pgrest_query import Query, parse
+from pgrest_query import Query, QueryError, Statement, parse
 from psycopg2 import errors
 from werkzeug.wsgi import wrap_file
 
@@ -23,7 +22,7 @@ from api.marts import media
 from api.marts.copying import BLOCK, Copy
 from api.marts.published import described_error, find
 from api.problems import Problem, unavailable
-from elute.database.builds import Build, Mart
+from elute.database.builds import NEWEST, Build, Mart
 from elute.database.sessions import Session
 
 LARGEST_WHOLE = 4 * BLOCK  # bytes of an answer that is made before it is sent
@@ -39,6 +38,15 @@ copy (select row_to_json(_row)::text from ({rows}) as _row) to stdout
 with (format csv, quote E'\x01', delimiter E'\x02')
 """
 _CSV = "copy (select {columns} from ({rows}) as _row) to stdout with (format csv, header)"
+# A few rows, and whether their build is still the newest, in one statement.
+_FEW = """
+select
+    ({newest}),
+    ({total}),
+    count(*),
+    coalesce(string_agg(row_to_json(_row)::text || E'\\n', ''), '')
+from ({rows}) as _row
+"""
 
 
 @dataclass
@@ -80,6 +88,9 @@ def respond(name: str, media_type: str, key: str | None = None) -> Response:
         Problem: there is no such mart or row.
         QueryError: it says what is wrong with the query.
     """
+    few = _few(name, media_type, key)
+    if few is not None:
+        return few
     try:
         return _respond(name, media_type, key)
     except errors.InsufficientPrivilege:
@@ -93,15 +104,46 @@ def respond(name: str, media_type: str, key: str | None = None) -> Response:
     return _respond(name, media_type, key)
 
 
+def _few(name: str, media_type: str, key: str | None) -> Response | None:
+    """A few rows of the build that is known; None if another has become the newest.
+
+    None too if the answer is one of many rows, none at all, or that something is wrong.
+    """
+    build = database.current().catalogue.known
+    if build is None or name not in build.marts:
+        return None
+    try:
+        wanted = _wanted(build, build.marts[name], media_type, key)
+    except (QueryError, Problem):
+        return None  # What is wrong may be right in a newer build.
+    limit = wanted.query.limit
+    is_few = limit is not None and limit <= MOST_ROWS_WHOLE and media_type != media.CSV
+    if not is_few or _is_known(wanted.headers):
+        return None
+    with database.current().reader.session() as session:
+        try:
+            newest, wanted.total, row_count, text = _few_rows(session, wanted.query)
+        except errors.QueryCanceled as error:
+            raise described_error(wanted.query, error) from error
+        except psycopg2.Error:
+            return None
+    return _whole(wanted, text.encode(), row_count) if newest == build.invocation_id else None
+
+
+def _few_rows(session: Session, query: Query) -> tuple[str, int | None, int, str]:
+    rows = query.rows()
+    total = query.count() if query.preferences.wants_count else Statement("null", [])
+    statement = _FEW.format(newest=NEWEST, total=total.sql, rows=rows.sql)
+    with session.cursor() as cursor:
+        cursor.execute(statement, [*total.values, *rows.values])
+        [found] = cursor.fetchall()
+    return found
+
+
 def _respond(name: str, media_type: str, key: str | None) -> Response:
     with ExitStack() as stack:
         session = stack.enter_context(database.current().reader.session())
-        build, mart = find(session, name)
-        is_single = key is not None or media_type == media.OBJECT
-        query = _query(mart, key)
-        query = query.limited(2) if is_single else query
-        wanted = RowsRequest(build, mart, query, media_type, is_single, key)
-        wanted.headers = _validators(wanted)
+        wanted = _wanted(*find(session, name), media_type, key)
         if _is_known(wanted.headers):
             return Response(status=304, headers=wanted.headers)
         try:
@@ -109,7 +151,18 @@ def _respond(name: str, media_type: str, key: str | None) -> Response:
         except (errors.UndefinedTable, errors.InsufficientPrivilege):
             raise
         except psycopg2.Error as error:
-            raise described_error(query, error) from error
+            raise described_error(wanted.query, error) from error
+
+
+def _wanted(build: Build, mart: Mart, media_type: str, key: str | None) -> RowsRequest:
+    is_single = key is not None or media_type == media.OBJECT
+    query = _query(mart, key)
+    query = query.limited(2) if is_single else query
+    wanted = RowsRequest(build, mart, query, media_type, is_single, key)
+    wanted.headers = _validators(wanted)
+    if query.preferences.applied:
+        wanted.headers["Preference-Applied"] = query.preferences.applied
+    return wanted
 
 
 def no_such_row(mart: Mart, key: str) -> Problem:
@@ -144,11 +197,7 @@ def _query(mart: Mart, key: str | None) -> Query:
 def _rows(session: Session, wanted: RowsRequest, stack: ExitStack) -> Response:
     if wanted.query.preferences.wants_count:
         wanted.total = _total(session, wanted.query)
-    if wanted.query.preferences.applied:
-        wanted.headers["Preference-Applied"] = wanted.query.preferences.applied
     statement = _statement(session, wanted)
-    if wanted.query.limit is not None and wanted.query.limit <= MOST_ROWS_WHOLE:
-        return _whole(wanted, *_copied(session, statement))
     # The server in front of Flask knows whether the client is still there.
     is_abandoned = request.environ.get("waitress.client_disconnected", lambda: False)
     copy = Copy(session, statement, is_abandoned)
@@ -176,13 +225,6 @@ def _statement(session: Session, wanted: RowsRequest) -> str:
     statement = template.format(rows=rows, columns=columns)
     with session.cursor() as cursor:
         return str(cursor.mogrify(statement, values).decode())
-
-
-def _copied(session: Session, statement: str) -> tuple[bytes, int]:
-    file = BytesIO()
-    with session.cursor() as cursor:
-        cursor.copy_expert(statement, file, BLOCK)
-        return file.getvalue(), cursor.rowcount
 
 
 def _whole(wanted: RowsRequest, data: bytes, row_count: int) -> Response:

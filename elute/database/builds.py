@@ -15,7 +15,7 @@ from elute.database.sessions import Session
 
 _NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
 # The newest first: an index is read from its end, whatever the number of builds.
-_NEWEST = "select invocation_id from builds.publications order by build desc limit 1"
+NEWEST = "select invocation_id from builds.publications order by build desc limit 1"
 _BUILD = "select * from builds.publications where invocation_id = %s"
 _COLUMNS = """
 select
@@ -79,28 +79,32 @@ class Build:
 
 
 class Catalogue:
-    """The newest build: looked up at each call, described once."""
+    """The newest build: looked up at each call, described once.
+
+    Attributes:
+        known: the build that was the newest when it was looked up last.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._build: Build | None = None
+        self.known: Build | None = None
 
     def newest(self, session: Session) -> Build | None:
         """The build that is published at this moment; None before the first."""
         with session.cursor() as cursor:
             try:
-                cursor.execute(_NEWEST)
+                cursor.execute(NEWEST)
             except errors.UndefinedTable:
                 return None
             row = cursor.fetchone()
         if row is None:
             return None
-        build = self._build
+        build = self.known
         if build is None or build.invocation_id != row[0]:
             with self._lock:  # Only one describes it, for all.
-                if self._build is None or self._build.invocation_id != row[0]:
-                    self._build = _described(session, row[0])
-                build = self._build
+                if self.known is None or self.known.invocation_id != row[0]:
+                    self.known = _described(session, row[0])
+                build = self.known
         return build
 
 

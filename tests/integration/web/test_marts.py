@@ -394,6 +394,29 @@ def test_a_version_never_stands_for_the_rows_of_another(
     assert len(seen) == len({etag for etag, _ in seen}) == len({text for _, text in seen})
 
 
+def test_a_few_rows_are_of_the_newest_build(client: FlaskClient, owner: Session) -> None:
+    few = "/etl-results?limit=2&order=user_id"
+    newer = f"{few}&select=user_id,nick&nick=not.is.null"
+    first = client.get(few)
+    tags = {"If-None-Match": first.headers["ETag"]}
+    assert client.get(few, headers=tags).status_code == 304
+    assert client.get(newer).status_code == 400
+    publish(owner, "user_id, name as nick")
+    try:
+        assert len(client.get(newer).json or []) == 2
+        second = client.get(few, headers=tags)
+        assert second.status_code == 200
+        assert set((second.json or [{}])[0]) == {"user_id", "nick"}
+        counted = client.get(few, headers={"Prefer": "count=exact"})
+        assert counted.headers["Content-Range"] == "0-1/14"
+    finally:
+        owner.cursor().execute(
+            "delete from builds.publications "
+            "where build > (select min(build) from builds.publications)"
+        )
+    assert client.get(few).json == first.json
+
+
 def test_nothing_is_built_yet(client: FlaskClient, owner: Session) -> None:
     with hidden(owner, "builds.publications"):
         response = client.get("/marts/compound_usage")

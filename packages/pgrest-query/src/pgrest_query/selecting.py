@@ -16,7 +16,7 @@ from pgrest_query.fields import (
     take_field,
     unquoted,
 )
-from pgrest_query.tables import CASTS, LONGEST_NAME, Column, Table, kind
+from pgrest_query.tables import CASTS, LONGEST_NAME, Table, kind
 
 # The functions, and the kinds of type that each is not for.
 _AGGREGATES = {
@@ -66,7 +66,7 @@ def outputs(table: Table, text: str) -> tuple[Output, ...]:
     named: set[str] = set()
     while text.strip():
         if scanner.take(_STAR):
-            for output in _star(table.columns):
+            for output in _star(table):
                 found.setdefault(output.name, output)
         else:
             output = _output(table, scanner)
@@ -105,8 +105,8 @@ def _output(table: Table, scanner: Scanner) -> Output:
 
 
 @lru_cache(maxsize=200)
-def _star(columns: tuple[Column, ...]) -> tuple[Output, ...]:
-    return tuple(_plain(Field(column)) for column in columns)
+def _star(table: Table) -> tuple[Output, ...]:
+    return tuple(_plain(Field(column)) for column in table.columns)
 
 
 def _plain(field: Field) -> Output:

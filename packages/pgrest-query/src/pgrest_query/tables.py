@@ -22,7 +22,7 @@ class Column:
     data_type: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
     """A table in PostgreSQL.
 
