@@ -39,7 +39,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
     @app.before_request
     def check() -> Response | None:
-        if is_without_token:
+        if is_without_token and request.blueprint != "health":
             _check_host(settings)
         view = current_app.view_functions.get(request.endpoint or "")
         changes_something = _changes_something(view)
@@ -99,7 +99,9 @@ def _check_origin() -> None:
             403,
             "Sent from another site",
             "A page of another site had your browser send this, so it was not done. "
-            "Do it from Elute's own page, or with curl.",
+            "Do it from Elute's own page, or with curl. If this was Elute's own page, a proxy in "
+            "between calls Elute by another name than you do: have it pass yours on, as nginx "
+            "does with 'proxy_set_header Host $http_host'.",
         )
 
 
@@ -117,19 +119,23 @@ def _check_host(settings: Settings) -> None:
         raise Problem(
             403,
             "Not called by its own name",
-            "Without a token, Elute answers to localhost, to addresses and to names without a "
-            f"dot, not to {request.host!r}. Set ELUTE_TOKEN to use another name.",
+            "Without a token, Elute answers to localhost, to addresses, to names without a dot "
+            f"and to names in .local, not to {request.host!r}. Set ELUTE_TOKEN to use another.",
         )
 
 
 @lru_cache(maxsize=100)
 def _is_our_name(host: str, own: str) -> bool:
-    """Whether nobody else can have given the name: a site elsewhere has a dot in its own."""
+    """Whether nobody else can have given the name: a site elsewhere has a dot in its own.
+
+    What ends in .local is asked for in this network alone (RFC 6762).
+    """
     try:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return False
-    return name == own.lower() or is_address(name) or _SINGLE_LABEL.fullmatch(name) is not None
+    is_of_network = _SINGLE_LABEL.fullmatch(name.removesuffix(".local")) is not None
+    return name == own.lower() or is_address(name) or is_of_network
 
 
 def _is_for_a_person() -> bool:

@@ -60,7 +60,10 @@ def _body() -> dict[str, Any]:
     if not request.get_data(cache=True):
         return {}
     # Whatever type it claims to be: curl -d calls everything a form.
-    body = request.get_json(force=True, silent=True)
+    try:
+        body = request.get_json(force=True, silent=True)
+    except RecursionError:
+        body = None
     if not isinstance(body, dict):
         raise Problem(
             400, "No JSON object", 'The body may be empty, or {"max_dropped_ratio": 0.5}.'

@@ -5,6 +5,7 @@ runs a view once the whole request is there. So a client that sends slowly holds
 """
 
 import argparse
+import json
 import logging
 import os
 import resource
@@ -14,9 +15,14 @@ import sys
 import tempfile
 import threading
 from typing import Any
+from urllib.parse import quote
 
 import waitress  # type: ignore[import-untyped]
+from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
+from waitress.parser import HTTPRequestParser  # type: ignore[import-untyped]
+from waitress.task import ErrorTask  # type: ignore[import-untyped]
 
+from api import problems
 from dashboard.app import create_app
 from elute.environment import drop_foreign
 from elute.errors import EluteError
@@ -29,6 +35,42 @@ CONNECTIONS = 2000
 SILENT_SECONDS = 60  # until a client that sends or takes nothing is dropped
 _LARGEST_HEAD = 64 * 1024  # bytes; an address with a list of ids is long
 _LARGEST_UPLOAD = 4 * 1024**3  # bytes
+_ASCII = bytes(range(128)).decode()
+_CURES = {
+    413: "A body may have at most 4 GiB.",
+    431: "The address and the headers may have 64 KiB together. Ask for fewer values at a time.",
+}
+
+
+class _Request(HTTPRequestParser):  # type: ignore[misc]
+    """Also reads an address whose letters are not percent-encoded: curl sends what is typed."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Read the first line and the headers."""
+        line, end, headers = header_plus.partition(b"\r\n")
+        super().parse_header(quote(line, safe=_ASCII).encode() + end + headers)
+
+
+class _Refusal(ErrorTask):  # type: ignore[misc]
+    """Says what is no request in the words of the app's own problems."""
+
+    def execute(self) -> None:
+        """Answer."""
+        error = self.request.error
+        problem = problems.Problem(
+            error.code, error.reason, _CURES.get(error.code, f"This is no HTTP: {error.body}.")
+        )
+        body = json.dumps(problem.as_json()).encode() + b"\n"
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers.append(("Content-Type", problems.MEDIA_TYPE))
+        self.content_length = len(body)
+        self.set_close_on_finish()
+        self.write(body)
+
+
+class _Channel(HTTPChannel):  # type: ignore[misc]
+    parser_class = _Request
+    error_task_class = _Refusal
 
 
 def main() -> None:
@@ -63,7 +105,7 @@ def serve(application: Any, listener: socket.socket) -> None:
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SILENT_SECONDS * 1000))
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # Waiting is no reason to warn.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    waitress.serve(
+    server = waitress.create_server(
         application,
         sockets=[listener],
         threads=THREADS,
@@ -80,8 +122,9 @@ def serve(application: Any, listener: socket.socket) -> None:
         # A proxy on this machine says whether the client uses TLS, for the cookie's sake.
         trusted_proxy="127.0.0.1",
         trusted_proxy_headers={"x-forwarded-proto"},
-        _quiet=True,
     )
+    server.channel_class = _Channel
+    server.run()
 
 
 def _allow_files(count: int) -> None:

@@ -52,5 +52,6 @@ def _own_path(path: str) -> str:
         parts = urlsplit(path)
     except ValueError:
         return "/"
-    is_own = path.startswith("/") and not parts.netloc and not parts.scheme and "\\" not in path
+    is_own = path.startswith("/") and not parts.netloc and not parts.scheme
+    is_own = is_own and path.isprintable() and "\\" not in path
     return path if is_own and not path.startswith("//") else "/"

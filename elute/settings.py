@@ -231,10 +231,12 @@ def _schedule(value: str) -> str | None:
 def _cron_problem(value: str) -> str | None:
     from cronsim import CronSim, CronSimError  # noqa: PLC0415
 
+    from elute.time_zone import local_zone  # noqa: PLC0415
+
     if len(value.split()) != 5:
         return "there are not five"
     try:
-        next(CronSim(value, datetime.now().astimezone()))
+        next(CronSim(value, datetime.now(local_zone())))
     except CronSimError as error:
         return str(error)
     except StopIteration:

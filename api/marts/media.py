@@ -8,16 +8,27 @@ JSON = "application/json"
 OBJECT = "application/vnd.pgrst.object+json"
 CSV = "text/csv"
 NDJSON = "application/x-ndjson"
-MEDIA_TYPES = (JSON, OBJECT, CSV, NDJSON)
+_WITHOUT_NULLS = ";nulls=stripped"
+JSON_WITHOUT_NULLS = f"application/vnd.pgrst.array+json{_WITHOUT_NULLS}"
+OBJECT_WITHOUT_NULLS = f"{OBJECT}{_WITHOUT_NULLS}"
+ARRAYS = (JSON, JSON_WITHOUT_NULLS)
+OBJECTS = (OBJECT, OBJECT_WITHOUT_NULLS)
+MEDIA_TYPES = (JSON, OBJECT, CSV, NDJSON, JSON_WITHOUT_NULLS, OBJECT_WITHOUT_NULLS)
 EXTENSIONS = {"csv": CSV, "json": JSON, "ndjson": NDJSON}  # of files to save
 # As clients of PostgREST write it, too.
-_OTHER_NAMES = {"application/vnd.pgrst.object": OBJECT, "*": "*/*"}
+_OTHER_NAMES = {
+    "application/vnd.pgrst.object": OBJECT,
+    "application/vnd.pgrst.array": JSON,
+    "application/vnd.pgrst.array+json": JSON,
+    "*": "*/*",
+}
+_STRIPPED = {JSON: JSON_WITHOUT_NULLS, OBJECT: OBJECT_WITHOUT_NULLS}
 
 
 def negotiated(*offered: str) -> str:
     """The offered media type that `Accept` prefers (RFC 9110, 12.5.1); the first of equals.
 
-    Parameters such as `charset` do not matter.
+    Of its parameters only PostgREST's `nulls=stripped` matters, not such as `charset`.
 
     Raises:
         Problem: 406, it accepts none of them.
@@ -37,10 +48,13 @@ def _range(text: str) -> tuple[str, float]:
     """A part of the header: a media type or range, and its quality value."""
     name, *parameters = (part.strip().lower() for part in text.split(";"))
     quality = next((part[2:] for part in parameters if part.startswith("q=")), "1")
+    known = _OTHER_NAMES.get(name, name)
+    if name.startswith("application/vnd.pgrst.") and "nulls=stripped" in parameters:
+        known = _STRIPPED.get(known, known)
     try:
-        return _OTHER_NAMES.get(name, name), float(quality)
+        return known, float(quality)
     except ValueError:
-        return _OTHER_NAMES.get(name, name), 1.0
+        return known, 1.0
 
 
 def _quality(media_type: str, wanted: dict[str, float]) -> float:
@@ -49,3 +63,9 @@ def _quality(media_type: str, wanted: dict[str, float]) -> float:
         if name in wanted:
             return wanted[name]
     return 0.0
+
+
+def row_expression(media_type: str) -> str:
+    """A row `_row` as JSON, in SQL."""
+    row = "row_to_json(_row)"
+    return f"json_strip_nulls({row})" if media_type.endswith(_WITHOUT_NULLS) else row

@@ -34,7 +34,7 @@ VARY = "Accept, Authorization, Cookie, Prefer, Range"
 _FORMAT = "3"  # another number when the same rows come to look different
 # JSON text holds no control characters, so COPY has nothing to quote.
 _JSON = r"""
-copy (select row_to_json(_row)::text from ({rows}) as _row) to stdout
+copy (select {row}::text from ({rows}) as _row) to stdout
 with (format csv, quote E'\x01', delimiter E'\x02')
 """
 _CSV = "copy (select {columns} from ({rows}) as _row) to stdout with (format csv, header)"
@@ -44,7 +44,7 @@ select
     ({newest}),
     ({total}),
     count(*),
-    coalesce(string_agg(row_to_json(_row)::text || E'\\n', ''), '')
+    coalesce(string_agg({row}::text || E'\\n', ''), '')
 from ({rows}) as _row
 """
 
@@ -122,7 +122,7 @@ def _few(name: str, media_type: str, key: str | None) -> Response | None:
         return None
     with database.current().reader.session() as session:
         try:
-            newest, wanted.total, row_count, text = _few_rows(session, wanted.query)
+            newest, wanted.total, row_count, text = _few_rows(session, wanted)
         except errors.QueryCanceled as error:
             raise described_error(wanted.query, error) from error
         except psycopg2.Error:
@@ -130,10 +130,11 @@ def _few(name: str, media_type: str, key: str | None) -> Response | None:
     return _whole(wanted, text.encode(), row_count) if newest == build.invocation_id else None
 
 
-def _few_rows(session: Session, query: Query) -> tuple[str, int | None, int, str]:
+def _few_rows(session: Session, wanted: RowsRequest) -> tuple[str, int | None, int, str]:
+    query, row = wanted.query, media.row_expression(wanted.media_type)
     rows = query.rows()
     total = query.count() if query.preferences.wants_count else Statement("null", [])
-    statement = _FEW.format(newest=NEWEST, total=total.sql, rows=rows.sql)
+    statement = _FEW.format(newest=NEWEST, total=total.sql, row=row, rows=rows.sql)
     with session.cursor() as cursor:
         cursor.execute(statement, [*total.values, *rows.values])
         [found] = cursor.fetchall()
@@ -155,7 +156,7 @@ def _respond(name: str, media_type: str, key: str | None) -> Response:
 
 
 def _wanted(build: Build, mart: Mart, media_type: str, key: str | None) -> RowsRequest:
-    is_single = key is not None or media_type == media.OBJECT
+    is_single = key is not None or media_type in media.OBJECTS
     query = _query(mart, key)
     query = query.limited(2) if is_single else query
     wanted = RowsRequest(build, mart, query, media_type, is_single, key)
@@ -222,7 +223,8 @@ def _statement(session: Session, wanted: RowsRequest) -> str:
     rows, values = wanted.query.rows()
     columns = ", ".join(f"{name}::text as {name}" for name in wanted.query.identifiers)
     template = _CSV if wanted.media_type == media.CSV else _JSON
-    statement = template.format(rows=rows, columns=columns)
+    row = media.row_expression(wanted.media_type)
+    statement = template.format(rows=rows, columns=columns, row=row)
     with session.cursor() as cursor:
         return str(cursor.mogrify(statement, values).decode())
 
@@ -234,7 +236,7 @@ def _whole(wanted: RowsRequest, data: bytes, row_count: int) -> Response:
                 _not_one(row_count) if wanted.key is None else no_such_row(wanted.mart, wanted.key)
             )
         return wanted.response(data.removesuffix(b"\n"), 1)
-    if wanted.media_type == media.JSON:
+    if wanted.media_type in media.ARRAYS:
         data = b"".join(_array(iter([data])))
     return wanted.response(data, row_count)
 
@@ -248,7 +250,7 @@ def _stream(wanted: RowsRequest, first: bytes, copy: Copy, stack: ExitStack) -> 
         raise _busy()
     stack.callback(_STREAMS.release)
     blocks = _blocks(first, copy)
-    body = _array(blocks) if wanted.media_type == media.JSON else blocks
+    body = _array(blocks) if wanted.media_type in media.ARRAYS else blocks
     if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
         return _kept(wanted, body, copy)
     row_count = None

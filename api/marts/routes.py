@@ -42,7 +42,7 @@ def results() -> Response:
 @blueprint.get("/etl-results/<user_id>")
 def result(user_id: str) -> Response:
     """The row of one user."""
-    return respond(RESULTS, media.negotiated(media.JSON, media.OBJECT), key=user_id)
+    return respond(RESULTS, media.negotiated(*media.ARRAYS, *media.OBJECTS), key=user_id)
 
 
 @blueprint.get("/etl-results/<user_id>/explain")

@@ -1,11 +1,10 @@
 """When a schedule is due."""
 
-import os
-from datetime import datetime, timezone, tzinfo
-from pathlib import Path
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 from cronsim import CronSim
+
+from elute.time_zone import local_zone
 
 
 def next_tick(schedule: str, after: datetime) -> datetime:
@@ -19,28 +18,6 @@ def next_tick(schedule: str, after: datetime) -> datetime:
         after: with a time zone.
     """
     return next(CronSim(schedule, after))
-
-
-def local_zone() -> tzinfo:
-    """The zone of this machine, with its changes to and from summer time.
-
-    `datetime.astimezone` knows only the offset that holds now.
-    """
-    name = os.environ.get("TZ", "").lstrip(":")
-    try:
-        if name and not name.startswith("/"):
-            return ZoneInfo(name)
-        return _zone_of_file(Path(name or "/etc/localtime"))
-    except (OSError, ValueError, KeyError):
-        return datetime.now().astimezone().tzinfo or timezone.utc
-
-
-def _zone_of_file(path: Path) -> tzinfo:
-    _, found, name = str(path.resolve()).partition("zoneinfo/")
-    if found:
-        return ZoneInfo(name)
-    with path.open("rb") as file:
-        return ZoneInfo.from_file(file)
 
 
 class Schedule:

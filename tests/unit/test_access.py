@@ -146,7 +146,16 @@ def test_a_picture_on_another_site_triggers_nothing(client: Client) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["localhost:5000", "127.0.0.1:5000", "127.1.2.3", "[::1]:5000", "10.0.0.1", "api:5000", "API"],
+    [
+        "localhost:5000",
+        "127.0.0.1:5000",
+        "127.1.2.3",
+        "[::1]:5000",
+        "10.0.0.1",
+        "api:5000",
+        "API",
+        "lab-pc.local:5000",
+    ],
 )
 @pytest.mark.parametrize("listens_on", ["127.0.0.1", "0.0.0.0"])
 def test_this_machine_answers_to_its_names(client: Client, host: str, listens_on: str) -> None:
@@ -154,7 +163,9 @@ def test_this_machine_answers_to_its_names(client: Client, host: str, listens_on
     assert local.get("/read", headers={"Host": host}).status_code == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:5000", "[", "evil."])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example:5000", "[", "evil.", "evil.example.local"]
+)
 @pytest.mark.parametrize("listens_on", ["127.0.0.1", "0.0.0.0", "::"])
 def test_a_name_that_points_here_from_elsewhere_is_refused(
     client: Client, host: str, listens_on: str
@@ -188,7 +199,17 @@ def test_a_person_is_asked_to_sign_in(client: Client) -> None:
         assert refused.status_code == 401
 
 
-@pytest.mark.parametrize("target", ["//[", "http://evil.example/", "//evil.example", "/\\evil"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "//[",
+        "http://evil.example/",
+        "//evil.example",
+        "/\\evil",
+        "/x\r\nSet-Cookie:a=b",
+        "/\t/evil",
+    ],
+)
 def test_signing_in_leads_to_our_own_pages_only(target: str) -> None:
     app = Flask(__name__, static_folder=None)
     app.config["SETTINGS"] = Settings.from_environment({})

@@ -6,7 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from elute.worker.schedule import Schedule, local_zone, next_tick
+from elute.errors import SettingsError
+from elute.settings import Settings
+from elute.time_zone import local_zone
+from elute.worker.schedule import Schedule, next_tick
 
 BERLIN = ZoneInfo("Europe/Berlin")
 UTC = timezone.utc
@@ -75,7 +78,33 @@ def test_the_zone_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch, na
     assert local_zone() == BERLIN
 
 
-@pytest.mark.parametrize("name", ["", "No/Such_Zone", "CET-1CEST"])
-def test_there_is_always_a_zone(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "summer", "winter"),
+    [
+        ("CET-1CEST,M3.5.0,M10.5.0/3", 2, 1),
+        ("CET-1CEST", 2, 1),
+        ("EST5EDT", -4, -5),
+        ("<+03>-3", 3, 3),
+        ("UTC0", 0, 0),
+    ],
+)
+def test_a_rule_keeps_summer_time(
+    monkeypatch: pytest.MonkeyPatch, name: str, summer: int, winter: int
+) -> None:
     monkeypatch.setenv("TZ", name)
+    for month, hours in ((7, summer), (12, winter)):
+        moment = datetime(2026, month, 1, tzinfo=local_zone())
+        assert moment.utcoffset() == timedelta(hours=hours)
+        assert next_tick("0 6 * * *", moment).utcoffset() == timedelta(hours=hours)
+
+
+def test_there_is_always_a_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "")
     assert next_tick("0 6 * * *", datetime.now(local_zone())).hour == 6
+
+
+@pytest.mark.parametrize("name", ["No/Such_Zone", "garbage", "../x", "/no/file", "CET-1CEST,M3"])
+def test_a_zone_that_there_is_not_is_an_error(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("TZ", name)
+    with pytest.raises(SettingsError, match="TZ is"):
+        Settings.from_environment({"ELUTE_SCHEDULE": "0 6 * * *"})

@@ -2,6 +2,7 @@
 
 import select
 import socket
+from unittest.mock import Mock
 
 import pytest
 
@@ -10,7 +11,7 @@ from dashboard import server
 
 def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "SILENT_SECONDS", 0.3)
-    monkeypatch.setattr("waitress.serve", lambda *_, **_more: None)
+    monkeypatch.setattr("waitress.create_server", Mock())
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server.serve(None, listener)
         with socket.create_connection(listener.getsockname()) as client:

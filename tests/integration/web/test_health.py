@@ -22,6 +22,13 @@ def test_it_is_not_ready_before_the_first_build(
     assert "elute_mart_rows" not in metrics
 
 
+def test_health_answers_to_any_name(client: FlaskClient) -> None:
+    elsewhere = {"Host": "lb.example:5000"}
+    assert client.get("/health/live", headers=elsewhere).status_code == 200
+    assert client.get("/health/ready", headers=elsewhere).status_code in (200, 503)
+    assert client.get("/metrics", headers=elsewhere).status_code == 403
+
+
 def test_without_a_database_it_lives(away: FlaskClient) -> None:
     assert away.get("/health/live").status_code == 200
     answer = away.get("/health/ready")

@@ -394,6 +394,24 @@ def test_a_version_never_stands_for_the_rows_of_another(
     assert len(seen) == len({etag for etag, _ in seen}) == len({text for _, text in seen})
 
 
+def test_nulls_are_left_out_if_asked(client: FlaskClient) -> None:
+    stripped = {"Accept": "application/vnd.pgrst.array+json;nulls=stripped"}
+    for few in ("", "&limit=20"):
+        path = f"/etl-results?select=user_id,compound_id,name{few}"
+        everything, rows = (client.get(path, headers=headers) for headers in ({}, stripped))
+        assert rows.content_type == f"{stripped['Accept']}; charset=utf-8"
+        assert any(None in row.values() for row in everything.json or [])
+        assert json.loads(rows.data) == [
+            {name: value for name, value in row.items() if value is not None}
+            for row in everything.json or []
+        ]
+    single = {"Accept": "application/vnd.pgrst.object+json;nulls=stripped"}
+    for path in ("/etl-results?compound_id=is.null&limit=1", "/etl-results/14"):
+        row = json.loads(client.get(path, headers=single).data)
+        assert row["user_id"]
+        assert None not in row.values()
+
+
 def test_a_few_rows_are_of_the_newest_build(client: FlaskClient, owner: Session) -> None:
     few = "/etl-results?limit=2&order=user_id"
     newer = f"{few}&select=user_id,nick&nick=not.is.null"

@@ -139,7 +139,9 @@ def test_no_head_request_starts_a_build(client: FlaskClient, session: Session) -
 
 
 @pytest.mark.parametrize("path", ["/trigger-etl?wait=0", "/runs"])
-@pytest.mark.parametrize("body", ['{"max_dropped_ratio": 2}', "[]", "{", '{"full_refresh": 1}'])
+@pytest.mark.parametrize(
+    "body", ['{"max_dropped_ratio": 2}', "[]", "{", '{"full_refresh": 1}', "[" * 50_000]
+)
 def test_options_that_make_no_sense(
     client: FlaskClient, session: Session, path: str, body: str
 ) -> None:

@@ -1,6 +1,7 @@
 """Clients that send little, or nothing: each of them may be slow, and nobody else is."""
 
 import http.client
+import json
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -62,6 +63,13 @@ def test_nine_hundred_idle_connections_keep_nobody_waiting(port: int) -> None:
         (b"GET /health/live?" + b"a" * 70_000 + b" HTTP/1.1\r\n" + HOST, b"431"),
         (b"GET /health/live HTTP/1.1\r\n" + HOST + b"X-A: " + b"a" * 70_000 + b"\r\n", b"431"),
         (b"nonsense\r\n", b"400"),
+        ("GET /etl-results?name=ilike.*é*&limit=1 HTTP/1.1\r\n".encode() + HOST, b"200"),
+        (
+            b"PUT /inputs/users.csv HTTP/1.1\r\n"
+            + HOST
+            + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nuser",
+            b"400",
+        ),
         (b"GET /health/live HTTP/1.0\r\n", b"200"),
         (b"HEAD /health/live HTTP/1.1\r\nConnection: close\r\n" + HOST, b"200"),
         (b"PUT /none HTTP/1.1\r\n" + HOST + b"Content-Length: 9999999999999\r\n", b"413"),
@@ -73,6 +81,9 @@ def test_no_answer_is_a_page_of_the_server(port: int, sent: bytes, status: bytes
         answer = client.recv(10_000)
     assert answer.split()[1] == status
     assert b"<html" not in answer.lower()
+    if status[:1] == b"4":
+        assert b"Content-Type: application/problem+json" in answer
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["detail"]
     assert b"\r\nServer:" not in answer
 
 
