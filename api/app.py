@@ -1,6 +1,8 @@
 """The Flask app; dashboard.server serves it."""
 
 from flask import Flask
+from flask_cors import CORS
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api import (
     access,
@@ -30,6 +32,10 @@ BLUEPRINTS = (
     metrics.blueprint,
     openapi.blueprint,
 )
+# What a page of another site may look at, beside what every page may.
+EXPOSED_HEADERS = (
+    "Content-Range", "ETag", "Location", "Preference-Applied", "Retry-After", "WWW-Authenticate",
+)  # fmt: skip
 LARGEST_BODY = 1024 * 1024  # bytes; an upload of a file sets its own limit
 
 
@@ -46,6 +52,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["SETTINGS"] = settings
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    if settings.trusted_proxies:
+        count = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=count, x_proto=count, x_host=count, x_prefix=count
+        )
+    if settings.cors_origins:
+        CORS(app, origins=settings.cors_origins, expose_headers=EXPOSED_HEADERS, max_age=600)
     logs.configure(settings)
     problems.init_app(app)
     logs.init_app(app)

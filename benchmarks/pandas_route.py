@@ -53,4 +53,4 @@ def _fetched(
 
 
 if __name__ == "__main__":
-    serve(app, socket.socket(fileno=int(sys.argv[2])))
+    serve(app, [socket.socket(fileno=int(sys.argv[2]))])

@@ -4,7 +4,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from flask import Blueprint, Response, abort, send_from_directory
+from flask import Blueprint, Response, abort, request, send_from_directory
 
 from api import access
 
@@ -25,7 +25,7 @@ def version() -> str:
 @blueprint.app_template_global("asset")
 def address(name: str) -> str:
     """Where a file is served; modules find each other beside themselves."""
-    return f"/assets/{version()}/{name}"
+    return f"{request.script_root}/assets/{version()}/{name}"
 
 
 @blueprint.get("/assets/<of_version>/<name>")

@@ -1,6 +1,6 @@
 """The dbt docs site of the published build at /docs/, as the worker left it."""
 
-from flask import Blueprint, Response, redirect, send_file
+from flask import Blueprint, Response, redirect, send_file, url_for
 
 from api import access
 from dashboard.pages import render, settings
@@ -20,7 +20,7 @@ POLICY = (
 @access.open_to_all
 def without_slash() -> Response:
     """Where people end up who type it."""
-    return redirect("/docs/", 308)  # type: ignore[return-value]
+    return redirect(url_for("docs_site.site"), 308)  # type: ignore[return-value]
 
 
 @blueprint.get("/docs/")

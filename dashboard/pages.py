@@ -46,6 +46,7 @@ def render(template: str, status: int = 200, **values: Any) -> Response:
     page = render_template(
         f"dashboard/{template}",
         pages=PAGES,
+        root=request.script_root,
         here=values.pop("here", request.path),
         modules=MODULES,
         has_tokens=bool(settings().token or settings().read_token),

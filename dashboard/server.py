@@ -84,9 +84,9 @@ def main() -> None:
         drop_foreign(settings)
         require_token_if_exposed(settings)
         if options.socket is None:
-            listener = listen(settings)
+            listeners = listen(settings)
         else:
-            listener = socket.socket(fileno=options.socket)
+            listeners = [socket.socket(fileno=options.socket)]
         application = create_app(settings)
     except EluteError as error:
         sys.exit(f"elute: {error}")
@@ -95,19 +95,20 @@ def main() -> None:
         threading.Thread(target=_end_with_parent, daemon=True).start()
     # Bodies are kept here until all of them has come; /tmp may be memory.
     tempfile.tempdir = str(settings.home)
-    serve(application, listener)
+    serve(application, listeners)
 
 
-def serve(application: Any, listener: socket.socket) -> None:
+def serve(application: Any, listeners: list[socket.socket]) -> None:
     """Serve a WSGI application until SIGTERM or Ctrl-C."""
     _allow_files(2 * CONNECTIONS)
     # Accepted connections inherit it. It also counts while a client's window is full.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SILENT_SECONDS * 1000))
+    for listener in listeners:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SILENT_SECONDS * 1000))
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # Waiting is no reason to warn.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     server = waitress.create_server(
         application,
-        sockets=[listener],
+        sockets=listeners,
         threads=THREADS,
         connection_limit=CONNECTIONS,
         asyncore_use_poll=True,  # select() knows 1024 descriptors.
@@ -118,12 +119,11 @@ def serve(application: Any, listener: socket.socket) -> None:
         max_request_body_size=_LARGEST_UPLOAD,
         log_socket_errors=False,
         ident="",
-        server_name=listener.getsockname()[0],  # for who names no host
-        # A proxy on this machine says whether the client uses TLS, for the cookie's sake.
-        trusted_proxy="127.0.0.1",
-        trusted_proxy_headers={"x-forwarded-proto"},
+        server_name=listeners[0].getsockname()[0],  # for who names no host
+        clear_untrusted_proxy_headers=False,  # The app knows which to believe.
     )
-    server.channel_class = _Channel
+    for each in getattr(server, "map", {0: server}).values():  # One for each socket.
+        each.channel_class = _Channel
     server.run()
 
 

@@ -16,7 +16,7 @@ def sign_in_form() -> Response:
     """Ask for the token, if there is one."""
     target = _own_path(request.args.get("next", "/"))
     if not (settings().token or settings().read_token):
-        return make_response(redirect(target, 303))
+        return make_response(redirect(request.script_root + target, 303))
     return render("sign_in.html", next=target, is_wrong=False)
 
 
@@ -29,7 +29,7 @@ def sign_in() -> Response:
     target = _own_path(request.form.get("next", "/"))
     if not access.is_token(token, ours):
         return render("sign_in.html", 401, next=target, is_wrong=True)
-    response = make_response(redirect(target, 303))
+    response = make_response(redirect(request.script_root + target, 303))
     # No expiry: it is gone when the browser is closed.
     response.set_cookie(
         access.COOKIE, token, httponly=True, samesite="Strict", secure=request.is_secure
@@ -41,7 +41,7 @@ def sign_in() -> Response:
 @access.open_to_all
 def sign_out() -> Response:
     """Forget the token."""
-    response = make_response(redirect("/", 303))
+    response = make_response(redirect(f"{request.script_root}/", 303))
     response.delete_cookie(access.COOKIE, httponly=True, samesite="Strict")
     return response
 

@@ -1,6 +1,7 @@
 """Elute's settings. They come from the environment and from nowhere else."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -50,6 +51,16 @@ VARIABLES = (
         "ELUTE_INSECURE",
         "0",
         "1 lets Elute listen on another address than this machine's own without ELUTE_TOKEN.",
+    ),
+    Variable(
+        "ELUTE_TRUSTED_PROXIES",
+        "0",
+        "Number of proxies in a row in front; X-Forwarded-For, -Proto, -Host, -Prefix of theirs hold.",
+    ),
+    Variable(
+        "ELUTE_CORS_ORIGINS",
+        "",
+        "Sites whose pages may read, separated by spaces, such as https://notebook.lab.example.",
     ),
     Variable(
         "ELUTE_SCHEDULE",
@@ -103,6 +114,8 @@ class Settings:
     token: str | None = field(repr=False)
     read_token: str | None = field(repr=False)
     is_insecure: bool
+    trusted_proxies: int
+    cors_origins: tuple[str, ...]
     schedule: str | None
     watches_files: bool
     keep_runs: int
@@ -134,6 +147,8 @@ class Settings:
             token=_token("ELUTE_TOKEN", values),
             read_token=_token("ELUTE_READ_TOKEN", values),
             is_insecure=_switch("ELUTE_INSECURE", values),
+            trusted_proxies=_count("ELUTE_TRUSTED_PROXIES", values, least=0),
+            cors_origins=_origins("ELUTE_CORS_ORIGINS", values),
             schedule=_schedule(values["ELUTE_SCHEDULE"]),
             watches_files=_switch("ELUTE_WATCH", values),
             keep_runs=_count("ELUTE_KEEP_RUNS", values),
@@ -184,11 +199,22 @@ def _port(name: str, values: Mapping[str, str]) -> int:
     return number
 
 
-def _count(name: str, values: Mapping[str, str]) -> int:
+def _count(name: str, values: Mapping[str, str], least: int = 1) -> int:
     number = _digits(values[name])
-    if number is None or number < 1:
-        raise SettingsError(f"{name} must be a number from 1, and is {values[name]!r}.")
+    if number is None or number < least:
+        raise SettingsError(f"{name} must be a number from {least}, and is {values[name]!r}.")
     return number
+
+
+def _origins(name: str, values: Mapping[str, str]) -> tuple[str, ...]:
+    origins = tuple(origin.lower() for origin in values[name].split())
+    for origin in origins:
+        if not re.fullmatch(r"https?://[^/*@?#]+", origin):
+            raise SettingsError(
+                f"{name} names sites such as https://notebook.lab.example, and nothing that "
+                f"follows them, separated by spaces; {origin!r} is none."
+            )
+    return origins
 
 
 def _digits(value: str) -> int | None:

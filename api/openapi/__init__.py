@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from flask import Blueprint, Response, current_app, jsonify
+from flask import Blueprint, Response, current_app, jsonify, request
 
 from api.access import open_to_all
 from api.marts.published import published_marts
@@ -36,6 +36,7 @@ def document(settings: Settings) -> dict[str, Any]:
     return {
         **{name: value for name, value in fixed.items() if not name.startswith("x-")},
         "info": {**fixed["info"], "version": version("elute")},
+        "servers": [{"url": f"{request.script_root}/"}],
         "paths": {path: _secured(path, paths[path], settings) for path in order},
         "components": {
             **fixed["components"],

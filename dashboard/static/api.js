@@ -10,11 +10,22 @@ export class Problem extends Error {
   }
 }
 
+/** The address of a path of Elute's, which a proxy may have put under a prefix. */
+export function at(path) {
+  return `${document.documentElement.dataset.root}${path}`;
+}
+
+/** The path of this page, as `at` takes it. */
+export function here() {
+  const { root } = document.documentElement.dataset;
+  return location.pathname.slice(root.length) + location.search;
+}
+
 /** Call the API; the response, or a Problem. Status 0 is a server that cannot be reached. */
 export async function call(path, options = {}) {
   let response;
   try {
-    response = await fetch(path, { cache: "no-cache", ...options });
+    response = await fetch(at(path), { cache: "no-cache", ...options });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem(0, {

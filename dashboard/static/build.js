@@ -1,7 +1,7 @@
 // The build control in every page's head: start, follow, cancel, and tell how it ended. Runs that
 // were started elsewhere are noticed too.
 
-import { call, json } from "./api.js";
+import { call, here, json } from "./api.js";
 import { element, find, setText } from "./elements.js";
 import { seconds, time } from "./format.js";
 import { activity, follow, secondsLeft } from "./follow.js";
@@ -159,7 +159,7 @@ async function cancel() {
 
 /** Say why something was not done; for want of a token, where to enter it. */
 export function refuse(problem) {
-  const back = encodeURIComponent(location.pathname + location.search);
+  const back = encodeURIComponent(here());
   const signIn = element("a", { href: `/sign-in?next=${back}` }, "Sign in");
   if (problem.status === 401) {
     tell({ title: "This needs a token.", texts: ["Whoever set Elute up has it."], links: [signIn] });

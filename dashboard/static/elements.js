@@ -1,5 +1,7 @@
 // Making and finding elements. Text is always set as text, so nothing in the data can be markup.
 
+import { at } from "./api.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 
 /** An element with its attributes, listeners ("onclick") and children (text or elements). */
@@ -16,6 +18,7 @@ function fill(made, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
     if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (name === "href" && value.startsWith("/")) made.setAttribute(name, at(value));
     else made.setAttribute(name, value === true ? "" : value);
   }
   made.append(...children.flat().filter((child) => child !== null && child !== undefined));

@@ -1,6 +1,6 @@
 // One run, followed event by event; the server sends all of it again after a lost connection.
 
-import { json } from "./api.js";
+import { at, json } from "./api.js";
 
 const KINDS = ["started", "nodes", "node_started", "node_finished", "finished"];
 
@@ -24,23 +24,41 @@ export async function follow(runId, { ondraw, onend }) {
     message: run.message,
   };
   ondraw(progress);
-  const source = new EventSource(`/runs/${runId}/events`);
-  for (const kind of KINDS) {
-    source.addEventListener(kind, ({ data }) => {
-      note(progress, kind, JSON.parse(data));
-      if (kind !== "finished") return ondraw(progress);
-      source.close();
+  const close = listen(at(`/runs/${runId}/events`), ({ kind, data, isOver }) => {
+    if (kind === "finished") {
+      close();
       return json(`/runs/${runId}`).then(onend, onend);
-    });
-  }
-  const notice = (isLost) => () => {
+    }
     // It reconnects by itself, unless the server answered with something else than events.
-    if (source.readyState === EventSource.CLOSED) return onend(null);
-    progress.isLost = isLost;
+    if (isOver) return onend(null);
+    if (data) note(progress, kind, JSON.parse(data));
+    else progress.isLost = kind === "error";
     return ondraw(progress);
+  });
+  return close;
+}
+
+/** Hear the events at an address, with the other tabs where the browser can; how to stop. */
+function listen(address, ontold) {
+  if (!globalThis.SharedWorker) return listenAlone(address, ontold);
+  const { port } = new SharedWorker(new URL("listen.js", import.meta.url));
+  const close = () => {
+    port.postMessage({});
+    port.onmessage = null;
   };
-  source.addEventListener("error", notice(true));
-  source.addEventListener("open", notice(false));
+  port.onmessage = ({ data }) => ontold(data);
+  port.postMessage({ address: new URL(address, location.href).href, kinds: KINDS });
+  addEventListener("pagehide", close, { once: true });
+  return close;
+}
+
+function listenAlone(address, ontold) {
+  const source = new EventSource(address);
+  for (const kind of KINDS) source.addEventListener(kind, ({ data }) => ontold({ kind, data }));
+  source.addEventListener("open", () => ontold({ kind: "open" }));
+  source.addEventListener("error", () =>
+    ontold({ kind: "error", isOver: source.readyState === EventSource.CLOSED }),
+  );
   return () => source.close();
 }
 

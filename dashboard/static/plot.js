@@ -1,6 +1,7 @@
 // Two kinds of plots, drawn as SVG in the size they are shown: columns and bars. Each has a title,
 // a sentence, and the same numbers as a table, whose links do what a click on a mark does.
 
+import { at } from "./api.js";
 import { drawn, element, plainTable } from "./elements.js";
 import { count } from "./format.js";
 
@@ -27,7 +28,7 @@ export function plot(figure, options) {
   const pick = (event, href) => {
     event.preventDefault();
     if (onpick) onpick(href);
-    else location.assign(href);
+    else location.assign(href.startsWith("/") ? at(href) : href);
   };
   figure.replaceChildren(
     element("figcaption", {}, element("strong", {}, title), note),

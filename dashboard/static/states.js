@@ -1,7 +1,7 @@
 // What a page shows when it cannot show what it is for: nothing built yet, a token needed, no
 // database. Each says what to do.
 
-import { Problem } from "./api.js";
+import { Problem, here } from "./api.js";
 import { element, find } from "./elements.js";
 
 const NOT_BUILT = "Not built yet"; // as the API calls it
@@ -54,7 +54,7 @@ function describe(problem) {
     };
   }
   if (problem.status === 401) {
-    const back = encodeURIComponent(location.pathname + location.search);
+    const back = encodeURIComponent(here());
     return {
       title: "Sign in to see this",
       text: "These results are protected by a token. Whoever set Elute up has it.",

@@ -1,5 +1,6 @@
 """One `elute serve` for each home, and one program for each port."""
 
+import contextlib
 import errno
 import fcntl
 import ipaddress
@@ -56,13 +57,20 @@ def lock_home(settings: Settings) -> int:
     return descriptor
 
 
-def listen(settings: Settings) -> socket.socket:
-    """Listen on the address of the service.
+def listen(settings: Settings) -> list[socket.socket]:
+    """Listen on the address of the service; with 127.0.0.1, also on ::1, if there is IPv6.
 
     Raises:
         ServeError: it cannot be listened on; the message says why.
     """
-    host, port = settings.web_host, settings.web_port
+    listeners = [_listen(settings.web_host, settings.web_port)]
+    if settings.web_host in ("127.0.0.1", "localhost"):
+        with contextlib.suppress(ServeError):
+            listeners.append(_listen("::1", settings.web_port))
+    return listeners
+
+
+def _listen(host: str, port: int) -> socket.socket:
     # A name such as localhost is one of IPv4 first.
     family = socket.AF_UNSPEC if is_address(host) else socket.AF_INET
     try:

@@ -33,7 +33,8 @@ def run(settings: Settings) -> int:
     """
     require_token_if_exposed(settings)
     held = lock_home(settings)
-    listen(settings).close()  # To say now why it cannot be.
+    for listener in listen(settings):  # To say now why it cannot be.
+        listener.close()
     waiter = Waiter()
     supervisor = Supervisor(settings, waiter, held)
     # Until there is a database, both signals break off whatever waits for it.

@@ -3,8 +3,10 @@
 import http.client
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,17 @@ def test_a_taken_port_is_said_in_one_sentence(service: Service, own_home: Path) 
     assert other.process.wait(30) == 1
     assert f"Port {service.port} on 127.0.0.1 is taken by another program." in other.said()
     assert not (own_home / "postgres").exists()
+
+
+def test_this_machine_has_two_addresses(service: Service) -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("there is no IPv6 on this machine")
+    for host in ("127.0.0.1", "::1", "localhost"):
+        with closing(http.client.HTTPConnection(host, service.port, timeout=30)) as client:
+            client.request("GET", "/etl-results?limit=1")
+            assert client.getresponse().status == 200
 
 
 def test_an_open_door_is_refused(service: Service, own_home: Path) -> None:

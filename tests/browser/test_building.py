@@ -70,6 +70,24 @@ def test_two_browsers_see_the_same_build_and_one_cancels_it(
     expect(page.locator("#last-build")).to_contain_text("Last build cancelled")
 
 
+def test_many_tabs_follow_one_build(site: Site, page: Page) -> None:
+    with held_up(site):
+        page.get_by_role("button", name="Build now").click()
+        tabs = [page]
+        for _ in range(8):  # A browser opens six connections to a host.
+            tab = page.context.new_page()
+            tab.goto(f"{site.address}/history")
+            tabs.append(is_ready(tab))
+        for tab in tabs:
+            expect(tab.locator("#progress-node")).to_contain_text("int_user_compounds_counted")
+            expect(tab.locator("#progress-steps")).not_to_be_empty()
+        tabs.pop().close()
+        tabs.pop(0).reload()
+    for tab in tabs:
+        expect(tab.locator("#outcome")).to_contain_text("is done, in")
+    expect(is_ready(page).locator("#last-build")).to_contain_text("Last build succeeded")
+
+
 def test_a_lost_connection_is_found_again(site: Site, open_page: Open) -> None:
     page = is_ready(open_page("/history", expected=("ERR_", "Failed to load")))
     page.evaluate(WATCH_WORDS)

@@ -39,6 +39,8 @@ def test_variables_are_read() -> None:
             "ELUTE_TOKEN": "write",
             "ELUTE_READ_TOKEN": "read",
             "ELUTE_INSECURE": "1",
+            "ELUTE_TRUSTED_PROXIES": "2",
+            "ELUTE_CORS_ORIGINS": "https://a.example http://B.example:8080",
             "ELUTE_SCHEDULE": "0 6 * * mon-fri",
             "ELUTE_WATCH": "1",
             "ELUTE_KEEP_RUNS": "20",
@@ -62,6 +64,8 @@ def test_variables_are_read() -> None:
         token="write",
         read_token="read",
         is_insecure=True,
+        trusted_proxies=2,
+        cors_origins=("https://a.example", "http://b.example:8080"),
         schedule="0 6 * * mon-fri",
         watches_files=True,
         keep_runs=20,
@@ -79,6 +83,12 @@ def test_relative_folders_are_relative_to_where_we_are(
     settings = Settings.from_environment({"ELUTE_HOME": "a/../b", "ELUTE_SEEDS_DIR": "./in put"})
     assert settings.home == tmp_path / "b"
     assert settings.seeds_dir == tmp_path / "in put"
+
+
+@pytest.mark.parametrize("origin", ["*", "lab.example", "https://a.example/x", "null"])
+def test_sites_that_may_read_are_named(origin: str) -> None:
+    with pytest.raises(SettingsError, match="ELUTE_CORS_ORIGINS"):
+        Settings.from_environment({"ELUTE_CORS_ORIGINS": f"https://b.example {origin}"})
 
 
 def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:

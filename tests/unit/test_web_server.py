@@ -11,9 +11,9 @@ from dashboard import server
 
 def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "SILENT_SECONDS", 0.3)
-    monkeypatch.setattr("waitress.create_server", Mock())
+    monkeypatch.setattr("waitress.create_server", Mock(return_value=Mock(map={})))
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server.serve(None, listener)
+        server.serve(None, [listener])
         with socket.create_connection(listener.getsockname()) as client:
             ours, _ = listener.accept()
             with ours:
