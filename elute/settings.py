@@ -55,7 +55,7 @@ VARIABLES = (
     Variable(
         "ELUTE_TRUSTED_PROXIES",
         "0",
-        "Number of proxies in a row in front; X-Forwarded-For, -Proto, -Host, -Prefix of theirs hold.",
+        "Number of proxies in a row in front; their X-Forwarded-For, -Proto, -Host, -Prefix hold.",
     ),
     Variable(
         "ELUTE_CORS_ORIGINS",

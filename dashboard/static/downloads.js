@@ -11,6 +11,13 @@ export function downloads(table, recipeId) {
   }
   if (recipeId) {
     const address = location.origin + at(`/marts/${table.mart}?${query}`);
-    setText(find(recipeId), `import pandas\n\nusers = pandas.read_json("${address}")`);
+    const dates = table.columns.filter(({ dataset }) => dataset.kind === "date");
+    setText(find(recipeId), [
+      "import json\nfrom urllib.request import urlopen\n\nimport pandas\n",
+      `address = "${address}"`,
+      "users = pandas.DataFrame(json.load(urlopen(address)))",
+      ...dates.map(({ dataset }) =>
+        `users["${dataset.column}"] = pandas.to_datetime(users["${dataset.column}"])`),
+    ].join("\n"));
   }
 }

@@ -26,9 +26,7 @@ def readings(page: str) -> list[tuple[str, dict[str, str]]]:
         if not STARTS_OR_CHANGES & set(words):
             headers = dict(words[i + 1].split(": ") for i, word in enumerate(words) if word == "-H")
             found += [(match[1], headers) for match in map(ADDRESS.fullmatch, words) if match]
-    found += [
-        (path, {}) for path in re.findall(rf'read_json\("{ADDRESS.pattern}"\)', text_of(page))
-    ]
+    found += [(path, {}) for path in re.findall(r'"http://localhost:5000(/[^"]+)"', text_of(page))]
     return found
 
 
