@@ -10,7 +10,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # The tests of each tier, by the beginnings of their ids; CONTRIBUTING.md says what a tier is.
 BROWSER = ("tests/browser/",)
-NETWORK = ("tests/acceptance/test_scripts.py",)
+NETWORK = (
+    "tests/acceptance/test_scripts.py",
+    "tests/integration/web/test_postgrest_js.py",
+)
 SLOW = (
     *BROWSER,
     *NETWORK,
@@ -27,6 +30,7 @@ SLOW = (
     "tests/integration/web/test_openapi.py::test_nothing_answers_otherwise_than_it_says",
     "tests/integration/web/test_sessions.py",
     "tests/integration/web/test_streams.py",
+    "tests/integration/web/test_tools.py",
     "tests/rules/test_reader.py::test_what_was_written_is_read",
     "tests/rules/test_seed_csv.py",
     "tests/rules/test_strategies.py",
