@@ -1,6 +1,6 @@
 """The Flask app; dashboard.server serves it."""
 
-from flask import Flask
+from flask import Flask, Response
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -32,6 +32,11 @@ BLUEPRINTS = (
     metrics.blueprint,
     openapi.blueprint,
 )
+# For what is no page; those say what they may load.
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
 # What a page of another site may look at, beside what every page may.
 EXPOSED_HEADERS = (
     "Content-Range", "ETag", "Location", "Preference-Applied", "Retry-After", "WWW-Authenticate",
@@ -66,4 +71,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["database"] = Database(settings)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    app.after_request(_with_headers)
     return app
+
+
+def _with_headers(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response

@@ -11,7 +11,6 @@ from flask import Blueprint, Response, request, stream_with_context
 from api import database, parameters, problems, run_responses
 from api.listener import POLL_SECONDS
 from api.problems import Problem
-from api.runs import LARGEST_ID
 from elute.errors import EluteError
 from elute.runs.run import Event, Run
 
@@ -19,7 +18,7 @@ blueprint = Blueprint("events", __name__)
 MOST_STREAMS = 20  # Each holds a thread; the others must stay free to answer.
 _PLACES = threading.BoundedSemaphore(MOST_STREAMS)
 _HEARTBEAT_SECONDS = 15
-_RUN = f"/runs/<int(max={LARGEST_ID}):run_id>"
+_RUN = "/runs/<int:run_id>"
 
 
 @blueprint.get(f"{_RUN}/events")
@@ -56,7 +55,7 @@ def _after() -> int:
         return int(last)
     if last:
         raise Problem(400, "No such event", "Last-Event-ID is the id of an event of this run.")
-    return parameters.whole_number("after", 0, LARGEST_ID) or 0
+    return parameters.whole_number("after", 0, run_responses.LARGEST_ID) or 0
 
 
 def _stream(run_id: int, after: int) -> Iterator[str]:

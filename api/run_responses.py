@@ -9,6 +9,7 @@ from elute.database.sessions import Session
 from elute.runs import queue
 from elute.runs.run import Event, Run
 
+LARGEST_ID = 2**63 - 1
 MOST_EVENTS = 1000  # read at once
 _LATER_RUNS = 20  # among which the second try of a run is looked for
 _NO_WORKER = "no worker is running; start `elute serve` or `elute worker`"
@@ -21,7 +22,9 @@ def find(run_id: int) -> Run:
     Raises:
         Problem: 404, there is none.
     """
-    run = database.current().owner.read(lambda session: queue.get(session, run_id))
+    run = None
+    if run_id <= LARGEST_ID:
+        run = database.current().owner.read(lambda session: queue.get(session, run_id))
     if run is None:
         raise Problem(404, "No such run", f"There is no run {run_id}; /runs lists those there are.")
     return run

@@ -13,7 +13,6 @@ from elute.runs.queue import OtherOptionsError
 from elute.runs.run import STATES, Run
 
 blueprint = Blueprint("runs", __name__)
-LARGEST_ID = 2**63 - 1
 MOST_RUNS = 500
 _MOST_RUNS_UNASKED = 50
 
@@ -52,7 +51,7 @@ def start() -> tuple[dict[str, Any], int, dict[str, str]]:
 def show_some() -> dict[str, Any]:
     """The newest runs, or those before another."""
     limit = parameters.whole_number("limit", 1, MOST_RUNS) or _MOST_RUNS_UNASKED
-    before = parameters.whole_number("before", 1, LARGEST_ID)
+    before = parameters.whole_number("before", 1, run_responses.LARGEST_ID)
     state = request.args.get("state")
     if state is not None and state not in STATES:
         states = ", ".join(STATES)
@@ -69,7 +68,7 @@ def show_some() -> dict[str, Any]:
     return {"runs": [_as_json(run, has_worker) for run in runs], "next": following}
 
 
-@blueprint.get(f"/runs/<int(max={LARGEST_ID}):run_id>")
+@blueprint.get("/runs/<int:run_id>")
 def show(run_id: int) -> dict[str, Any]:
     """One run with its nodes, and how long runs usually take, in seconds."""
     run = run_responses.find(run_id)
@@ -85,7 +84,7 @@ def show(run_id: int) -> dict[str, Any]:
     }
 
 
-@blueprint.delete(f"/runs/<int(max={LARGEST_ID}):run_id>")
+@blueprint.delete("/runs/<int:run_id>")
 def cancel(run_id: int) -> tuple[Response, int, dict[str, str]]:
     """Cancel a run that waits, ask one that goes on to stop."""
     run_responses.find(run_id)

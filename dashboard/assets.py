@@ -36,4 +36,6 @@ def asset(of_version: str, name: str) -> Response:
         abort(404)
     response = send_from_directory(FOLDER, name, max_age=A_YEAR)
     response.cache_control.immutable = True
+    # A worker has the policy of its own script.
+    response.headers["Content-Security-Policy"] = "default-src 'self'"
     return response

@@ -322,3 +322,17 @@ def test_a_log_that_was_forgotten_says_so(client: FlaskClient, session: Session)
 
 def _text(part: Any) -> str:
     return part.decode() if isinstance(part, bytes) else str(part)
+
+
+@pytest.mark.parametrize("run_id", ["99", str(2**63), "9" * 300])
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_a_run_that_there_is_not(client: FlaskClient, method: str, run_id: str) -> None:
+    answer = client.open(f"/runs/{run_id}", method=method)
+    assert (answer.status_code, answer.get_json()["title"]) == (404, "No such run")
+
+
+def test_nothing_is_taken_for_what_it_is_not(client: FlaskClient) -> None:
+    for path in ("/runs", "/runs/99", "/marts", "/metrics", "/nothing", "/openapi.json", "/"):
+        headers = client.get(path).headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
