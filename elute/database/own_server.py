@@ -12,7 +12,8 @@ from elute.settings import Settings
 
 # For a home below a folder that only root can enter, such as /root.
 SPARE = Path("/var/lib/elute")
-# A crash may lose the last moments (a build is simply run again) and never corrupts anything.
+# A crash may lose the last moments of a build, which is simply run again; what is published, and
+# what the queue holds, is committed otherwise.
 _SERVER_SETTINGS = {"synchronous_commit": "off"}
 
 

@@ -10,6 +10,12 @@ from psycopg2.extensions import connection as Session  # noqa: N812
 
 from elute.errors import ServerError
 
+# Elute's own server need not be in a hurry to write what a build can make again; what is answered
+# to a client is on disk first.
+_DURABLE = """
+select set_config('synchronous_commit', 'on', false)
+where current_setting('synchronous_commit') = 'off'
+"""
 OLDEST_SERVER = 150000  # PostgreSQL 15, as the server writes it
 Row = tuple[Any, ...]
 __all__ = ["OLDEST_SERVER", "Row", "Session", "connect", "query"]
@@ -51,6 +57,8 @@ def connect(environment: Mapping[str, str] = os.environ, name: str = "elute") ->
         version = session.info.parameter_status("server_version")
         session.close()
         raise ServerError(f"The server runs PostgreSQL {version}; Elute needs 15 or later.")
+    with session, session.cursor() as cursor:
+        cursor.execute(_DURABLE)
     return session
 
 

@@ -117,6 +117,26 @@ def test_a_restart_of_postgresql_is_survived(service: Service) -> None:
     assert service.ask("GET", "/etl-results").status == 200
 
 
+def test_what_was_answered_outlives_a_crash_of_postgresql(service: Service) -> None:
+    for _ in range(3):
+        with listening(service.parameters) as session, session.cursor() as cursor:
+            cursor.execute("select pid from pg_stat_activity where backend_type = 'checkpointer'")
+            [[checkpointer]] = cursor.fetchall()
+        asked = service.ask("POST", "/runs")
+        os.kill(
+            checkpointer, signal.SIGKILL
+        )  # All others end too, and what is not on disk is lost.
+        assert asked.status == 202
+
+        def found(path: str = f"/runs/{asked.json['run_id']}") -> int | None:
+            status = service.ask("GET", path).status
+            return None if status == 503 else status
+
+        assert until(found) == 200
+    with listening(service.parameters) as session:
+        until(lambda: all(run.has_ended for run in queue.page(session)), session=session)
+
+
 def test_the_web_app_is_started_again(service: Service) -> None:
     for pid in service.pids_of("dashboard.server"):
         os.kill(pid, signal.SIGKILL)
