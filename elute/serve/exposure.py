@@ -6,6 +6,8 @@ from elute.addresses import is_loopback
 from elute.serve.lock import ServeError
 from elute.settings import Settings
 
+LEAST_TOKEN = 16  # characters of one that cannot be guessed
+
 
 def require_token_if_exposed(settings: Settings) -> None:
     """Let nobody from other machines in without a token, unless told to.
@@ -13,23 +15,41 @@ def require_token_if_exposed(settings: Settings) -> None:
     Raises:
         ServeError: they could come in.
     """
-    if _is_open(settings) and not settings.is_insecure:
+    problem = _problem(settings)
+    if problem and not settings.is_insecure:
         raise ServeError(
-            f"ELUTE_HOST is {settings.web_host}, which other machines can reach, and there is no "
-            "ELUTE_TOKEN that would keep them from starting builds and replacing files. "
-            "Set ELUTE_TOKEN, or ELUTE_INSECURE=1 if that is meant."
+            f"ELUTE_HOST is {settings.web_host}, which other machines can reach, and {problem} "
+            "`openssl rand -hex 16` makes a token. Or set ELUTE_INSECURE=1 if that is meant."
         )
 
 
 def warn_if_exposed(settings: Settings) -> None:
-    """Say so if they can come in."""
-    if _is_open(settings):
-        print(
-            f"elute: warning: whoever reaches {settings.web_host} can start builds and replace "
-            "files: ELUTE_INSECURE is 1 and ELUTE_TOKEN is not set.",
-            file=sys.stderr,
+    """Say who can come in."""
+    if is_loopback(settings.web_host):
+        return
+    problem = _problem(settings)
+    if problem:
+        _warn(f"others can reach {settings.web_host} (ELUTE_INSECURE is 1), and {problem}")
+    elif not settings.read_token:
+        _warn(f"whoever reaches {settings.web_host} can read: ELUTE_READ_TOKEN is not set.")
+
+
+def _warn(text: str) -> None:
+    print(f"elute: warning: {text}", file=sys.stderr)
+
+
+def _problem(settings: Settings) -> str | None:
+    """What would let others in who may not, as a sentence's end and what to do."""
+    if is_loopback(settings.web_host):
+        return None
+    if not settings.token:
+        others = "those who may read (ELUTE_READ_TOKEN)" if settings.read_token else "them"
+        return (
+            f"there is no ELUTE_TOKEN that would keep {others} from starting builds and replacing "
+            "files. Set ELUTE_TOKEN."
         )
-
-
-def _is_open(settings: Settings) -> bool:
-    return not is_loopback(settings.web_host) and not settings.token
+    tokens = {"ELUTE_TOKEN": settings.token, "ELUTE_READ_TOKEN": settings.read_token}
+    for name, token in tokens.items():
+        if token and len(token) < LEAST_TOKEN:
+            return f"{name} can be guessed. Make it {LEAST_TOKEN} characters long or longer."
+    return None
