@@ -16,9 +16,9 @@ from elute.database.sessions import Session, connect
 from elute.errors import EluteError
 from elute.settings import Settings
 
-READ_TIMEOUT = "5min"  # for a single query
-_READER_OPTIONS = f"""
-set default_transaction_read_only = on; set statement_timeout = '{READ_TIMEOUT}';
+_STREAM_SECONDS = 3600  # until a stream ends whose client goes on taking it, at whatever speed
+_READER_OPTIONS = """
+set default_transaction_read_only = on; set statement_timeout = '{seconds}s';
 set client_encoding = 'UTF8'; set datestyle = 'ISO'; set jit = off;
 """
 
@@ -31,13 +31,16 @@ class Database:
 
     Attributes:
         owner: sessions that may do everything: the queue of runs uses them.
-        reader: sessions that may read what is published and nothing else.
+        reader: sessions that may read what is published and nothing else, a few rows at a time.
+        streams: the same for answers of any length, which so keep nobody else waiting.
         listener: tells of changes to runs.
         catalogue: the published build.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.owner, self.reader = Pool(self.connect), Pool(self._connect_reader)
+        self.owner = Pool(self.connect)
+        self.reader = Pool(lambda: self._connect_reader(settings.query_seconds))
+        self.streams = Pool(lambda: self._connect_reader(_STREAM_SECONDS))
         self.listener, self.catalogue = Listener(self.connect), Catalogue()
         self._settings = settings
         self._lock = threading.Lock()
@@ -58,13 +61,18 @@ class Database:
     def reset(self) -> None:
         """Close what is idle, and look at server and schema anew."""
         self.owner.forget()
-        self.reader.forget()
+        self.forget_readers()
         self._server = None
 
-    def _connect_reader(self) -> Session:
+    def forget_readers(self) -> None:
+        """Close the idle sessions that read."""
+        self.reader.forget()
+        self.streams.forget()
+
+    def _connect_reader(self, seconds: int) -> Session:
         session = self.connect()
         with session.cursor() as cursor:
-            cursor.execute(_READER_OPTIONS)
+            cursor.execute(_READER_OPTIONS.format(seconds=seconds))
             if schema.has_reader(session):
                 cursor.execute(sql.SQL("set role {}").format(sql.Identifier(schema.READER)))
         return session

@@ -80,6 +80,11 @@ VARIABLES = (
         "Seconds that a build waits, before it fails, for transactions that hold a mart.",
     ),
     Variable(
+        "ELUTE_QUERY_SECONDS",
+        "15",
+        "Seconds that the query of an answer of a few rows may take.",
+    ),
+    Variable(
         "ELUTE_LOG_FORMAT",
         "text",
         "json makes the service write its log as JSON lines, with a line for each request.",
@@ -121,6 +126,7 @@ class Settings:
     keep_runs: int
     keep_builds: int
     publish_wait_seconds: int
+    query_seconds: int
     log_format: str
     postgres_user: str
 
@@ -154,6 +160,7 @@ class Settings:
             keep_runs=_count("ELUTE_KEEP_RUNS", values),
             keep_builds=_count("ELUTE_KEEP_BUILDS", values),
             publish_wait_seconds=_count("ELUTE_PUBLISH_WAIT_SECONDS", values),
+            query_seconds=_count("ELUTE_QUERY_SECONDS", values),
             log_format=_choice("ELUTE_LOG_FORMAT", ("text", "json"), values),
             postgres_user=values["ELUTE_POSTGRES_USER"],
         )

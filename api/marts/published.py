@@ -58,7 +58,12 @@ def find(session: Session, name: str) -> tuple[Build, Mart]:
 def described_error(query: Query, error: psycopg2.Error) -> Exception:
     """What a refusal of the database means to the one who asked; itself if it is not about that."""
     if isinstance(error, errors.QueryCanceled):
-        return Problem(503, "Took too long", f"The query took longer than {database.READ_TIMEOUT}.")
+        return Problem(
+            503,
+            "Took too long",
+            "The query took longer than it may (ELUTE_QUERY_SECONDS). Ask for less: fewer "
+            "conditions, or equality in the place of a pattern.",
+        )
     if isinstance(error, (psycopg2.DataError, psycopg2.ProgrammingError)):
         return query.refused(error.diag.message_primary or str(error), error.pgcode or "22000")
     return error

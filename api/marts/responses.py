@@ -100,7 +100,7 @@ def respond(name: str, media_type: str, key: str | None = None) -> Response:
         pass  # The build was pruned after it was looked up, or the table of builds is not there.
     except (psycopg2.OperationalError, psycopg2.InterfaceError):
         # The server has been started anew: no session is of use.
-        database.current().reader.forget()
+        database.current().forget_readers()
     return _respond(name, media_type, key)
 
 
@@ -143,7 +143,7 @@ def _few_rows(session: Session, wanted: RowsRequest) -> tuple[str, int | None, i
 
 def _respond(name: str, media_type: str, key: str | None) -> Response:
     with ExitStack() as stack:
-        session = stack.enter_context(database.current().reader.session())
+        session = stack.enter_context(database.current().streams.session())
         wanted = _wanted(*find(session, name), media_type, key)
         if _is_known(wanted.headers):
             return Response(status=304, headers=wanted.headers)

@@ -31,16 +31,21 @@ class Schedule:
     def __init__(self, schedule: str, since: datetime) -> None:
         self._schedule = schedule
         self._zone = local_zone()
-        self.mark_done(since)
+        self._next = self._tick_after(since)
 
     def is_due(self, moment: datetime) -> bool:
         """Whether a tick has come that is not done with."""
+        if moment < self._next:  # Nearer than it seemed, once a clock that was ahead is set back.
+            self._next = min(self._next, self._tick_after(moment))
         return moment >= self._next
 
     def mark_done(self, moment: datetime) -> None:
         """All ticks up to this moment are done with."""
-        self._next = next_tick(self._schedule, moment.astimezone(self._zone))
+        self._next = self._tick_after(moment)
 
     def seconds_left(self, moment: datetime) -> float:
         """Until the next tick; 0 if it is due."""
         return max(0.0, (self._next - moment).total_seconds())
+
+    def _tick_after(self, moment: datetime) -> datetime:
+        return next_tick(self._schedule, moment.astimezone(self._zone))

@@ -22,7 +22,9 @@ class Triggers:
         self._session, self._settings = session, settings
         self._schedule = self._watch = None
         if settings.schedule:
-            self._schedule = Schedule(settings.schedule, self._latest("last_scheduled") or now())
+            # A clock that was ahead once has left times that are still to come.
+            since = min(self._latest("last_scheduled") or now(), now())
+            self._schedule = Schedule(settings.schedule, since)
         if settings.watches_files:
             self._watch = Watch(self._latest("last_files"))
         self._checked_at = 0.0

@@ -63,6 +63,15 @@ def test_a_tick_is_due_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert schedule.seconds_left(tick) == 24 * 60 * 60
 
 
+def test_a_clock_that_was_ahead_stops_no_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    schedule = Schedule("0 6 * * *", datetime(2026, 1, 1, 5, tzinfo=UTC))
+    assert schedule.is_due(datetime(2036, 1, 1, 7, tzinfo=UTC))
+    schedule.mark_done(datetime(2036, 1, 1, 7, tzinfo=UTC))
+    assert not schedule.is_due(datetime(2026, 1, 1, 7, tzinfo=UTC))
+    assert schedule.is_due(datetime(2026, 1, 2, 6, tzinfo=UTC))
+
+
 def test_ticks_that_were_missed_are_made_up_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "UTC")
     schedule = Schedule("0 * * * *", datetime(2026, 1, 1, tzinfo=UTC))

@@ -46,6 +46,7 @@ def test_variables_are_read() -> None:
             "ELUTE_KEEP_RUNS": "20",
             "ELUTE_KEEP_BUILDS": "3",
             "ELUTE_PUBLISH_WAIT_SECONDS": "5",
+            "ELUTE_QUERY_SECONDS": "9",
             "ELUTE_LOG_FORMAT": "json",
             "ELUTE_POSTGRES_USER": "daemon",
         }
@@ -71,6 +72,7 @@ def test_variables_are_read() -> None:
         keep_runs=20,
         keep_builds=3,
         publish_wait_seconds=5,
+        query_seconds=9,
         log_format="json",
         postgres_user="daemon",
     )

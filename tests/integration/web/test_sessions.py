@@ -19,10 +19,13 @@ from api import connection_pool
 from api.database import Database
 from api.listener import Listener
 from api.problems import Problem
+from dashboard.app import create_app
 from elute.database.sessions import Session, connect
 from elute.errors import ServerError
 from elute.runs import queue
 from tests.conftest import own_database
+from tests.integration.conftest import Laboratory
+from tests.integration.web.publishing import publish
 
 
 @pytest.fixture
@@ -102,6 +105,33 @@ def test_who_waits_too_long_is_told_so(database: Database, monkeypatch: pytest.M
             database.owner.read(one)
     assert raised.value.status == 503
     assert database.owner.read(one) == 1
+
+
+def test_a_slow_question_for_a_few_rows_is_ended(
+    app: Flask, owner: Session, built: Laboratory
+) -> None:
+    names = "repeat('ab', 20000) as name, email"
+    publish(owner, f"user_id, {names}")
+    quick = create_app(replace(app.config["SETTINGS"], query_seconds=1)).test_client()
+    patterns = ",".join(f"*a%25b{number}*c*" for number in range(190))
+    try:
+        assert quick.get("/etl-results?limit=1").status_code == 200
+        began = time.monotonic()
+        answer = quick.get(f"/etl-results?limit=10&name=ilike(any).{{{patterns}}}")
+        assert (answer.status_code, answer.get_json()["title"]) == (503, "Took too long")
+        assert time.monotonic() - began < 30
+    finally:
+        owner.cursor().execute(
+            "delete from builds.publications "
+            "where build > (select min(build) from builds.publications)"
+        )
+
+
+def test_streams_take_no_session_from_small_answers(database: Database) -> None:
+    with ExitStack() as stack:
+        for _ in range(connection_pool.SIZE):
+            stack.enter_context(database.streams.session())
+        assert database.reader.read(one) == 1
 
 
 def test_without_a_database_a_client_is_told_to_come_back(away: FlaskClient) -> None:
