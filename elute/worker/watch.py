@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 SETTLED_AFTER = 2.0  # seconds without a change, of a file that changed at once and ends with a line
-# Of one that was seen growing, or ends in the middle of a line. A copy over a network may stall; how
-# long is enough, the time that it has taken so far tells.
+# Of one that was seen growing, or ends in the middle of a line. A copy over a network may stall,
+# and the time that it has taken so far tells for how long to wait.
 LEAST_PATIENCE, MOST_PATIENCE = 10.0, 60.0
 Signature = Mapping[str, list[int] | None]
 
@@ -52,12 +52,14 @@ class Watch:
         self._changed.clear()
 
     def is_due(self, files: Signature, moment: float, cut_short: Collection[str] = ()) -> bool:
-        """Whether to build, seeing these files at this moment, in seconds of a steady clock.
+        """Whether to build, seeing these files at this moment.
 
         Without a run to compare with, what is there first counts as read: the first build is not
         this one's to ask for.
 
         Args:
+            files: as they are now.
+            moment: now, in seconds of a steady clock.
             cut_short: names of those that end in the middle of a line.
         """
         if self._read is None or self._seen is None:

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from dbt.adapters.contracts.connection import AdapterRequiredConfig
+from dbt.parser.read_files import generate_dbt_ignore_spec
+from dbt_common.clients.system import find_matching
 from dbt_common.exceptions import DbtRuntimeError
 from seed_csv import OWN_COLUMNS, SeedFile, SeedFileError, absence, refuse_unreadable
 
@@ -81,8 +83,11 @@ def refuse_what_dbt_cannot_hash(config: Any) -> None:
         DbtRuntimeError: a seed that dbt is going to read is no UTF-8.
     """
     limit = getattr(config.args, "MAXIMUM_SEED_SIZE_MIB", 1) if hasattr(config, "args") else 1
-    for folder in getattr(config, "seed_paths", ()):
-        for path in sorted(Path(config.project_root, folder).rglob("*.csv")):
+    folders = list(getattr(config, "seed_paths", ()))
+    if folders:
+        ignored = generate_dbt_ignore_spec(config.project_root)  # type: ignore[no-untyped-call]
+        found = find_matching(config.project_root, folders, "*.csv", ignored)
+        for path in sorted(Path(file["absolute_path"]) for file in found):
             if limit == 0 or path.stat().st_size <= limit << 20:
                 _refuse_other_than_utf8(path)
 
