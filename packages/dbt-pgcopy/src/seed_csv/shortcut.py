@@ -8,7 +8,6 @@ A chunk is looked at as two texts. What stands outside quotes, where each quoted
 to a mark, has the delimiters and line ends that count; what stands inside has only ends to trim.
 """
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -45,9 +44,6 @@ class Shortcut:
         self._record = self._delimiter * (columns - 1) + b"\n"
         self._text = bytes(set(range(256)) - set(self._record))
         self._blank = self._record.rjust(columns + 1, b"\n")
-        self._may_be_blank = re.compile(b"\n[\n%b]" % re.escape(self._delimiter))
-        # As many delimiters as in a record, or none.
-        self._blank_lines = re.compile(b"\n(?:(?:%b)?\n)+" % re.escape(self._record[:-1]))
         self._padding = [c.encode() for c in ASCII_WHITE_SPACE if c not in ("\n", delimiter)]
 
     def prove(self, chunk: bytes) -> Proven | None:
@@ -122,7 +118,10 @@ class Shortcut:
         return None
 
     def _without_blank_lines(self, text: bytes) -> bytes:
-        return self._blank_lines.sub(b"\n", text) if self._may_be_blank.search(text) else text
+        for blank in (b"\n\n", self._blank):
+            while blank in text:  # Of many in a row, each round leaves half.
+                text = text.replace(blank, b"\n")
+        return text
 
     def _whole(self, outside: bytes, mark: bytes) -> bool:
         """Whether the mark of a quoted field is always a field of its own."""
