@@ -17,6 +17,11 @@ FIELDS_MISSING = "_fields_missing"
 SEPARATOR = "_separator"
 OWN_COLUMNS = (FIELDS_MISSING, SEPARATOR)
 
+_CUT_OFF = (
+    "the file ends here without a line end, as if it were cut off; export it again, or, if nothing "
+    "is missing, end its last line"
+)
+
 Report = Callable[[int, str], None]
 
 
@@ -188,7 +193,7 @@ class SeedFile:
         message = f"{len(fields)} {noun} where {len(self.header)} are expected"
         message += f" ({listed(self.header)})"
         if is_last and len(fields) < len(self.header):
-            return f"{message}; the file ends here without a line end, as if it were cut off"
+            return f"{message}; {_CUT_OFF}"
         if any("\r" in field for field in fields):
             return f"{message}; {LONE_CARRIAGE_RETURNS}"
         return message
