@@ -39,7 +39,7 @@ status=0
 if [ "$status" -ne 1 ]; then
   unset PGHOST PGPORT PGUSER PGPASSWORD PGDATABASE
 fi
-unset ELUTE_SEEDS_DIR ELUTE_MAX_DROPPED_RATIO
+unset ELUTE_SEEDS_DIR ELUTE_MAX_DROPPED_RATIO ELUTE_MAX_NULLED_RATIO ELUTE_CSV_ENCODING ELUTE_DATE_FORMAT
 
 ELUTE_HOME=$(mktemp -d)
 chmod 711 "$ELUTE_HOME" # root's server runs as another account
@@ -56,7 +56,7 @@ trap clean_up EXIT
 exports=$("$venv/bin/elute" env)
 eval "$exports"
 # The server is all that they share; a test that runs dbt says itself on which project.
-unset "${!DBT_@}" ELUTE_SEEDS_DIR ELUTE_MAX_DROPPED_RATIO
+unset "${!DBT_@}" ELUTE_SEEDS_DIR ELUTE_MAX_DROPPED_RATIO ELUTE_MAX_NULLED_RATIO ELUTE_CSV_ENCODING ELUTE_DATE_FORMAT
 if [ -e "$ELUTE_HOME/postgres" ]; then # the data need not outlive a crash of the machine
   psql -Xq -c 'alter system set fsync = off' -c 'select pg_reload_conf()' >/dev/null
 fi

@@ -68,7 +68,7 @@ def replace(name: str) -> tuple[dict[str, Any], int, dict[str, str]]:
         input_files.scratch_file(settings, name, beside=not dry_run) as received,
     ):
         uploads.receive(received)
-        report = _require_good(input_files.check(received, name))
+        report = _require_good(input_files.check(received, name, settings.csv_encoding))
         if dry_run:
             return {"dry_run": True, **_contents(name, report)}, 200, {}
         with input_files.turn(settings):
@@ -105,7 +105,7 @@ def _describe(name: str) -> dict[str, Any]:
     report = (
         input_files.report_on(settings, name, version)
         if version
-        else input_files.check(input_files.path_of(settings, name), name)
+        else input_files.check(input_files.path_of(settings, name), name, settings.csv_encoding)
     )
     return {**about, **_contents(name, report)}
 

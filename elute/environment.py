@@ -94,6 +94,9 @@ def project_environment(settings: Settings) -> dict[str, str]:
         "ELUTE_HOME": str(settings.home),
         "ELUTE_SEEDS_DIR": str(settings.seeds_dir),
         "ELUTE_MAX_DROPPED_RATIO": str(settings.max_dropped_ratio),
+        "ELUTE_MAX_NULLED_RATIO": str(settings.max_nulled_ratio),
+        "ELUTE_CSV_ENCODING": settings.csv_encoding,
+        "ELUTE_DATE_FORMAT": settings.date_format,
         "ELUTE_KEEP_BUILDS": str(settings.keep_builds),
         "ELUTE_PUBLISH_WAIT_SECONDS": str(settings.publish_wait_seconds),
     }

@@ -3,10 +3,15 @@
 import re
 
 from dbt_warm import Failure, Outcome
+from seed_csv import absence
+
+from elute.inputs import COLUMNS
+from elute.settings import CHECKOUT
 
 STAYS = "What was published before stays."
-# The audit whose findings are about the files, not about what we made of them.
-_AUDIT_OF_FILES = "assert_files_are_usable"
+# The audits whose findings are about the files, not about what we made of them.
+_AUDITS_OF_FILES = ("assert_files_are_usable", "assert_values_are_usable")
+_NO_NODE = re.compile(r"depends on a node named '(\w+)' which was not found")
 _LOST = re.compile(
     r"server closed the connection|terminating connection|connection to server|could not connect|"
     r"connection (has been|was|is|already) closed|connection not open|the database system is|"
@@ -17,7 +22,7 @@ _LOST = re.compile(
 
 def error_kind(outcome: Outcome) -> str:
     """Who can mend a failure: "input" the lab, "database" the server, "build" the project."""
-    if any(map(_is_of_a_file, outcome.failures)):
+    if any(map(_is_of_a_file, outcome.failures)) or _missing_file(outcome.crash):
         return "input"
     messages = [outcome.crash or "", *(failure.message for failure in outcome.failures)]
     return "database" if any(map(_LOST.search, messages)) else "build"
@@ -27,7 +32,7 @@ def explain(outcome: Outcome) -> str:
     """Why a build failed and what that means, in one paragraph."""
     reasons = list(outcome.logged)  # what audits found: see the macro explain_failed_audits
     if outcome.crash:
-        reasons.append(outcome.crash)
+        reasons.append(_missing_file(outcome.crash) or outcome.crash)
     if not outcome.logged:
         reasons += [_reason(failure.name, failure.message) for failure in outcome.failures]
     sentences = [" ".join(reason.split()).rstrip(".") + "." for reason in reasons]
@@ -40,7 +45,16 @@ def _is_of_a_file(failure: Failure) -> bool:
     """Whether one of the lab's files is at fault."""
     if failure.resource_type == "seed":
         return f"{failure.name}.csv" in failure.message
-    return failure.name == _AUDIT_OF_FILES
+    return failure.name in _AUDITS_OF_FILES
+
+
+def _missing_file(crash: str | None) -> str | None:
+    """What to say if dbt finds no seed, for even the samples have not its file."""
+    found = _NO_NODE.search(crash or "")
+    path = CHECKOUT / "seeds" / f"{found[1]}.csv" if found else None
+    if path is None or path.name not in COLUMNS or path.exists():
+        return None
+    return f"{path.name} is missing from the folder {absence(path)}"
 
 
 def _reason(name: str, message: str) -> str:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import yaml
-from seed_csv import Report, SeedFileError
+from seed_csv import OWN_COLUMNS, Report, SeedFileError
 from seed_csv import check as check_file
 
 from elute.settings import CHECKOUT, Settings
@@ -25,18 +25,23 @@ _STALE_SECONDS = 24 * 60 * 60
 
 
 def _columns() -> dict[str, tuple[str, ...]]:
-    """The columns of each file, by its name, as the YAML of the seeds declares them."""
+    """The columns that are declared for each file, by its name, in the YAML of the seeds."""
     found = {}
     for path in sorted((CHECKOUT / "seeds").glob("*.yml")):
         for seed in yaml.safe_load(path.read_text(encoding="utf-8"))["seeds"]:
             types = (seed.get("config") or {}).get("column_types") or {}
-            # What the database generates is not in the file.
+            # What the database generates, the reader does not.
             columns = tuple(name for name, type_ in types.items() if " generated " not in type_)
             found[f"{seed['name']}.csv"] = columns
     return found
 
 
-COLUMNS = _columns()
+_DECLARED = _columns()
+# What is in the files; the rest is the reader's to fill in.
+COLUMNS = {
+    file: tuple(name for name in columns if name not in OWN_COLUMNS)
+    for file, columns in _DECLARED.items()
+}
 
 
 @dataclass(frozen=True)
@@ -81,17 +86,17 @@ def version_of(settings: Settings, name: str) -> Version | None:
 
 def report_on(settings: Settings, name: str, version: Version) -> Report:
     """What `elute check` finds in a file; each version is read once."""
-    return _report_on(path_of(settings, name), name, version)
+    return _report_on(path_of(settings, name), name, settings.csv_encoding, version)
 
 
 @lru_cache(maxsize=16)
-def _report_on(path: Path, name: str, _version: Version) -> Report:
-    return check(path, name)
+def _report_on(path: Path, name: str, encoding: str, _version: Version) -> Report:
+    return check(path, name, encoding)
 
 
-def check(path: Path, name: str) -> Report:
+def check(path: Path, name: str, encoding: str) -> Report:
     """Read a file as the one called `name`; one without any record has a problem."""
-    report = check_file(path, COLUMNS[name], name=name)
+    report = check_file(path, _DECLARED[name], name=name, encoding=encoding)
     if report.records or report.problems:
         return report
     problem = SeedFileError(name, "there is no record below the header")

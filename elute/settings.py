@@ -1,5 +1,6 @@
 """Elute's settings. They come from the environment and from nowhere else."""
 
+import codecs
 import os
 import re
 from collections.abc import Mapping
@@ -42,6 +43,21 @@ VARIABLES = (
         "ELUTE_MAX_DROPPED_RATIO",
         "0.2",
         "A build stops if more than this part of a file's records is dropped, 0 to 1.",
+    ),
+    Variable(
+        "ELUTE_MAX_NULLED_RATIO",
+        "0.5",
+        "A build stops if more than this part of a column's values is unusable, 0 to 1.",
+    ),
+    Variable(
+        "ELUTE_CSV_ENCODING",
+        "utf-8",
+        "Encoding of the CSV files that have no byte order mark, such as cp1252.",
+    ),
+    Variable(
+        "ELUTE_DATE_FORMAT",
+        "YYYY-MM-DD",
+        "How the files write dates, besides YYYY-MM-DD: such as DD/MM/YYYY or M/D/YYYY.",
     ),
     Variable("ELUTE_HOST", "127.0.0.1", "Address that `elute serve` listens on."),
     Variable("ELUTE_PORT", "5000", "Port that `elute serve` listens on."),
@@ -103,7 +119,7 @@ class Settings:
     """All settings, checked. Paths are absolute.
 
     `host` and `port` are PostgreSQL's, and `host` is None when Elute is to run its own;
-    `web_host` and `web_port` are where Elute listens. `max_dropped_ratio` is between 0 and 1.
+    `web_host` and `web_port` are where Elute listens. The ratios are between 0 and 1.
     """
 
     host: str | None
@@ -114,6 +130,9 @@ class Settings:
     home: Path
     seeds_dir: Path
     max_dropped_ratio: float
+    max_nulled_ratio: float
+    csv_encoding: str
+    date_format: str
     web_host: str
     web_port: int
     token: str | None = field(repr=False)
@@ -148,6 +167,9 @@ class Settings:
             home=_path(environment, "ELUTE_HOME"),
             seeds_dir=_path(environment, "ELUTE_SEEDS_DIR"),
             max_dropped_ratio=ratio("ELUTE_MAX_DROPPED_RATIO", values["ELUTE_MAX_DROPPED_RATIO"]),
+            max_nulled_ratio=ratio("ELUTE_MAX_NULLED_RATIO", values["ELUTE_MAX_NULLED_RATIO"]),
+            csv_encoding=_encoding(values["ELUTE_CSV_ENCODING"]),
+            date_format=_date_format(values["ELUTE_DATE_FORMAT"]),
             web_host=values["ELUTE_HOST"],
             web_port=_port("ELUTE_PORT", values),
             token=_token("ELUTE_TOKEN", values),
@@ -197,6 +219,30 @@ def ratio(name: str, value: str) -> float:
     if 0 <= number <= 1:
         return number
     raise SettingsError(f"{name} must be a number from 0 to 1, such as 0.2, and is {value!r}.")
+
+
+def _encoding(value: str) -> str:
+    try:
+        "a,b".encode(value)  # which codecs that are no encodings refuse
+        return codecs.lookup(value).name
+    except (LookupError, ValueError):
+        pass
+    raise SettingsError(
+        "ELUTE_CSV_ENCODING must be an encoding that Python knows, such as utf-8, cp1252 or "
+        f"mac_roman, and is {value!r}."
+    )
+
+
+def _date_format(value: str) -> str:
+    parts = re.split("[-./ ]", value)
+    separators = set(re.sub("[YMD]", "", value))
+    orders = [["YYYY", "M", "D"], ["D", "M", "YYYY"], ["M", "D", "YYYY"], ["YYYY", "D", "M"]]
+    if len(separators) == 1 and [re.sub("^(M|D)\\1$", r"\1", part) for part in parts] in orders:
+        return value
+    raise SettingsError(
+        "ELUTE_DATE_FORMAT must have YYYY, MM or M, and DD or D, with the same one of - . / or a "
+        f"space between them, such as DD/MM/YYYY, and is {value!r}."
+    )
 
 
 def _port(name: str, values: Mapping[str, str]) -> int:

@@ -11,7 +11,12 @@
         {%- set run_id = env_var('ELUTE_RUN_ID', '') -%}
         {{ return(publish_build(
             results,
-            options={'max_dropped_ratio': max_dropped_ratio()},
+            options={
+                'max_dropped_ratio': max_dropped_ratio(),
+                'max_nulled_ratio': max_nulled_ratio(),
+                'date_format': date_format(),
+                'csv_encoding': env_var('ELUTE_CSV_ENCODING', 'utf-8'),
+            },
             run_id=run_id | int if run_id else none,
             wait_seconds=env_var('ELUTE_PUBLISH_WAIT_SECONDS', '60') | int,
             keep=env_var('ELUTE_KEEP_BUILDS', '10') | int,

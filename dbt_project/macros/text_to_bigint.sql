@@ -1,5 +1,6 @@
 {#-
-  The integer that a text spells (ASCII digits with an optional sign, within bigint), or null.
+  The integer that a text spells (ASCII digits with an optional sign, within bigint), or null. A
+  fraction of zeros, as spreadsheets and data frames write it (9.0), does no harm.
 
   Nearly every id is spelt the way PostgreSQL would write it, so that case is asked first and cheaply.
 -#}
@@ -8,6 +9,7 @@
 {%- endmacro %}
 
 {% macro postgres__text_to_bigint(text) -%}
+    {%- set whole = "split_part(" ~ text ~ ", '.', 1)" -%}
     {%- if server_has_input_checks() -%}
     case
         when pg_input_is_valid({{ text }}, 'bigint')
@@ -15,15 +17,17 @@
                 when {{ text }} = {{ text }}::bigint::text or {{ text }} ~ '^[+-]?[0-9]+$'
                     then {{ text }}::bigint
             end
+        when {{ text }} ~ '^[+-]?[0-9]+[.]0+$' and pg_input_is_valid({{ whole }}, 'bigint')
+            then {{ whole }}::bigint
     end
     {%- else -%}
     case
         when {{ text }} ~ '^[0-9]+$' and length({{ text }}) <= 18
             then {{ text }}::bigint
-        when {{ text }} ~ '^[+-]?0*[0-9]{1,19}$'
+        when {{ text }} ~ '^[+-]?0*[0-9]{1,19}([.]0+)?$'
             then case
-                when {{ text }}::numeric between {{ bigint_minimum() }} and {{ bigint_maximum() }}
-                    then {{ text }}::bigint
+                when {{ whole }}::numeric between {{ bigint_minimum() }} and {{ bigint_maximum() }}
+                    then {{ whole }}::bigint
             end
     end
     {%- endif -%}

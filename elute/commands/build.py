@@ -8,6 +8,7 @@ import textwrap
 
 import psycopg2
 from dbt_warm import Outcome, invoke
+from seed_csv import printable
 
 from elute.commands.tables import table
 from elute.database.sessions import connect, query
@@ -110,7 +111,7 @@ def _stop_as_by_ctrl_c() -> list[signal.Signals]:
 
 
 def _wrapped(text: str) -> str:
-    return textwrap.fill(text, width=100, break_on_hyphens=False, break_long_words=False)
+    return textwrap.fill(printable(text), width=100, break_on_hyphens=False, break_long_words=False)
 
 
 def _print_results() -> None:
@@ -124,7 +125,7 @@ def _print_results() -> None:
     print(table(*read))
     if left_out[1]:
         print("What was left out, and where first (marts.data_issues has every record):\n")
-        print(table(*left_out))
+        print(table(*left_out, widest=80))
     print(_NEXT)
 
 

@@ -9,14 +9,14 @@ from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
-from seed_csv import check as check_file
+from seed_csv import printable
 
 from elute.database.own_server import own_server
 from elute.database.server import connection_environment, is_embedded
 from elute.database.sessions import connect
 from elute.environment import drop_foreign
 from elute.errors import EluteError
-from elute.inputs import COLUMNS
+from elute.inputs import COLUMNS, check
 from elute.settings import CHECKOUT, Settings
 
 _SCHEMAS = ("raw", "staging", "intermediate", "marts")
@@ -46,10 +46,10 @@ def run(settings: Settings, _arguments: list[str]) -> int:
         _files,
     )
     bad = 0
-    for check in checks:
-        for finding in check(settings):
+    for look in checks:
+        for finding in look(settings):
             bad += not finding.is_good
-            print("ok     " if finding.is_good else "WRONG  ", finding.text, flush=True)
+            print("ok     " if finding.is_good else "WRONG  ", printable(finding.text), flush=True)
     print(f"\n{bad} to mend." if bad else "\nReady to build.")
     return 1 if bad else 0
 
@@ -137,15 +137,15 @@ def _disk(settings: Settings) -> Iterator[Finding]:
 
 
 def _files(settings: Settings) -> Iterator[Finding]:
-    for name, columns in COLUMNS.items():
-        report = check_file(settings.seeds_dir / name, columns)
+    for name in COLUMNS:
+        path = settings.seeds_dir / name
+        report = check(path, name, settings.csv_encoding)
         for problem in report.problems:
             yield Finding(False, str(problem))
         if report.problems:
             continue
         noun = "record" if report.records == 1 else "records"
-        text = f"{settings.seeds_dir / name}: {report.records} {noun}"
+        text = f"{path}: {report.records} {noun}"
         if report.extra_columns:
-            extra = ", ".join(column or "(no name)" for column in report.extra_columns)
-            text += f"; these columns are not used: {extra}"
-        yield Finding(report.records > 0, text)
+            text += f"; these columns are not used: {', '.join(report.extra_columns)}"
+        yield Finding(True, text)

@@ -22,6 +22,9 @@ RECIPES = re.findall(
     r"(?ms)^```diff\n(.*?)^```$", (CHECKOUT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 )
 
+# What a lab keeps beside its files, or a browser and a Mac leave there: no business of a build.
+OTHERS = ("users (1).csv", "plates.csv", "._users.csv", "backup/users.csv", "2023/plates.csv")
+
 
 class Copy:
     """A copy of the project with all recipes, built and served.
@@ -41,6 +44,10 @@ class Copy:
             (files / name).write_bytes(content.replace(b"2021-06-02", b"1899-12-31"))
         left_out = shutil.ignore_patterns(".*", "__pycache__", "target")
         shutil.copytree(CHECKOUT, self.folder, ignore=left_out)
+        shutil.copy(CHECKOUT / "dbt_project" / ".dbtignore", self.folder / "dbt_project")
+        for name in OTHERS:
+            (self.folder / "seeds" / name).parent.mkdir(exist_ok=True)
+            (self.folder / "seeds" / name).write_bytes(b"plate,\xe9\n")
         for recipe in RECIPES:
             subprocess.run(
                 ["git", "apply", "-"], input=recipe, text=True, check=True, cwd=self.folder

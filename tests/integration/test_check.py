@@ -42,13 +42,13 @@ def missing(laboratory: Laboratory) -> str:
 
 
 def another_encoding(laboratory: Laboratory) -> str:
-    laboratory.write({"users.csv": SAMPLE["users.csv"].decode().encode("utf-16")})
-    return "users.csv"
+    laboratory.write({"users.csv": SAMPLE["users.csv"].decode().encode("cp1252")})
+    return "users.csv, line 10: byte 0xE9 is not UTF-8 text"
 
 
 def header_only(laboratory: Laboratory) -> str:
     laboratory.write({"compounds.csv": b"compound_id,compound_name,compound_structure\n"})
-    return "compounds.csv: 0 records"
+    return "compounds.csv: there is no record below the header"
 
 
 @pytest.mark.parametrize("spoil", [too_many_fields, missing, another_encoding, header_only])

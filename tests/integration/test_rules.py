@@ -32,7 +32,8 @@ RELAXED = settings(
 @pytest.fixture(scope="module")
 def dbt(one_laboratory: Laboratory) -> Iterator[Dbt]:
     """Run dbt with these arguments, warm, and return its exit status."""
-    exports = one_laboratory.elute("env", ELUTE_MAX_DROPPED_RATIO="1").stdout
+    ratios = {"ELUTE_MAX_DROPPED_RATIO": "1", "ELUTE_MAX_NULLED_RATIO": "1"}
+    exports = one_laboratory.elute("env", **ratios).stdout
     script = f"{exports}\nexec env -0"
     variables = subprocess.check_output(["bash", "-c", script], env=one_laboratory.environment)
     environment = dict(line.split("=", 1) for line in os.fsdecode(variables).split("\0") if line)

@@ -84,19 +84,20 @@ def text_after_quote(draw: DrawFn, written: WrittenFile, columns: Columns) -> Br
     index = draw(st.sampled_from(written.indexes()))
     line = written.lines[index]
     inside = draw(st.sampled_from(("", "a", "two\nlines", 'a ""b""')))
-    after = draw(st.sampled_from(("x", " x", ' "x"', "\u2003", "\\", "'")))
+    after = draw(st.sampled_from(("x", " x", ' "x"', "\x1c", "\\", "'")))
     line.cells[pick_cell(draw, line)] = f'"{inside}"{after}'
     return bytes(written), written.number(index)
 
 
 @st.composite
-def too_few_fields(draw: DrawFn, written: WrittenFile, columns: Columns) -> Broken:
+def cut_off(draw: DrawFn, written: WrittenFile, columns: Columns) -> Broken:
+    """The last line ends in the middle."""
     index = pick_record(draw, written)
     line = written.lines[index]
-    if draw(st.booleans()):
-        del line.cells[pick_cell(draw, line)]
-    else:
-        line.cells = [draw(st.sampled_from(("total", '""', ".", "\u2003", "\\.")))]
+    text = draw(st.sampled_from(("total", '""', ".", "\\.", "1")))
+    line.cells = [text] * (pick_cell(draw, line) or 1)
+    line.ending = ""
+    del written.lines[index + 1 :]
     return bytes(written), written.number(index)
 
 
@@ -114,7 +115,7 @@ def missing_column(draw: DrawFn, written: WrittenFile, columns: Columns) -> Brok
     names = [trim(name).lower() for name in written.columns]
     column = draw(st.sampled_from(columns))
     place, header = names.index(column), written.indexes()[0]
-    rename = draw(st.sampled_from(("", "{}s", "{}\u2003", "{}\n", "\ufeff{}", "'{}'", "dropped")))
+    rename = draw(st.sampled_from(("", "{}s", "{}\x1c", "x\n{}", "\u00ad{}", "'{}'", "dropped")))
     if rename == "dropped":
         for index in written.indexes():
             del written.lines[index].cells[place]
@@ -151,7 +152,7 @@ BREAKS: dict[str, Callable[[WrittenFile, Columns], SearchStrategy[Broken]]] = {
     "NUL": nul,
     "unclosed quote": unclosed_quote,
     "text after quote": text_after_quote,
-    "too few fields": too_few_fields,
+    "cut off": cut_off,
     "too many fields": too_many_fields,
     "missing column": missing_column,
     "repeated column": repeated_column,

@@ -13,15 +13,25 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from tests.rules.reader import Fields, MalformedFile, read_table, trim
+from tests.rules.reader import (
+    FIELDS_MISSING,
+    SEPARATOR,
+    WHITE_SPACE,
+    Fields,
+    MalformedFile,
+    read_table,
+    trim,
+)
 
 __all__ = [
     "COLUMNS",
+    "LOOKS",
     "PROBLEMS",
     "USER_SUMMARY_COLUMNS",
     "MalformedFile",
     "Result",
     "build",
+    "columns_that_stop_the_build",
     "files_that_stop_the_build",
 ]
 
@@ -62,7 +72,12 @@ PROBLEMS = {
         "user is out of range",
         "unknown user",
     ),
-    NULLED: ("not a calendar date", "not a finite number", "negative"),
+    NULLED: (
+        "not a calendar date",
+        "fields missing at its end",
+        "not a finite number",
+        "negative",
+    ),
     IGNORED: ("entry is not an integer", "entry is out of range", "unknown compound"),
 }
 
@@ -83,6 +98,7 @@ class Result:
     compound_usage: list[Row] = field(default_factory=list)
     data_issues: list[Row] = field(default_factory=list)
     input_summary: list[Row] = field(default_factory=list)
+    usable: Counter[str] = field(default_factory=Counter)  # values, by their column
 
 
 class BadValueError(Exception):
@@ -96,7 +112,7 @@ class Experiment:
     run_time: Fraction | None
 
 
-def build(files: Mapping[str, bytes]) -> Result:
+def build(files: Mapping[str, bytes], date_format: str = "YYYY-MM-DD") -> Result:
     """What a build makes of the three files; MalformedFile if one of them cannot be read."""
     # Rule: Records are numbered from 1 after the header; blank lines are not counted.
     tables: dict[str, list[Numbered]] = {
@@ -105,7 +121,7 @@ def build(files: Mapping[str, bytes]) -> Result:
     }
     result = Result()
     issues = result.data_issues
-    users = keep_users(tables["users.csv"], issues)
+    users = keep_users(tables["users.csv"], issues, date_format)
     compounds = keep_compounds(tables["compounds.csv"], issues)
     experiments = keep_experiments(tables["user_experiments.csv"], users, compounds, issues)
     for user_id in sorted(users):
@@ -117,8 +133,28 @@ def build(files: Mapping[str, bytes]) -> Result:
         result.compound_usage.append(usage_of(compounds[compound_id], experiments))
     places = list(COLUMNS)
     issues.sort(key=lambda row: (places.index(row["source_file"]), row["record_number"]))
+    result.usable["signup_date"] = sum(row["signup_date"] is not None for row in users.values())
+    for experiment in experiments:
+        result.usable["experiment_run_time"] += experiment.run_time is not None
+        result.usable["experiment_compound_ids"] += len(experiment.compound_ids)
     result.input_summary = [account_of(file, tables[file], issues) for file in COLUMNS]
     return result
+
+
+def columns_that_stop_the_build(
+    result: Result, max_nulled_ratio: Fraction = Fraction(1, 2)
+) -> list[str]:
+    """The columns for which a build publishes nothing."""
+    # Rule: ... or if more than `ELUTE_MAX_NULLED_RATIO` (default 0.5) of a column's values, or of a
+    # file's list entries, could not be used.
+    # What a record lacks at its end is no value. A compound named twice in one experiment is one.
+    issues = [row for row in result.data_issues if row["action"] != DROPPED and row["value"]]
+    unusable = Counter(row["column_name"] for row in issues)
+    return [
+        column
+        for column, count in sorted(unusable.items())
+        if count > max_nulled_ratio * (count + result.usable[column])
+    ]
 
 
 def files_that_stop_the_build(
@@ -137,7 +173,7 @@ def files_that_stop_the_build(
 # From raw to clean: what is kept
 
 
-def keep_users(records: Iterable[Numbered], issues: list[Row]) -> dict[int, Row]:
+def keep_users(records: Iterable[Numbered], issues: list[Row], date_format: str) -> dict[int, Row]:
     """Users by id."""
     users: dict[int, Row] = {}
     seen: set[int] = set()
@@ -145,7 +181,10 @@ def keep_users(records: Iterable[Numbered], issues: list[Row]) -> dict[int, Row]
         report = Reporter("users.csv", number, record, issues)
         user_id = trusted_key("user_id", seen, report)
         if user_id is not None:
-            signup_date = value_or_null(date_of, "signup_date", report)
+            signup_date = value_or_null(
+                lambda text: date_of(text, date_format), "signup_date", report
+            )
+            report.early_end()
             users[user_id] = {**record, "user_id": user_id, "signup_date": signup_date}
     return users
 
@@ -158,7 +197,9 @@ def keep_compounds(records: Iterable[Numbered], issues: list[Row]) -> dict[int, 
         report = Reporter("compounds.csv", number, record, issues)
         compound_id = trusted_key("compound_id", seen, report)
         if compound_id is not None:
-            compounds[compound_id] = {**record, "compound_id": compound_id}
+            named = {column: record[column] for column in COLUMNS["compounds.csv"]}
+            compounds[compound_id] = {**named, "compound_id": compound_id}
+            report.early_end()
     return compounds
 
 
@@ -178,7 +219,11 @@ def keep_experiments(
         if user_id is None:
             continue
         compound_ids = compounds_named(compounds, report)
-        run_time = value_or_null(run_time_of, "experiment_run_time", report)
+        point = record[SEPARATOR] is not None
+        run_time = value_or_null(
+            lambda text, point=point: run_time_of(text, point), "experiment_run_time", report
+        )
+        report.early_end()
         experiments.append(Experiment(user_id, compound_ids, run_time))
     return experiments
 
@@ -195,18 +240,25 @@ class Reporter:
     issues: list[Row]
 
     def add(self, action: str, column: str, value: str | None, problem: str) -> None:
-        assert problem in PROBLEMS[action]
+        assert problem.partition(LOOKS)[0] in PROBLEMS[action]
         self.issues.append(
             {
                 "source_file": self.file,
                 "record_number": self.number,
                 "column_name": column,
-                "value": value,
+                "value": value and visible(value),
                 "problem": problem,
                 "action": action,
-                "record": dict(self.record),
+                "record": {name: self.record[name] for name in COLUMNS[self.file]},
             }
         )
+
+    def early_end(self) -> None:
+        # Rule: each record that ends early is one row in `data_issues`. Of a dropped one only why
+        # it was dropped.
+        missing = self.record[FIELDS_MISSING]
+        if missing:
+            self.add(NULLED, missing, None, "fields missing at its end")
 
 
 def trusted_key(column: str, seen: set[int], report: Reporter) -> int | None:
@@ -287,42 +339,122 @@ def compounds_named(compounds: Mapping[int, Row], report: Reporter) -> set[int]:
 # From raw to clean: values
 
 
+LOOKS = ", looks like "
+LIMIT = ("[<>~\u2264\u2265\u2248].*", "a limit")
+FORMULA = ("=.*", "a spreadsheet formula")
+UNIT = (r"[+-]?[0-9]+([.,][0-9]+)? ?[^0-9 .,+-][^0-9]*", "a number with a unit")
+OTHER_CHARACTERS = (".*[^ -~].*", "characters that are not ASCII")
+
+
+def looks_like(text: str, *looks: tuple[str, str]) -> str:
+    """The end of the name of a problem: what a text that cannot be used looks like."""
+    found = (look for pattern, look in looks if re.fullmatch(pattern, text, re.DOTALL))
+    return next((LOOKS + look for look in found), "")
+
+
+def visible(text: str) -> str:
+    # Rule: value (invisible characters made visible, as `<U+200B>6`)
+    # White space too, other than a plain space, and whatever steers a terminal.
+    return "".join(
+        f"<U+{ord(character):04X}>"
+        if (character != " " and character in WHITE_SPACE)
+        or character in "\u00ad\u180e\u2066\u2067\u2068\u2069"
+        or ord(character) < 32
+        or 0x7F <= ord(character) < 0xA0
+        else character
+        for character in text
+    )
+
+
 def integer_of(text: str) -> int:
-    # Rule: ASCII digits with an optional sign, within bigint
-    # So +5, 05 and 5 are one key, and -0 is 0.
-    if not re.fullmatch(r"[+-]?[0-9]+", text):
-        raise BadValueError("is not an integer")
+    # Rule: ASCII digits with an optional sign, within bigint; a fraction of zeros does no harm
+    # So +5, 05, 5 and 5.0 are one key, and -0 is 0.
+    if not re.fullmatch(r"[+-]?[0-9]+(\.0+)?", text):
+        raise BadValueError("is not an integer" + look_of_no_integer(text))
     # Python refuses to read very long numbers, and no number of 20 digits is a bigint.
-    digits = text.lstrip("+-").lstrip("0") or "0"
+    digits = text.partition(".")[0].lstrip("+-").lstrip("0") or "0"
     value = int(digits[:20]) * (-1 if text.startswith("-") else 1)
     if value not in BIGINT:
         raise BadValueError("is out of range")
     return value
 
 
-def date_of(text: str) -> date:
-    # Rule: a `signup_date` that is no calendar date (ISO 8601, YYYY-MM-DD)
-    # From 0001-01-01 to 9999-12-31.
-    if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-        try:
-            return date(int(text[:4]), int(text[5:7]), int(text[8:]))
-        except ValueError:
-            pass
-    raise BadValueError("not a calendar date")
+def look_of_no_integer(text: str) -> str:
+    return looks_like(
+        text,
+        FORMULA,
+        LIMIT,
+        (r"[+-]?[0-9]{1,3}(,[0-9]{3})+", "thousands separators"),
+        (r"[+-]?[0-9]+(\.[0-9]*)?[eE][+-]?[0-9]+", "scientific notation"),
+        (r"[+-]?[0-9]+\.[0-9]*", "a fraction"),
+        (r"[0-9]+([ ,|/]+[0-9]+)+", "several ids"),
+        UNIT,
+        OTHER_CHARACTERS,
+    )
 
 
-def run_time_of(text: str) -> Fraction:
-    # Rule: an `experiment_run_time` that is no finite number or is negative.
+def date_of(text: str, date_format: str = "YYYY-MM-DD") -> date:
+    # Rule: a `signup_date` that is no calendar date (YYYY-MM-DD, or as `ELUTE_DATE_FORMAT` says)
+    # From 0001-01-01 to 9999-12-31. Where both fit, the setting wins.
+    for written in (date_format, "YYYY-MM-DD"):
+        separator = re.sub("[YMD]", "", written)[0]
+        lengths = {"YYYY": "4", "MM": "2", "DD": "2", "M": "1,2", "D": "1,2"}
+        parts = written.split(separator)
+        pattern = f"[{separator}]".join(f"(?P<{p[0]}>[0-9]{{{lengths[p]}}})" for p in parts)
+        found = re.fullmatch(pattern, text)
+        if found:
+            try:
+                return date(*(int(found[part]) for part in "YMD"))
+            except ValueError:
+                # With a month of 13, say, it is not taken to be in that format.
+                continue
+    raise BadValueError("not a calendar date" + look_of_no_date(text, date_format))
+
+
+def look_of_no_date(text: str, date_format: str) -> str:
+    separator = re.sub("[YMD]", "", date_format)[0]
+    ranges = {"YYYY": "[0-9]{4}", "MM": "(0[1-9]|1[0-2])", "DD": "(0[1-9]|[12][0-9]|3[01])"}
+    ranges |= {"M": "(0?[1-9]|1[0-2])", "D": "(0?[1-9]|[12][0-9]|3[01])"}
+    parts = date_format.split(separator)
+    if re.fullmatch(f"[{separator}]".join(ranges[part] for part in parts), text):
+        return ""
+    another = "a date in another format"
+    return looks_like(
+        text,
+        (r"[0-9]{1,4}[-./ ][0-9]{1,2}[-./ ][0-9]{1,4}.*", another),
+        (r"[0-9]{1,2}[- .]+[A-Za-z]{3,9}[- .,]+[0-9]{2,4}", another),
+        (r"[0-9]{5}", "a day number of a spreadsheet"),
+        OTHER_CHARACTERS,
+    )
+
+
+def run_time_of(text: str, has_decimal_comma: bool = False) -> Fraction:
+    # Rule: an `experiment_run_time` that is no finite number or is negative; in a file separated by
+    # semicolons or tabs also with a decimal comma
     # At most 1000 characters, an exponent of at most three digits, and no more than the largest
     # double precision number. The value stays exact. Minus zero is zero.
-    if len(text) > 1000 or not NUMBER.fullmatch(text):
-        raise BadValueError("not a finite number")
-    value = Fraction(Decimal(text))
+    pointed = text.replace(",", ".") if has_decimal_comma else text
+    if len(text) > 1000 or not NUMBER.fullmatch(pointed):
+        raise BadValueError("not a finite number" + look_of_no_number(text))
+    value = Fraction(Decimal(pointed))
     if value < 0:
         raise BadValueError("negative")
     if value > LARGEST_RUN_TIME:
-        raise BadValueError("not a finite number")
+        raise BadValueError("not a finite number" + look_of_no_number(text))
     return value
+
+
+def look_of_no_number(text: str) -> str:
+    return looks_like(
+        text,
+        FORMULA,
+        LIMIT,
+        (r"[+-]?[0-9]{1,3},[0-9]{3}", "thousands separators or a decimal comma"),
+        (r"[+-]?[0-9]{1,3}([., ][0-9]{3})+([.,][0-9]+)?", "thousands separators"),
+        (r"[+-]?[0-9]+,[0-9]+", "a decimal comma"),
+        UNIT,
+        OTHER_CHARACTERS,
+    )
 
 
 # The marts

@@ -3,13 +3,22 @@
 Each comment that begins with "Rule:" quotes DESIGN.md; the lines under it say how it is understood.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-# Rule: Every field is trimmed of white space at both ends (space, tab, no-break space,
-# carriage return).
-# White space is these four and nothing else: not a line feed, not an em space.
-WHITE_SPACE = " \t\u00a0\r"
+# Rule: Every field is trimmed of white space at both ends: every Unicode white space, line ends
+# within quotes, and the invisible characters U+200B-U+200F, U+202A-U+202E, U+2060-U+2064, U+FEFF.
+# Not what Python takes for white space beyond that, such as U+001C.
+WHITE_SPACE = (
+    " \t\n\v\f\r\u0085\u00a0\u1680"
+    "\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+    "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
+    "\u2060\u2061\u2062\u2063\u2064\ufeff"
+)
+# What a record says of itself, beside its fields.
+FIELDS_MISSING, SEPARATOR = "_fields_missing", "_separator"
 
 Fields = dict[str, str | None]
 
@@ -27,6 +36,7 @@ class Line(NamedTuple):
 
     number: int
     fields: list[str]
+    has_newline: bool
 
 
 def trim(text: str) -> str:
@@ -35,27 +45,78 @@ def trim(text: str) -> str:
 
 
 def read_table(file: str, raw: bytes, columns: Sequence[str]) -> list[Fields]:
-    """The records of a file in order, each with exactly the given columns; record 1 comes first."""
-    lines = Reader(file, decode(file, raw)).lines()
-    # Rule: The first line that is not blank is the header.
-    header = next(lines, None)
-    if header is None:
-        raise MalformedFile(file, None, "there is no header")
+    """The records of a file in order; record 1 comes first.
+
+    Each has exactly the given columns, FIELDS_MISSING and SEPARATOR.
+    """
+    text = decode(file, raw)
+    reader = separated(file, text, columns)
+    lines = reader.lines()
+    header = next(lines)
     places = find_columns(file, header, columns)
     records = []
     for record in lines:
-        # Rule: a record with too many or too few fields is an error
-        if len(record.fields) != len(header.fields):
+        missing = header.fields[len(record.fields) :]
+        # Rule: a record with too many fields is an error. A record may end early. But a last line
+        # without a newline that has too few fields is a file cut off: an error.
+        if len(record.fields) > len(header.fields) or (missing and not record.has_newline):
             problem = f"{len(record.fields)} fields where the header has {len(header.fields)}"
             raise MalformedFile(file, record.number, problem)
-        records.append(record)
-    # Rule: An empty field is null.
-    return [{name: record.fields[places[name]] or None for name in columns} for record in records]
+        # Rule: What is missing is null. An empty field is null.
+        fields = [*record.fields, *[""] * len(missing)]
+        row = {name: fields[places[name]] or None for name in columns}
+        # A column of ours goes by the name that we have for it.
+        ours = {header.fields[place]: name for name, place in places.items()}
+        row[FIELDS_MISSING] = ", ".join(ours.get(n, n) or "(no name)" for n in missing) or None
+        row[SEPARATOR] = None if reader.separator == "," else reader.separator
+        records.append(row)
+    return records
+
+
+def separated(file: str, text: str, columns: Sequence[str]) -> "Reader":
+    """The file at its beginning, read with the separator that it has."""
+    # Rule: what a first line `sep=...` says, as spreadsheets write it.
+    declared = re.match(r'"?sep=([^"\n])"?[ \t\r]*(\n|$)', text)
+    if declared:
+        reader = Reader(file, text, declared[1], declared.end())
+        require_columns(reader, columns)
+        return reader
+    # Rule: The separator is a comma; semicolon or tab if the header, read with it, has all the
+    # columns and read with a comma has not.
+    readers = [Reader(file, text, separator) for separator in (",", ";", "\t")]
+    problems = [problem_of_header(reader, columns) for reader in readers]
+    for reader, problem in zip(readers, problems, strict=True):
+        if problem is None:
+            return reader
+    assert problems[0] is not None
+    raise problems[0]
+
+
+def problem_of_header(reader: "Reader", columns: Sequence[str]) -> MalformedFile | None:
+    try:
+        require_columns(reader, columns)
+    except MalformedFile as problem:
+        return problem
+    return None
+
+
+def require_columns(reader: "Reader", columns: Sequence[str]) -> None:
+    # Rule: The first line that is not blank is the header.
+    start = reader.at
+    header = next(reader.lines(), None)
+    reader.at = start
+    if header is None:
+        raise MalformedFile(reader.file, None, "there is no header")
+    find_columns(reader.file, header, columns)
 
 
 def decode(file: str, raw: bytes) -> str:
     """The text of a file. Lines are counted by line feeds, whatever they stand in."""
-    # Rule: Bytes that are not UTF-8, a NUL byte ... is an error that names the file, the line
+    # Rule: UTF-16 with a byte order mark.
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raw = raw.decode("utf-16").encode()
+    # Rule: Bytes that are not in the encoding, a NUL byte ... is an error that names the file, the
+    # line
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -63,8 +124,10 @@ def decode(file: str, raw: bytes) -> str:
         raise MalformedFile(file, line, "not UTF-8") from error
     if "\0" in text:
         raise MalformedFile(file, 1 + text.count("\n", 0, text.index("\0")), "a NUL byte")
-    # Rule: UTF-8, with or without a byte order mark.
-    return text.removeprefix("\ufeff")
+    # Rule: UTF-8, with or without a byte order mark (also a doubled one).
+    text = text.lstrip("\ufeff")
+    # Rule: a Ctrl-Z at the end is ignored. What stands before it is not cut off.
+    return text.rstrip("\x1a") + "\n" if text.endswith("\x1a") else text
 
 
 def find_columns(file: str, header: Line, columns: Sequence[str]) -> dict[str, int]:
@@ -86,8 +149,8 @@ def find_columns(file: str, header: Line, columns: Sequence[str]) -> dict[str, i
 class Reader:
     """Walks through the text of a file; `at` is the place it has come to."""
 
-    def __init__(self, file: str, text: str) -> None:
-        self.file, self.text, self.at = file, text, 0
+    def __init__(self, file: str, text: str, separator: str = ",", at: int = 0) -> None:
+        self.file, self.text, self.separator, self.at = file, text, separator, at
 
     def here(self) -> str:
         """The character to read next, or nothing at the end of the file."""
@@ -98,9 +161,10 @@ class Reader:
 
     def lines(self) -> Iterator[Line]:
         while self.here():
-            # Rule: Blank lines (nothing, or white space only) are skipped wherever they stand.
+            # Rule: Blank lines (nothing, white space only, or nothing but separators) are skipped
+            # wherever they stand.
             rest_of_line = self.text[self.at :].split("\n")[0]
-            if trim(rest_of_line) == "":
+            if all(trim(part) == "" for part in rest_of_line.split(self.separator)):
                 self.at += len(rest_of_line) + 1
             else:
                 yield self.line()
@@ -108,13 +172,14 @@ class Reader:
     def line(self) -> Line:
         number = self.line_number()
         fields = [self.field(number)]
-        while self.here() == ",":
+        while self.here() == self.separator:
             self.at += 1
             fields.append(self.field(number))
         # Rule: LF or CRLF, final newline or none.
         # The carriage return of a CRLF was trimmed with the field before it. Any other one is data.
+        has_newline = self.here() == "\n"
         self.at += 1
-        return Line(number, fields)
+        return Line(number, fields, has_newline)
 
     def field(self, record_line: int) -> str:
         # Rule: RFC 4180 quoting.
@@ -152,8 +217,8 @@ class Reader:
         return character
 
     def skip_white_space(self) -> None:
-        while self.here() and self.here() in WHITE_SPACE:
+        while self.here() not in ("", "\n", self.separator) and self.here() in WHITE_SPACE:
             self.at += 1
 
     def at_end_of_field(self) -> bool:
-        return self.here() in ("", ",", "\n")
+        return self.here() in ("", self.separator, "\n")

@@ -27,6 +27,10 @@ class Style(NamedTuple):
     quoted: bool = False
     inside: str = ""
 
+    def around(self) -> tuple[str, str, str]:
+        """What stands before the field, within its quotes, and after it."""
+        return self.before, self.inside, self.after
+
 
 BARE, QUOTED, AFTER_TAB = Style(), Style(quoted=True), Style(before="\t")
 # The styles a file is written in; a field takes any one of them.
@@ -46,6 +50,10 @@ HANDS: tuple[tuple[Style, ...], ...] = (
         Style(quoted=True, inside="\u00a0\t\r"),
         Style(before=" ", after="\t", quoted=True),
         Style(before="\r\u00a0", after="\r", quoted=True, inside="\t"),
+        Style(before="\u200b", after="\u202f\x0b"),
+        Style(before="\ufeff", after="\u3000", quoted=True, inside="\u2028"),
+        Style(quoted=True, inside="\n"),
+        Style(quoted=True, inside="\r\n\u200e\f"),
     ),
 )
 
@@ -63,7 +71,19 @@ EXTRA_COLUMNS: tuple[tuple[str, ...], ...] = (
 )
 RECASINGS: tuple[Callable[[str], str], ...] = (str.lower, str.lower, str.upper, str.title)
 ENDINGS = (("\n",), ("\r\n",), ("\n", "\r\n"))
-BLANK_LINES = ("", "", " ", "\t", "\u00a0", "\r", " \t\u00a0\r ")
+BLANK_LINES = (
+    "",
+    "",
+    " ",
+    "\u00a0",
+    "\r",
+    " \u00a0\r ",
+    "\u200b\u2003",
+    ",",
+    ",,,",
+    " ,\u00a0,,,, \r",
+)
+SEPARATORS = (",", ",", ",", ";", "\t")
 
 # Text that has led a reader astray somewhere, and any other text.
 AWKWARD_TEXTS = (
@@ -111,6 +131,9 @@ AWKWARD_TEXTS = (
     "\u200bzero width",
     "\u2028",
     "\x0b\x0c\x1c\x85",
+    "\x1d",
+    "in\u200bside",
+    "sep=;",
     "\x1a",
     "true",
     "1",
@@ -124,12 +147,13 @@ TEXTS = st.sampled_from(AWKWARD_TEXTS) | st.text(
 )
 
 
-def cell(text: str, style: Style) -> str:
+def cell(text: str, style: Style, separator: str = ",") -> str:
     """A field as it stands in the file; quoted also where it must be."""
-    must_be_quoted = trim(text).startswith('"') or "," in text or "\n" in text
+    before, inside, after = (part.replace(separator, " ") for part in style.around())
+    must_be_quoted = trim(text).startswith('"') or separator in text or "\n" in text
     if style.quoted or must_be_quoted:
-        text = '"' + style.inside + text.replace('"', '""') + style.inside + '"'
-    return style.before + text + style.after
+        text = '"' + inside + text.replace('"', '""') + inside + '"'
+    return before + text + after
 
 
 @dataclass
@@ -139,9 +163,10 @@ class WrittenLine:
     cells: list[str]
     ending: str
     is_blank: bool = False
+    separator: str = ","
 
     def __str__(self) -> str:
-        return ",".join(self.cells) + self.ending
+        return self.separator.join(self.cells) + self.ending
 
 
 @dataclass
@@ -151,9 +176,12 @@ class WrittenFile:
     start: str
     columns: list[str]
     lines: list[WrittenLine]
+    end: str = ""
+    encoding: str = "utf-8"
 
     def __bytes__(self) -> bytes:
-        return (self.start + "".join(map(str, self.lines))).encode()
+        text = self.start + "".join(map(str, self.lines)) + self.end
+        return text.encode(self.encoding)
 
     def indexes(self) -> list[int]:
         """The places in `lines` of the header and then of the records."""
@@ -172,9 +200,16 @@ def one_of_these(choices: Sequence[T]) -> SearchStrategy[T]:
 
 @st.composite
 def written_files(
-    draw: DrawFn, columns: Sequence[str], records: Sequence[Mapping[str, str]]
+    draw: DrawFn,
+    columns: Sequence[str],
+    records: Sequence[Mapping[str, str]],
+    *,
+    plain: bool = False,
 ) -> WrittenFile:
-    """The records with their columns in any order, and columns, blank lines and more besides."""
+    """The records with their columns in any order, and columns, blank lines and more besides.
+
+    With `plain`, commas separate the fields, no record ends early, and the file is in UTF-8.
+    """
     hand = one_of_these(draw(st.sampled_from(HANDS)))
     ending = one_of_these(draw(st.sampled_from(ENDINGS)))
     drawn_columns = draw(st.sampled_from(EXTRA_COLUMNS))
@@ -182,21 +217,39 @@ def written_files(
     order: list[str | int] = draw(st.permutations([*columns, *range(len(extra))]))
     has_blank_lines = draw(st.booleans())
     recase = draw(st.sampled_from(RECASINGS))
+    separator = "," if plain else draw(st.sampled_from(SEPARATORS))
+    ends_early = not plain and draw(st.booleans())
 
     def line(texts_of_cells: Sequence[str]) -> WrittenLine:
-        return WrittenLine([cell(text, draw(hand)) for text in texts_of_cells], draw(ending))
+        cells = [cell(text, draw(hand), separator) for text in texts_of_cells]
+        while ends_early and len(cells) > 1 and not trim(texts_of_cells[len(cells) - 1]):
+            cells.pop()
+        if not any(map(trim, cells)):
+            cells[0] = '""'  # or it would be a blank line
+        return WrittenLine(cells, draw(ending), separator=separator)
 
     def blank_lines() -> list[WrittenLine]:
         blank = st.lists(st.sampled_from(BLANK_LINES), max_size=2)
         drawn = draw(blank) if has_blank_lines else []
-        return [WrittenLine([text], draw(ending), is_blank=True) for text in drawn]
+        texts = [text.replace(",", separator) for text in drawn]
+        return [WrittenLine([text], draw(ending), is_blank=True) for text in texts]
 
     names = [recase(c) if isinstance(c, str) else extra[c] for c in order]
-    lines = [*blank_lines(), line(names)]
+    header = WrittenLine([cell(n, draw(hand), separator) for n in names], draw(ending))
+    header.separator = separator
+    lines = [*blank_lines(), header]
     for record in records:
         lines += blank_lines()
         lines.append(line([record[c] if isinstance(c, str) else draw(TEXTS) for c in order]))
     lines += blank_lines()
-    if draw(st.booleans()):
+    if len(lines[-1].cells) in (1, len(order)) and draw(st.booleans()):
         lines[-1].ending = ""
-    return WrittenFile(draw(st.sampled_from(("", BYTE_ORDER_MARK))), names, lines)
+    starts = ["", BYTE_ORDER_MARK]
+    if plain:
+        return WrittenFile(draw(st.sampled_from(starts)), names, lines)
+    encoding = draw(st.sampled_from(("utf-8", "utf-8", "utf-8", "utf-16")))
+    starts += [BYTE_ORDER_MARK * 2, f"sep={separator}\n", f'{BYTE_ORDER_MARK}"sep={separator}"\r\n']
+    ends = ("", "", "", "\x1a")
+    return WrittenFile(
+        draw(st.sampled_from(starts)), names, lines, draw(st.sampled_from(ends)), encoding
+    )

@@ -17,7 +17,10 @@ from tests.rules.rendering import AWKWARD_TEXTS, TEXTS, WrittenFile, written_fil
 
 Record = Mapping[str, str]
 
-INTEGER_SPELLINGS = ("+1", "01", "+02", "0003", " 3 ", "\t4\u00a0", "-0", "0", "+0", "-1", "-01")
+INTEGER_SPELLINGS = (
+    *("+1", "01", "+02", "0003", " 3 ", "\t4\u00a0", "-0", "0", "+0", "-1", "-01"),
+    *("1.0", "2.000", "-1.0", "1\u2003", "\u200b1", "\ufeff1", "\x0b1", "1\n"),
+)
 LARGE_INTEGERS = (
     "9223372036854775807",
     "+009223372036854775807",
@@ -41,8 +44,18 @@ NOT_INTEGERS = (
     "- 1",
     "1 2",
     "1\u00a02",
-    "1.0",
     "1.",
+    "1.5",
+    ".0",
+    "1E+03",
+    '="0010"',
+    "1|2",
+    "1/2",
+    "<0.5",
+    "30 min",
+    "1\u202f000",
+    "6\u200b6",
+    "1\x1c",
     "1e5",
     "1_000",
     "1,000",
@@ -51,11 +64,6 @@ NOT_INTEGERS = (
     "\uff11",
     "\u0663",
     "\u00b2",
-    "1\u2003",
-    "\u200b1",
-    "\ufeff1",
-    "\x0b1",
-    "1\n",
     "\u22121",
     "null",
     "NULL",
@@ -99,7 +107,12 @@ NOT_DATES = (
     "2023-01-01 00:00",
     "2023-01-01Z",
     "2023-01-01 BC",
-    "2023-01-01\n",
+    "15/03/2021",
+    "3/15/2021",
+    "15-Mar-2021",
+    "15. March 21",
+    "44270",
+    "2023-01\u200b-01",
     "\uff12023-01-01",
     "2023\u201001\u201001",
     "Jan 1, 2023",
@@ -166,6 +179,16 @@ NOT_FINITE = (
     "-inf",
     "-Infinity",
     "1,5",
+    "1,500",
+    "1.234,5",
+    "1 234",
+    "-1,5",
+    ",5",
+    "<0.5",
+    "\u2264 1",
+    "=1+1",
+    "5 %",
+    "1\u202f000",
     "1_000",
     "0x1F",
     "0b1",
@@ -183,9 +206,7 @@ NOT_FINITE = (
     "1f",
     "12 min",
     "\uff11",
-    "1\u2003",
     "\u22121",
-    "1\n",
     "1/2",
     "n/a",
     "null",
@@ -251,9 +272,11 @@ def put_in(draw: DrawFn, records: list[Record], record: Record) -> None:
 
 
 @st.composite
-def _written(draw: DrawFn, usable: bool) -> dict[str, WrittenFile]:
+def _written(draw: DrawFn, usable: bool, *, plain: bool = False) -> dict[str, WrittenFile]:
     records = draw(_records(usable))
-    return {file: draw(written_files(COLUMNS[file], records[file])) for file in COLUMNS}
+    return {
+        file: draw(written_files(COLUMNS[file], records[file], plain=plain)) for file in COLUMNS
+    }
 
 
 def dirty_files(*, usable: bool = True) -> SearchStrategy[dict[str, bytes]]:
@@ -281,7 +304,7 @@ FAULTS = tuple(BREAKS)
 @st.composite
 def malformed_files(draw: DrawFn, fault: str | None = None) -> Malformed:
     """Three dirty files, one of them with exactly one fault: the given one or any of FAULTS."""
-    written = draw(_written(usable=True))
+    written = draw(_written(usable=True, plain=True))
     files = {file: bytes(content) for file, content in written.items()}
     file = draw(st.sampled_from(list(COLUMNS)))
     fault = fault or draw(st.sampled_from(FAULTS))

@@ -7,13 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.rules.model import COLUMNS, Result, Row, build, files_that_stop_the_build
+from tests.rules.model import (
+    COLUMNS,
+    LOOKS,
+    Result,
+    Row,
+    build,
+    columns_that_stop_the_build,
+    files_that_stop_the_build,
+)
 
 EXPORTS = Path(__file__).parents[3] / "shared" / "data"
 
 USERS = "user_id,name,email,signup_date\n1,Alice,alice@example.com,2023-01-01\n2,Bob,,\n"
 COMPOUNDS = "compound_id,compound_name,compound_structure\n1,A,C1\n2,B,C2\n3,C,\n"
 EXPERIMENTS = ",".join(COLUMNS["user_experiments.csv"]) + "\n"
+EMPTY = {"user_experiments.csv": EXPERIMENTS, "compounds.csv": COMPOUNDS}
 
 
 def build_of(
@@ -99,10 +108,14 @@ def test_compound_usage() -> None:
     [
         ("", "key is missing"),
         ("x", "key is not an integer"),
-        ("1.0", "key is not an integer"),
+        ("1.5", "key is not an integer, looks like a fraction"),
+        ("1|2", "key is not an integer, looks like several ids"),
+        ("1E+03", "key is not an integer, looks like scientific notation"),
+        ("30 min", "key is not an integer, looks like a number with a unit"),
+        ("<0.5", "key is not an integer, looks like a limit"),
         ("1_000", "key is not an integer"),
-        ("\uff11", "key is not an integer"),
-        ('"1\n"', "key is not an integer"),
+        ("\uff11", "key is not an integer, looks like characters that are not ASCII"),
+        ("+5.0", "duplicate key"),
         ("9223372036854775808", "key is out of range"),
         ("-9223372036854775809", "key is out of range"),
         ("9" * 5000, "key is out of range"),
@@ -180,8 +193,66 @@ def test_a_dropped_record_still_holds_its_key() -> None:
 def test_signup_date(text: str, value: date | None) -> None:
     result = build_users(f"1,,,{text}")
     assert alice(result)["signup_date"] == value
+    found = [(*issue[:3], issue[3].split(LOOKS)[0], issue[4]) for issue in issues_of(result)]
     issue = (1, "signup_date", text, "not a calendar date", "value set to null")
-    assert issues_of(result) == ([issue] if value is None else [])
+    assert found == ([issue] if value is None else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "date_format", "value"),
+    [
+        ("15/03/2021", "DD/MM/YYYY", date(2021, 3, 15)),
+        ("3/15/2021", "M/D/YYYY", date(2021, 3, 15)),
+        ("03/05/2021", "M/D/YYYY", date(2021, 3, 5)),
+        ("2021-03-05", "DD/MM/YYYY", date(2021, 3, 5)),
+        ("2021-03-05", "YYYY-DD-MM", date(2021, 5, 3)),
+        ("3/5/2021", "DD/MM/YYYY", None),
+        ("31/02/2021", "DD/MM/YYYY", None),
+        ("15.03.2021", "DD/MM/YYYY", None),
+    ],
+)
+def test_dates_of_another_format(text: str, date_format: str, value: date | None) -> None:
+    files = {"users.csv": f"user_id,name,email,signup_date\n1,,,{text}\n", **EMPTY}
+    result = build({name: content.encode() for name, content in files.items()}, date_format)
+    assert alice(result)["signup_date"] == value
+
+
+def test_a_date_of_another_format_looks_like_one() -> None:
+    [issue] = issues_of(build_users("1,,,15/03/2021"))
+    assert issue[3] == "not a calendar date, looks like a date in another format"
+
+
+def test_a_record_that_ends_early_is_kept_and_told() -> None:
+    result = build_of(experiments=EXPERIMENTS + "1,1,2\n2,1\nx,1\n")
+    early, nulled = "fields missing at its end", "value set to null"
+    assert issues_of(result) == [
+        (1, "experiment_run_time", None, early, nulled),
+        (2, "experiment_compound_ids, experiment_run_time", None, early, nulled),
+        (3, "experiment_id", "x", "key is not an integer", "record dropped"),
+    ]
+    assert alice(result)["experiment_count"] == 2
+
+
+def test_a_decimal_comma_is_read_where_no_comma_separates() -> None:
+    text = EXPERIMENTS.replace(",", "\t") + "1\t1\t\t75,5\n2\t1\t\t-1,5\n3\t1\t\t1,2,3\n"
+    result = build_of(experiments=text)
+    assert alice(result)["avg_experiment_run_time"] == Decimal("75.5")
+    problems = [issue[3] for issue in issues_of(result)]
+    assert problems == ["negative", "not a finite number"]
+
+
+def test_what_nobody_sees_is_shown() -> None:
+    [issue] = issues_of(build_users("1\u200b2,,,"))
+    assert issue[2] == "1<U+200B>2"
+    assert issues_of(build_users("\u200b1\u202f,,,")) == []
+
+
+def test_values_that_stop_a_build() -> None:
+    half = build_experiments("1,1,1;x,<5", "2,1,2;y,3", "3,1,2;2;z,")
+    assert columns_that_stop_the_build(half) == []
+    more = build_experiments("1,1,1;x;y,<5", "2,1,;,>3", "3,1,,2")
+    assert columns_that_stop_the_build(more) == ["experiment_compound_ids", "experiment_run_time"]
+    assert columns_that_stop_the_build(more, Fraction(2, 3)) == []
 
 
 @pytest.mark.parametrize(
@@ -220,12 +291,15 @@ def test_run_time(text: str, value: str) -> None:
         ("1.7976931348623158e308", "not a finite number"),
         ("1e0005", "not a finite number"),
         ("0" * 1000 + "4", "not a finite number"),
-        ('"1,5"', "not a finite number"),
+        ('"1,5"', "not a finite number, looks like a decimal comma"),
+        ('"1,500"', "not a finite number, looks like thousands separators or a decimal comma"),
+        ("<0.5", "not a finite number, looks like a limit"),
+        ("=1+1", "not a finite number, looks like a spreadsheet formula"),
         ("1_000", "not a finite number"),
         ("0x1F", "not a finite number"),
         (".", "not a finite number"),
-        ("\uff11", "not a finite number"),
-        ("12 min", "not a finite number"),
+        ("\uff11", "not a finite number, looks like characters that are not ASCII"),
+        ("12 min", "not a finite number, looks like a number with a unit"),
     ],
 )
 def test_a_bad_run_time_is_null(text: str, problem: str) -> None:
@@ -253,12 +327,12 @@ def test_the_mean_is_exact_and_half_is_rounded_up(texts: list[str], mean: str) -
 
 
 def test_compound_entries() -> None:
-    result = build_experiments("1,1, 3 ;;\t02;3;x; 9;1 0;9;" + str(2**63) + ";,5")
+    result = build_experiments("1,1, 3 ;;\t02.0;3;x; 9;1 0;9;" + str(2**63) + ";,5")
     column, ignored = "experiment_compound_ids", "entry ignored"
     assert issues_of(result) == [
         (1, column, "x", "entry is not an integer", ignored),
         (1, column, "9", "unknown compound", ignored),
-        (1, column, "1 0", "entry is not an integer", ignored),
+        (1, column, "1 0", "entry is not an integer, looks like several ids", ignored),
         (1, column, "9", "unknown compound", ignored),
         (1, column, str(2**63), "entry is out of range", ignored),
     ]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from seed_csv import Report, check
 
 from tests.rules.model import COLUMNS
-from tests.rules.reader import read_table
+from tests.rules.reader import FIELDS_MISSING, read_table
 from tests.rules.strategies import FAULTS, Malformed, dirty_files, malformed_files
 
 RELAXED = settings(
@@ -20,7 +20,9 @@ RELAXED = settings(
 def checked(folder: Path, files: dict[str, bytes]) -> dict[str, Report]:
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    return {name: check(folder / name, columns) for name, columns in COLUMNS.items()}
+    return {
+        name: check(folder / name, [*columns, FIELDS_MISSING]) for name, columns in COLUMNS.items()
+    }
 
 
 @RELAXED

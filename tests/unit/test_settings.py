@@ -34,6 +34,9 @@ def test_variables_are_read() -> None:
             "ELUTE_HOME": "/srv/elute",
             "ELUTE_SEEDS_DIR": "/srv/exports",
             "ELUTE_MAX_DROPPED_RATIO": "1",
+            "ELUTE_MAX_NULLED_RATIO": "0.75",
+            "ELUTE_CSV_ENCODING": "Windows-1252",
+            "ELUTE_DATE_FORMAT": "D.M.YYYY",
             "ELUTE_HOST": "0.0.0.0",
             "ELUTE_PORT": "8080",
             "ELUTE_TOKEN": "write",
@@ -60,6 +63,9 @@ def test_variables_are_read() -> None:
         home=Path("/srv/elute"),
         seeds_dir=Path("/srv/exports"),
         max_dropped_ratio=1.0,
+        max_nulled_ratio=0.75,
+        csv_encoding="cp1252",
+        date_format="D.M.YYYY",
         web_host="0.0.0.0",
         web_port=8080,
         token="write",
@@ -164,3 +170,20 @@ def test_a_token_that_cannot_be_used_is_not_shown() -> None:
 def test_secrets_are_not_shown() -> None:
     secrets = {"PGPASSWORD": "pgsecret", "ELUTE_TOKEN": "tsecret", "ELUTE_READ_TOKEN": "rsecret"}
     assert "secret" not in repr(Settings.from_environment(secrets))
+
+
+@pytest.mark.parametrize("value", ["base64", "rot13", "latin-99", "idna\0"])
+def test_an_encoding_that_is_none_is_refused(value: str) -> None:
+    with pytest.raises(SettingsError, match="ELUTE_CSV_ENCODING must be an encoding"):
+        Settings.from_environment({"ELUTE_CSV_ENCODING": value})
+
+
+@pytest.mark.parametrize("value", ["DD/MM/YYYY", "M/D/YYYY", "YYYY.MM.DD", "D M YYYY"])
+def test_a_date_format(value: str) -> None:
+    assert Settings.from_environment({"ELUTE_DATE_FORMAT": value}).date_format == value
+
+
+@pytest.mark.parametrize("value", ["%d/%m/%Y", "DD/MM/YY", "DD/MM-YYYY", "DDMMYYYY", "MM/YYYY"])
+def test_a_date_format_that_is_none_is_refused(value: str) -> None:
+    with pytest.raises(SettingsError, match="ELUTE_DATE_FORMAT must have YYYY, MM or M"):
+        Settings.from_environment({"ELUTE_DATE_FORMAT": value})

@@ -1,8 +1,9 @@
 """When files have changed and settled."""
 
+from pathlib import Path
 from typing import Any
 
-from elute.worker.watch import Watch
+from elute.worker.watch import Watch, cut_short
 
 OLD: dict[str, Any] = {"users.csv": [1, 10], "compounds.csv": [1, 20]}
 NEW: dict[str, Any] = {"users.csv": [2, 15], "compounds.csv": [1, 20]}
@@ -19,12 +20,43 @@ def test_a_change_is_due_when_it_has_settled() -> None:
     assert [watch.is_due(NEW, moment) for moment in (0, 1, 1.9, 2)] == [False, False, False, True]
 
 
-def test_a_file_that_is_still_written_to_is_waited_for() -> None:
+def test_a_file_that_grows_is_waited_for_even_if_it_stalls() -> None:
     watch = Watch(OLD)
     assert not watch.is_due(NEW, 0)
-    assert not watch.is_due(NEWER, 2)
-    assert not watch.is_due(NEWER, 3)
-    assert watch.is_due(NEWER, 4)
+    assert not watch.is_due(NEWER, 1)
+    assert not any(watch.is_due(NEWER, 1 + second) for second in range(10))
+    assert watch.is_due(NEWER, 11)
+
+
+def test_the_longer_it_has_grown_the_longer_it_is_waited_for() -> None:
+    watch = Watch(OLD)
+    for second in range(300):
+        assert not watch.is_due({**OLD, "users.csv": [second, second]}, second)
+    grown = {**OLD, "users.csv": [299, 299]}
+    assert not watch.is_due(grown, 358)
+    assert watch.is_due(grown, 359)
+
+
+def test_a_file_that_ends_within_a_line_is_waited_for() -> None:
+    watch = Watch(OLD)
+    assert not any(watch.is_due(NEW, second, ["users.csv"]) for second in range(10))
+    assert watch.is_due(NEW, 10, ["users.csv"])
+    assert Watch(NEW).is_due({**NEW, "compounds.csv": [5, 5]}, 0, ["users.csv"]) is False
+
+
+def test_files_that_get_their_names_when_they_are_done_are_not_waited_for() -> None:
+    watch = Watch(OLD)
+    assert not watch.is_due(NEW, 0)
+    both = {**NEW, "compounds.csv": [3, 30]}
+    assert not watch.is_due(both, 1)
+    assert watch.is_due(both, 3)
+
+
+def test_what_ends_within_a_line(tmp_path: Path) -> None:
+    contents = {"a": b"x\n", "b": b"x", "c": b"", "d": "x\n".encode("utf-16"), "e": b"x\r\n"}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    assert cut_short(tmp_path, (*contents, "missing")) == ["b", "c", "missing"]
 
 
 def test_a_missing_file_is_waited_for() -> None:

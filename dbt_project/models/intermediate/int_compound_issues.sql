@@ -3,18 +3,14 @@
 
 with
 
-dropped_records as (
+suspects as (
 
     select
         validated.record_number,
-        'compound_id' as column_name,
-        raw_records.compound_id as value,
-        case
-            when validated.problem = 'duplicate key'
-                then validated.problem
-            else {{ integer_problem('raw_records.compound_id', 'key') }}
-        end as problem,
-        'record dropped' as action,
+        validated.problem,
+        validated.is_kept,
+        validated.fields_missing,
+        raw_records.compound_id,
         {{ record_as_json('raw_records', ['compound_id', 'compound_name', 'compound_structure']) }}
             as record
 
@@ -22,8 +18,58 @@ dropped_records as (
 
     inner join {{ ref('compounds') }} as raw_records on validated.record_number = raw_records.record_number
 
-    where not validated.is_kept
+    where
+        not validated.is_kept
+        or validated.fields_missing is not null
+
+),
+
+dropped_records as (
+
+    select
+        record_number,
+        'compound_id' as column_name,
+        compound_id as value,
+        case
+            when problem = 'duplicate key'
+                then problem
+            else {{ integer_problem('compound_id', 'key') }}
+        end as problem,
+        'record dropped' as action,
+        record
+
+    from suspects
+
+    where not is_kept
+
+),
+
+early_ends as (
+
+    select
+        record_number,
+        fields_missing as column_name,
+        null::text as value,
+        'fields missing at its end' as problem,
+        'value set to null' as action,
+        record
+
+    from suspects
+
+    where
+        is_kept
+        and fields_missing is not null
+
+),
+
+issues as (
+
+    select * from dropped_records
+
+    union all
+
+    select * from early_ends
 
 )
 
-select * from dropped_records
+select * from issues

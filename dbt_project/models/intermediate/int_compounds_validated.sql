@@ -17,6 +17,7 @@ validated as (
         compound_id,
         compound_name,
         compound_structure,
+        fields_missing,
         case
             when compound_id is null
                 then 'bad key'

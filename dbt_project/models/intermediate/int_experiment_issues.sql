@@ -24,11 +24,17 @@ suspects as (
         validated.record_number,
         validated.problem,
         validated.is_kept,
+        validated.fields_missing,
         validated.has_run_time and validated.experiment_run_time is null as has_bad_run_time,
         raw_records.experiment_id,
         raw_records.user_id,
         raw_records.experiment_compound_ids,
         raw_records.experiment_run_time,
+        case
+            when raw_records._separator is null
+                then raw_records.experiment_run_time
+            else replace(raw_records.experiment_run_time, ',', '.')
+        end as run_time_with_point,
         {{ record_as_json(
             'raw_records',
             ['experiment_id', 'user_id', 'experiment_compound_ids', 'experiment_run_time']
@@ -41,6 +47,7 @@ suspects as (
 
     where
         not validated.is_kept
+        or validated.fields_missing is not null
         or (validated.has_run_time and validated.experiment_run_time is null)
         or validated.user_id in (
             select users_with_ignored_entries.user_id from users_with_ignored_entries
@@ -94,14 +101,7 @@ nulled_values as (
         record_number,
         'experiment_run_time' as column_name,
         experiment_run_time as value,
-        case
-            when
-                experiment_run_time like '-%'
-                and length(experiment_run_time) <= 1000
-                and experiment_run_time ~ {{ number_pattern() }}
-                then 'negative'
-            else 'not a finite number'
-        end as problem,
+        {{ number_problem('experiment_run_time', 'run_time_with_point') }} as problem,
         'value set to null' as action,
         record
 
@@ -110,6 +110,24 @@ nulled_values as (
     where
         is_kept
         and has_bad_run_time
+
+),
+
+early_ends as (
+
+    select
+        record_number,
+        fields_missing as column_name,
+        null::text as value,
+        'fields missing at its end' as problem,
+        'value set to null' as action,
+        record
+
+    from suspects
+
+    where
+        is_kept
+        and fields_missing is not null
 
 ),
 
@@ -173,6 +191,10 @@ issues as (
     union all
 
     select * from nulled_values
+
+    union all
+
+    select * from early_ends
 
     union all
 

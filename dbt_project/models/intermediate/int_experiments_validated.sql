@@ -24,7 +24,8 @@ experiments_with_users as (
         users.user_id,
         experiments.experiment_compound_ids,
         experiments.experiment_run_time,
-        experiments.has_run_time
+        experiments.has_run_time,
+        experiments.fields_missing
 
     from experiments
 
@@ -51,6 +52,7 @@ validated as (
         experiment_compound_ids,
         experiment_run_time,
         has_run_time,
+        fields_missing,
         case
             when experiment_id is null
                 then 'bad key'

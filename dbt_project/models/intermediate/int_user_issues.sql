@@ -9,6 +9,8 @@ suspects as (
         validated.record_number,
         validated.problem,
         validated.is_kept,
+        validated.fields_missing,
+        validated.has_signup_date and validated.signup_date is null as has_bad_date,
         raw_records.user_id,
         raw_records.signup_date,
         {{ record_as_json('raw_records', ['user_id', 'name', 'email', 'signup_date']) }} as record
@@ -19,6 +21,7 @@ suspects as (
 
     where
         not validated.is_kept
+        or validated.fields_missing is not null
         or (validated.has_signup_date and validated.signup_date is null)
 
 ),
@@ -49,13 +52,33 @@ nulled_values as (
         record_number,
         'signup_date' as column_name,
         signup_date as value,
-        'not a calendar date' as problem,
+        {{ date_problem('signup_date') }} as problem,
         'value set to null' as action,
         record
 
     from suspects
 
-    where is_kept
+    where
+        is_kept
+        and has_bad_date
+
+),
+
+early_ends as (
+
+    select
+        record_number,
+        fields_missing as column_name,
+        null::text as value,
+        'fields missing at its end' as problem,
+        'value set to null' as action,
+        record
+
+    from suspects
+
+    where
+        is_kept
+        and fields_missing is not null
 
 ),
 
@@ -66,6 +89,10 @@ issues as (
     union all
 
     select * from nulled_values
+
+    union all
+
+    select * from early_ends
 
 )
 

@@ -22,6 +22,7 @@ validated as (
         email,
         signup_date,
         has_signup_date,
+        fields_missing,
         case
             when user_id is null
                 then 'bad key'

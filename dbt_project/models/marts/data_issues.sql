@@ -39,6 +39,21 @@ issues as (
 
     from {{ ref('int_compound_issues') }}
 
+),
+
+shown as (
+
+    select
+        source_file,
+        record_number,
+        column_name,
+        {{ visible('value') }} as value,
+        problem,
+        action,
+        record
+
+    from issues
+
 )
 
-select * from issues
+select * from shown

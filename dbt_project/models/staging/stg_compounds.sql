@@ -16,7 +16,8 @@ renamed as (
 
         ----------  text
         compound_name,
-        compound_structure
+        compound_structure,
+        _fields_missing as fields_missing
 
     from source
 

@@ -17,9 +17,16 @@ renamed as (
 
         ----------  text
         experiment_compound_ids,
+        _fields_missing as fields_missing,
 
         ----------  numbers
-        {{ text_to_nonnegative_number('experiment_run_time') }} as experiment_run_time,
+        coalesce(
+            {{ text_to_nonnegative_number('experiment_run_time') }},
+            case
+                when _separator is not null
+                    then {{ text_to_nonnegative_number("replace(experiment_run_time, ',', '.')") }}
+            end
+        ) as experiment_run_time,
 
         ----------  booleans
         experiment_run_time is not null as has_run_time

@@ -17,6 +17,7 @@ renamed as (
         ----------  text
         name,
         email,
+        _fields_missing as fields_missing,
 
         ----------  dates
         {{ text_to_date('signup_date') }} as signup_date,

@@ -80,12 +80,12 @@ def test_what_dbt_would_take_for_a_seed_is_never_left(client: FlaskClient, files
 
 
 def test_a_bad_file_is_refused_with_file_line_and_reason(client: FlaskClient, files: Path) -> None:
-    answer = put(client, USERS + b"15,too,few\n16,too,many,2020-01-01,x\n")
+    answer = put(client, USERS + b"15,early\n16,too,many,2020-01-01,x\n17,cut")
     problem = answer.get_json()
     assert (answer.status_code, answer.mimetype) == (422, "application/problem+json")
-    assert (problem["file"], problem["line"]) == ("users.csv", 16)
-    assert problem["reason"].startswith("3 fields where 4 are expected")
-    assert [each["line"] for each in problem["problems"]] == [16, 17]
+    assert (problem["file"], problem["line"]) == ("users.csv", 17)
+    assert problem["reason"].startswith("5 fields where 4 are expected")
+    assert [each["line"] for each in problem["problems"]] == [17, 18]
     assert (files / "users.csv").read_bytes() == USERS
     assert not (files / ".replaced").exists()
 

@@ -4,8 +4,20 @@ Needs nothing but the standard library, so that a command or a web service can c
 without loading dbt or a database driver. The rules are in the README of dbt-pgcopy.
 """
 
+from seed_csv.characters import printable
 from seed_csv.checking import Report, check, refuse_unreadable
 from seed_csv.errors import SeedFileError
-from seed_csv.seed_file import SeedFile
+from seed_csv.opening import absence
+from seed_csv.seed_file import OWN_COLUMNS, SEPARATOR, SeedFile
 
-__all__ = ["Report", "SeedFile", "SeedFileError", "check", "refuse_unreadable"]
+__all__ = [
+    "OWN_COLUMNS",
+    "SEPARATOR",
+    "Report",
+    "SeedFile",
+    "SeedFileError",
+    "absence",
+    "check",
+    "printable",
+    "refuse_unreadable",
+]

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seed_csv.errors import SeedFileError
+from seed_csv.opening import SAVE_AS, Recoded, open_as_utf8
 from seed_csv.seed_file import SeedFile
-from seed_csv.source import Chunk, Source
+from seed_csv.source import Chunk
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,8 @@ class Report:
 
     Attributes:
         file: name of the file.
-        records: records read, problems left out.
+        records: records read, problems left out; only those of the beginning if there are as many
+            problems as were asked for.
         columns: the header as it stands in the file; empty if it could not be read.
         extra_columns: those of them that nobody asked for.
         problems: the first problems, in the order of the file; none if the file will load.
@@ -28,36 +30,44 @@ class Report:
     problems: tuple[SeedFileError, ...]
 
 
-def check(
+def check(  # noqa: PLR0913 - by name, but for the first two
     path: str | Path,
     columns: Sequence[str] | None = None,
     *,
     delimiter: str = ",",
     name: str | None = None,
+    encoding: str = "utf-8",
     limit: int = 10,
 ) -> Report:
-    """Read a file to its end and say what is in it and what is wrong with it.
+    """Read a file and say what is in it and what is wrong with it.
 
-    Takes the arguments of `SeedFile`, and `limit`, the number of problems to name.
+    Takes the arguments of `SeedFile`, and `limit`, the number of problems after which to stop.
     """
     problems: list[SeedFileError] = []
     file = name or Path(path).name
 
     def report(line: int, message: str) -> None:
         problems.append(SeedFileError(file, message, line))
+        if len(problems) == limit:
+            raise _EnoughError
 
     records = 0
     header: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
     try:
-        with SeedFile(path, columns, delimiter=delimiter, name=name) as seed:
+        with SeedFile(path, columns, delimiter=delimiter, name=name, encoding=encoding) as seed:
             header, extra = seed.header, seed.extra_columns
             for count in seed.count(report):
                 records += count
-                del problems[limit:]
+    except _EnoughError:
+        pass
     except SeedFileError as error:
         problems.append(error)
-    return Report(file, records, header, extra, tuple(problems[:limit]))
+    return Report(file, records, header, extra, tuple(problems))
+
+
+class _EnoughError(Exception):
+    """There are as many problems as were asked for."""
 
 
 def refuse_unreadable(path: str | Path, name: str | None = None) -> None:
@@ -71,7 +81,9 @@ def refuse_unreadable(path: str | Path, name: str | None = None) -> None:
     if not Path(path).is_file():
         return
     file = name or Path(path).name
-    Source(Path(path), file).close()
+    with open_as_utf8(Path(path), file, "utf-8") as opened:
+        if isinstance(opened.raw, Recoded):
+            raise SeedFileError(file, f"this is UTF-16 text, not UTF-8; {SAVE_AS}")
 
     def refuse(line: int, message: str) -> None:
         raise SeedFileError(file, message, line)

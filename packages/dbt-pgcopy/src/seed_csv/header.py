@@ -1,13 +1,23 @@
-"""The header: which columns a file has, and how they answer to the ones that are wanted."""
+"""The header: where it is, what separates its columns, and how they answer to those wanted."""
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
+from seed_csv.characters import visible
 from seed_csv.errors import SeedFileError
-from seed_csv.records import Record
+from seed_csv.opening import SAVE_AS
+from seed_csv.records import Record, RecordParser
+from seed_csv.source import LONE_CARRIAGE_RETURNS, Source
 
-_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+MAX_COLUMNS = 10_000
+_NAMES_SHOWN, _LONGEST_NAME = 20, 60
+_LINES_SEARCHED = 100
+_SEPARATORS = (";", "\t")
+# As spreadsheets write it, for one another.
+_DECLARED = re.compile(r'"?sep=([!#-~\t ])"?\s*', re.ASCII)
 
 
 class Layout(NamedTuple):
@@ -26,17 +36,84 @@ class Layout(NamedTuple):
     extra: tuple[str, ...]
 
 
-def lay_out(file: str, header: Record, wanted: Sequence[str] | None) -> Layout:
-    """Match a header with the wanted columns, without regard to case or order.
+class Header(NamedTuple):
+    """A header that has been read.
 
-    Args:
-        file: name of the file, for messages.
-        header: the first record.
-        wanted: names of the columns to read; None for every column that has a name.
+    Attributes:
+        layout: its columns.
+        delimiter: what stands between them.
+        end: the place of the byte after it.
+        next_line: number of the line after it.
+    """
+
+    layout: Layout
+    delimiter: str
+    end: int
+    next_line: int
+
+
+def read_header(source: Source, wanted: Sequence[str] | None, delimiter: str) -> Header:
+    """Find the header, and what separates its columns if the wanted ones are known.
 
     Raises:
-        SeedFileError: a wanted column is missing or a named one repeats.
+        SeedFileError: there is none, or a wanted column is missing, or one repeats.
     """
+    declared = _declared(source)
+    if declared or wanted is None or delimiter != ",":
+        return _read(source, wanted, declared or delimiter)
+    try:
+        return _read(source, wanted, delimiter)
+    except SeedFileError as error:
+        for separator in _SEPARATORS:
+            try:
+                return _read(source, wanted, separator)
+            except SeedFileError:  # noqa: PERF203 - there are two
+                continue
+        look = _look_of(source, wanted, error.line) if error.line else None
+        if look is None:
+            raise
+        raise SeedFileError(error.file, f"{look}; {error.message}", error.line) from error
+
+
+def _declared(source: Source) -> str | None:
+    """What a first line `sep=…` says."""
+    first = next(source.header_lines(), None)
+    line = _DECLARED.fullmatch(first.data.decode(errors="replace")) if first else None
+    return line and line[1]
+
+
+def _read(source: Source, wanted: Sequence[str] | None, delimiter: str) -> Header:
+    header = next(_records(source, delimiter), None)
+    if header is None:
+        raise SeedFileError(source.name, "the file is empty; its first line must name the columns")
+    record, next_line = header
+    layout = _lay_out(source.name, record, wanted)
+    return Header(layout, delimiter, source.tell(), next_line)
+
+
+def _records(source: Source, delimiter: str) -> Iterator[tuple[Record, int]]:
+    """The records from the first line on, each with the number of the line after it."""
+
+    def refuse(line: int, message: str) -> None:
+        raise SeedFileError(source.name, message, line)
+
+    parser = RecordParser(delimiter, refuse)
+    for chunk in source.header_lines():
+        for text in chunk.lines(refuse):
+            is_declaration = chunk.line == 1 and _DECLARED.fullmatch(text)
+            record = None if is_declaration else parser.feed(chunk.line, text)
+            if record:
+                yield record, chunk.line + 1
+    parser.finish()
+
+
+def _lay_out(file: str, header: Record, wanted: Sequence[str] | None) -> Layout:
+    """Match a header with the wanted columns, without regard to case or order."""
+    if any("\r" in name for name in header.fields):
+        raise SeedFileError(file, LONE_CARRIAGE_RETURNS)
+    if len(header.fields) > MAX_COLUMNS:
+        message = f"{len(header.fields)} columns, where a file may have {MAX_COLUMNS}"
+        raise SeedFileError(file, message, header.line)
     found = tuple(header.fields)
     names = [name for name in found if name] if wanted is None else list(wanted)
     _refuse_repeated(file, header, names)
@@ -48,29 +125,38 @@ def lay_out(file: str, header: Record, wanted: Sequence[str] | None) -> Layout:
     if not places:
         raise SeedFileError(file, "the header names no columns", header.line)
     taken = dict(places).values()
-    extra = (name or f"column {i + 1} (no name)" for i, name in enumerate(found) if i not in taken)
+    extra = (
+        visible(name[:_LONGEST_NAME]) or f"column {i + 1} (no name)"
+        for i, name in enumerate(found)
+        if i not in taken
+    )
     columns, positions = zip(*places, strict=True)
     return Layout(found, columns, positions, tuple(extra))
 
 
-def other_delimiter(line: str, wanted: Sequence[str], delimiter: str) -> str | None:
-    """Say so if a header holds the wanted columns, but with something else between them.
-
-    Args:
-        line: the header, before it is taken apart.
-        wanted: names of the columns to read.
-        delimiter: the character that should be between them.
-    """
-    for other, name_of_other in _DELIMITERS.items():
-        names = {name.strip(' \t\r\n"').casefold() for name in line.split(other)}
-        fits = len(names) > 1 and names.issuperset(name.casefold() for name in wanted)
-        if fits and delimiter not in line:
+def _look_of(source: Source, wanted: Sequence[str], at: int) -> str | None:
+    """What a file looks like that has no header of ours on the line `at`."""
+    lines = [
+        chunk.data.decode(errors="replace")
+        for chunk in islice(source.header_lines(), _LINES_SEARCHED)
+    ]
+    text = "".join(lines).lstrip()
+    if text.startswith("<"):
+        return "this looks like an HTML or XML page, not a CSV file"
+    names = {name.casefold() for name in wanted}
+    for number, line in enumerate(lines, 1):
+        if names <= _names(line, "|"):
             return (
-                f"the columns are separated by {name_of_other} where "
-                f"{_DELIMITERS.get(delimiter, repr(delimiter))} are expected; "
-                'save it as "CSV UTF-8 (comma delimited)" and try again'
+                f"the columns are separated by vertical bars where commas are expected; {SAVE_AS}"
             )
+        fits = any(names <= _names(line, separator) for separator in (",", *_SEPARATORS))
+        if fits and number > at:
+            return f"line {number} names the columns; remove the lines above it"
     return None
+
+
+def _names(line: str, separator: str) -> set[str]:
+    return {name.strip(' \t\r\n"').casefold() for name in line.split(separator)}
 
 
 def _refuse_repeated(file: str, header: Record, wanted: list[str]) -> None:
@@ -89,5 +175,11 @@ def _missing(file: str, header: Record, wanted: list[str], missing: list[str]) -
 
 
 def _compared(header: Record, wanted: list[str]) -> str:
-    found = ", ".join(name or "(no name)" for name in header.fields)
-    return f"found: {found}; wanted: {', '.join(wanted)}"
+    return f"found: {listed(header.fields)}; wanted: {', '.join(wanted)}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names of a header, each cut short, in words."""
+    shown = ", ".join(name[:_LONGEST_NAME] or "(no name)" for name in names[:_NAMES_SHOWN])
+    left = len(names) - _NAMES_SHOWN
+    return f"{shown} and {left} more" if left > 0 else shown

@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-# Exactly what spreadsheets and lab software pad with. Others, such as a thin space, are data.
-WHITE_SPACE = " \t\u00a0\r"
+from seed_csv.characters import ASCII_WHITE_SPACE, WHITE_SPACE
+
 MAX_QUOTED = 1 << 20
 
 # A quoted part up to its closing quote, if that stands on this line. A doubled quote is one quote.
@@ -31,15 +31,14 @@ class RecordParser:
     """
 
     def __init__(self, delimiter: str, report: Callable[[int, str], None]) -> None:
-        self.white_space = WHITE_SPACE.replace(delimiter, "")
         self._delimiter = delimiter
         self._report = report
+        padding = f"[{WHITE_SPACE.replace(delimiter, '')}]*"
         # A quoted field that ends on its line, which nearly all do, is taken in one step.
         self._complete = re.compile(
-            f'[{self.white_space}]*"([^"]*(?:""[^"]*)*)"[{self.white_space}]*'
-            f"({re.escape(delimiter)}|\\Z)"
+            f'{padding}"([^"]*(?:""[^"]*)*)"{padding}({re.escape(delimiter)}|\\Z)'
         )
-        self._padding = re.compile(f"[{self.white_space}]*")
+        self._padding = re.compile(padding)
         self._line = 0
         self._fields: list[str] = []
         self._quoted: list[str] | None = None
@@ -75,23 +74,22 @@ class RecordParser:
             self._report(self._quote_line, 'a quote (") is opened here and never closed')
 
     def _plain(self, text: str) -> Record | None:
-        if not text.strip(self.white_space):
-            # With a delimiter that is white space elsewhere, only an empty line is blank.
-            return None
-        fields = [field.strip(self.white_space) for field in text.split(self._delimiter)]
-        return Record(self._line, fields)
+        white_space = _white_space_of(text)
+        fields = [field.strip(white_space) for field in text.split(self._delimiter)]
+        # Without a quote, a line of nothing but delimiters is blank, as spreadsheets write them.
+        return Record(self._line, fields) if any(fields) else None
 
     def _field(self, line: int, text: str, position: int) -> int:
         """Take the field at the position; return where the next begins, past the end if none."""
         end = text.find(self._delimiter, position)
         end = len(text) if end < 0 else end
-        field = text[position:end].strip(self.white_space)
+        field = text[position:end].strip(WHITE_SPACE)
         if not field.startswith('"'):
             self._fields.append(field)
             return end + 1
         complete = self._complete.match(text, position)
         if complete:
-            self._fields.append(self._unquoted(complete[1]))
+            self._fields.append(_unquoted(complete[1]))
             return complete.end() if complete[2] else len(text) + 1
         self._quoted, self._quoted_size, self._quote_line = [], 0, line
         return self._rest_of_quoted(text, text.index('"', position) + 1)
@@ -105,19 +103,16 @@ class RecordParser:
             self._quoted.append("\n")
             self._refuse_endless_quote(len(closing[1]))
             return len(text) + 1
-        self._fields.append(self._unquoted("".join(self._quoted)))
+        self._fields.append(_unquoted("".join(self._quoted)))
         self._quoted = None
         return self._after_quoted(text, closing.end())
-
-    def _unquoted(self, text: str) -> str:
-        return text.replace('""', '"').strip(self.white_space)
 
     def _after_quoted(self, text: str, position: int) -> int:
         padding = self._padding.match(text, position)
         position = padding.end() if padding else position
         if position < len(text) and text[position] != self._delimiter:
             self._broken = True
-            found = text[position : position + 20].rstrip(self.white_space)
+            found = text[position : position + 20].rstrip(WHITE_SPACE)
             self._report(self._line, f'text after a closing quote ("): “{found}”')
             return len(text) + 1
         return position + 1
@@ -126,3 +121,12 @@ class RecordParser:
         self._quoted_size += size
         if self._quoted_size > MAX_QUOTED:
             self.finish()
+
+
+def _unquoted(text: str) -> str:
+    return text.replace('""', '"').strip(_white_space_of(text))
+
+
+def _white_space_of(text: str) -> str:
+    """What to strip from a text; fewer characters take less time."""
+    return ASCII_WHITE_SPACE if text.isascii() else WHITE_SPACE

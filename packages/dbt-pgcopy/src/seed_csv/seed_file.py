@@ -1,22 +1,49 @@
 """A CSV file, read for COPY or counted: the two uses of one engine."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
 from seed_csv.errors import SeedFileError
-from seed_csv.header import Layout, lay_out, other_delimiter
-from seed_csv.records import Record, RecordParser
+from seed_csv.header import listed, read_header
+from seed_csv.records import RecordParser
 from seed_csv.shortcut import Shortcut
-from seed_csv.source import CHUNK_SIZE, Chunk, Source, lone_carriage_returns
+from seed_csv.source import CHUNK_SIZE, LONE_CARRIAGE_RETURNS, Chunk, Source
+
+# Columns that are not in a file: what the reader knows of it, for who wants them.
+FIELDS_MISSING = "_fields_missing"
+SEPARATOR = "_separator"
+OWN_COLUMNS = (FIELDS_MISSING, SEPARATOR)
+
+_CUT_OFF = (
+    "the file ends here without a line end, as if it were cut off; export it again, or, if nothing "
+    "is missing, end its last line"
+)
+
+Report = Callable[[int, str], None]
 
 
 class Piece(NamedTuple):
-    """A part of the file as COPY takes it, and the number of records in it."""
+    """A part of the file as COPY takes it, and the number of records in it.
+
+    With `names_missing`, each record has a field more: the columns that it lacks, null if none.
+    """
 
     data: bytes
     records: int
+    names_missing: bool = False
+
+
+class Part(NamedTuple):
+    """What one COPY takes: its columns, and the records as COPY … (format csv) reads them.
+
+    There is no header; what is empty and unquoted is null.
+    """
+
+    columns: tuple[str, ...]
+    chunks: Iterator[bytes]
 
 
 class SeedFile:
@@ -24,13 +51,18 @@ class SeedFile:
 
     Args:
         path: the file.
-        columns: names of the wanted columns; None for every column that has a name.
-        delimiter: the character between fields, one of ASCII.
+        columns: names of the wanted columns; None for every column that has a name. If
+            `_fields_missing` is among them, a record may end early, and that column gets the names
+            of those that it lacks.
+        delimiter: the character between fields, one of ASCII. With the comma and known columns, the
+            file may also have semicolons or tabs, or say itself what it has (`sep=;`).
         name: what to call the file in messages; its base name if None.
+        encoding: of a file without a byte order mark.
         chunk_size: bytes to read at once.
 
     Attributes:
-        columns: the wanted columns in the order in which `copy_chunks` gives their fields.
+        columns: the wanted columns in the order in which `copy_parts` gives their fields.
+        delimiter: the character between fields, in the file and in what COPY is given.
         extra_columns: columns of the file that nobody asked for.
         header: every name of the header, as it stands in the file.
 
@@ -38,25 +70,31 @@ class SeedFile:
         SeedFileError: the file or its header cannot be read.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - by name, but for the first two
         self,
         path: str | Path,
         columns: Sequence[str] | None = None,
         *,
         delimiter: str = ",",
         name: str | None = None,
+        encoding: str = "utf-8",
         chunk_size: int = CHUNK_SIZE,
     ) -> None:
         self.name = name or Path(path).name
-        self._delimiter, self._chunk_size = delimiter, chunk_size
-        self._source = Source(Path(path), self.name)
+        self._chunk_size = chunk_size
+        self._may_end_early = columns is not None and FIELDS_MISSING in columns
+        if columns is not None:
+            columns = [column for column in columns if column not in OWN_COLUMNS]
+        self._source = Source(Path(path), self.name, encoding)
         try:
-            self._layout = self._read_header(columns)
+            self._header = read_header(self._source, columns, delimiter)
         except BaseException:
             self.close()
             raise
-        self.header, self.columns = self._layout.found, self._layout.columns
-        self.extra_columns = self._layout.extra
+        layout, self.delimiter = self._header.layout, self._header.delimiter
+        self.header, self.columns, self._positions, self.extra_columns = layout
+        asked = dict(zip(layout.positions, layout.columns, strict=True))
+        self._names = [asked.get(place, name) for place, name in enumerate(self.header)]
 
     def __enter__(self) -> "SeedFile":
         return self
@@ -73,20 +111,23 @@ class SeedFile:
         """Close the file; the header stays known."""
         self._source.close()
 
-    def copy_chunks(self) -> Iterator[bytes]:
-        """The records as COPY … (format csv) takes them: no header, empty and unquoted is null.
+    def copy_parts(self) -> Iterator[Part]:
+        """The records, for one COPY after the other.
 
         Raises:
             SeedFileError: at the first problem.
         """
-        return (piece.data for piece in self._pieces(self._refuse))
+        pieces = filter(lambda piece: piece.records, self._pieces(self._refuse))
+        for names_missing, part in groupby(pieces, lambda piece: piece.names_missing):
+            columns = (*self.columns, FIELDS_MISSING) if names_missing else self.columns
+            yield Part(columns, (piece.data for piece in part))
 
     @property
     def sha256(self) -> str:
-        """The digest of the file, byte for byte, once `copy_chunks` has come to its end."""
+        """The digest of the file, byte for byte, once `copy_parts` has come to its end."""
         return self._source.sha256
 
-    def count(self, report: Callable[[int, str], None]) -> Iterator[int]:
+    def count(self, report: Report) -> Iterator[int]:
         """The number of records in one part of the file after the other.
 
         Args:
@@ -97,28 +138,11 @@ class SeedFile:
     def _refuse(self, line: int, message: str) -> None:
         raise SeedFileError(self.name, message, line)
 
-    def _read_header(self, wanted: Sequence[str] | None) -> Layout:
-        parser = RecordParser(self._delimiter, self._refuse)
-        for chunk in self._source.header_lines():
-            text = chunk.data.decode(errors="replace")
-            other = other_delimiter(text, wanted, self._delimiter) if wanted else None
-            if other:
-                self._refuse(chunk.line, other)
-            header = next(self._records(chunk, parser, self._refuse), None)
-            if header:
-                if any("\r" in name for name in header.fields):
-                    raise lone_carriage_returns(self.name)
-                self._body = self._source.tell()
-                self._body_line = chunk.line + 1
-                return lay_out(self.name, header, wanted)
-        parser.finish()
-        raise SeedFileError(self.name, "the file is empty; its first line must name the columns")
-
-    def _pieces(self, report: Callable[[int, str], None]) -> Iterator[Piece]:
-        parser = RecordParser(self._delimiter, report)
-        shortcut = self._shortcut(parser.white_space)
-        self._source.seek(self._body)
-        for chunk in self._source.chunks(self._body_line, self._chunk_size):
+    def _pieces(self, report: Report) -> Iterator[Piece]:
+        parser = RecordParser(self.delimiter, report)
+        shortcut = self._shortcut()
+        self._source.seek(self._header.end)
+        for chunk in self._source.chunks(self._header.next_line, self._chunk_size):
             proven = shortcut and not parser.inside_quotes and shortcut.prove(chunk.data)
             if proven:
                 yield Piece(*proven)
@@ -131,41 +155,45 @@ class SeedFile:
                     return
         parser.finish()
 
-    def _shortcut(self, white_space: str) -> Shortcut | None:
+    def _shortcut(self) -> Shortcut | None:
         """None for a file of one column, where a blank line looks like a record."""
         columns = len(self.header)
-        if columns == 1:
-            return None
-        return Shortcut(columns, self._layout.positions, self._delimiter, white_space)
+        return Shortcut(columns, self._positions, self.delimiter) if columns > 1 else None
 
-    def _careful(
-        self, chunk: Chunk, parser: RecordParser, report: Callable[[int, str], None]
-    ) -> Piece:
-        expected = len(self.header)
-        rows = []
-        for line, fields in self._records(chunk, parser, report):
-            if len(fields) == expected:
-                rows.append(self._row(fields))
-            else:
-                report(line, self._ragged(len(fields)))
-        return Piece("".join(rows).encode(), len(rows))
-
-    def _row(self, fields: list[str]) -> str:
-        wanted = [fields[position] for position in self._layout.positions]
-        quoted = [field and '"' + field.replace('"', '""') + '"' for field in wanted]
-        return self._delimiter.join(quoted) + "\n"
-
-    def _ragged(self, count: int) -> str:
-        names = ", ".join(name or "(no name)" for name in self.header)
-        noun = "field" if count == 1 else "fields"
-        return f"{count} {noun} where {len(self.header)} are expected ({names})"
-
-    def _records(
-        self, chunk: Chunk, parser: RecordParser, report: Callable[[int, str], None]
-    ) -> Iterator[Record]:
-        for line, text in enumerate(chunk.lines(report), chunk.line):
-            record = parser.feed(line, text)
-            if record:
-                yield record
+    def _careful(self, chunk: Chunk, parser: RecordParser, report: Report) -> Piece:
+        rows: list[list[str]] = []
+        is_last = not chunk.data.endswith(b"\n")
+        for number, text in enumerate(chunk.lines(report), chunk.line):
+            record = parser.feed(number, text)
+            if record and self._has_enough(record.fields, is_last):
+                rows.append(record.fields)
+            elif record:
+                report(record.line, self._ragged(record.fields, is_last))
             if parser.lost:
-                return
+                break
+        names_missing = any(len(fields) < len(self.header) for fields in rows)
+        data = "".join(self._row(fields, names_missing) for fields in rows)
+        return Piece(data.encode(), len(rows), names_missing)
+
+    def _has_enough(self, fields: list[str], is_last: bool) -> bool:
+        if len(fields) < len(self.header):
+            return self._may_end_early and not is_last
+        return len(fields) == len(self.header)
+
+    def _row(self, fields: list[str], names_missing: bool) -> str:
+        count = len(fields)
+        wanted = [fields[place] if place < count else "" for place in self._positions]
+        if names_missing:
+            wanted.append(listed(self._names[count:]) if count < len(self.header) else "")
+        quoted = [field and '"' + field.replace('"', '""') + '"' for field in wanted]
+        return self.delimiter.join(quoted) + "\n"
+
+    def _ragged(self, fields: list[str], is_last: bool) -> str:
+        noun = "field" if len(fields) == 1 else "fields"
+        message = f"{len(fields)} {noun} where {len(self.header)} are expected"
+        message += f" ({listed(self.header)})"
+        if is_last and len(fields) < len(self.header):
+            return f"{message}; {_CUT_OFF}"
+        if any("\r" in field for field in fields):
+            return f"{message}; {LONE_CARRIAGE_RETURNS}"
+        return message

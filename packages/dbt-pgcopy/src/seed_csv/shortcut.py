@@ -11,11 +11,13 @@ to a mark, has the delimiters and line ends that count; what stands inside has o
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from seed_csv.characters import ASCII_WHITE_SPACE, wide_white_space
 from seed_csv.records import MAX_QUOTED
 from seed_csv.source import is_text
 
 _EMPTY = b"\0"  # stands for "" while a chunk is taken apart; a chunk that holds one is not ours
 _QUOTE = b'"'
+_WHITE_SPACE = ASCII_WHITE_SPACE.encode()
 _ROUNDS = 4  # of replacing; deeper padding is for the careful parser
 
 
@@ -33,18 +35,16 @@ class Shortcut:
         columns: number of columns in the file, two or more.
         positions: places of the columns to keep, ascending from 0.
         delimiter: the one byte between fields.
-        white_space: the characters that are trimmed.
     """
 
-    def __init__(
-        self, columns: int, positions: Sequence[int], delimiter: str, white_space: str
-    ) -> None:
+    def __init__(self, columns: int, positions: Sequence[int], delimiter: str) -> None:
         self._columns = columns
         self._positions = None if len(positions) == columns else positions
         self._delimiter = delimiter.encode()
         self._record = self._delimiter * (columns - 1) + b"\n"
         self._text = bytes(set(range(256)) - set(self._record))
-        self._padding = [character.encode() for character in white_space]
+        self._blank = self._record.rjust(columns + 1, b"\n")
+        self._padding = [c.encode() for c in ASCII_WHITE_SPACE if c not in ("\n", delimiter)]
 
     def prove(self, chunk: bytes) -> Proven | None:
         """Whole lines, from the start of a record, made ready for COPY; None if that is in doubt.
@@ -60,7 +60,7 @@ class Shortcut:
 
     def _plain(self, chunk: bytes) -> Proven | None:
         proven = None
-        if not self._padding_in(chunk):
+        if not (self._padding_in(chunk) or self._has_blank_record(chunk)):
             proven = self._shaped(chunk, [])  # fails for a blank line, which tidying takes out
         if not proven:
             tidy = self._tidy(chunk)
@@ -98,7 +98,11 @@ class Shortcut:
         return b"".join(row + b"\n" for row in rows)
 
     def _padding_in(self, text: bytes) -> list[bytes]:
-        return [character for character in self._padding if _has(text, character)]
+        wide = set() if text.isascii() else wide_white_space(text)
+        return [*(character for character in self._padding if character in text), *wide]
+
+    def _has_blank_record(self, text: bytes) -> bool:
+        return self._blank in text or text.startswith(self._record)
 
     def _tidy(self, outside: bytes) -> bytes | None:
         """Take out padding and blank lines; None if a carriage return is left or rounds are up."""
@@ -109,10 +113,15 @@ class Shortcut:
             for character in padding:
                 for edge in (self._delimiter, b"\n"):
                     text = text.replace(character + edge, edge).replace(edge + character, edge)
-            text = text.replace(b"\n\n", b"\n")
             if len(text) == before:
-                return None if b"\r" in text else text[1:]
+                return None if b"\r" in text else self._without_blank_lines(text)[1:]
         return None
+
+    def _without_blank_lines(self, text: bytes) -> bytes:
+        for blank in (b"\n\n", self._blank):
+            while blank in text:  # Of many in a row, each round leaves half.
+                text = text.replace(blank, b"\n")
+        return text
 
     def _whole(self, outside: bytes, mark: bytes) -> bool:
         """Whether the mark of a quoted field is always a field of its own."""
@@ -126,10 +135,9 @@ class Shortcut:
     def _trim(self, inside: list[bytes]) -> list[bytes] | None:
         """Trim what stands in quotes; None if that leaves nothing, which only COPY calls a text."""
         text = _QUOTE.join(inside)
-        if any(len(character) > 1 for character in self._padding_in(text)):
+        if not text.isascii() and wide_white_space(text):
             return None  # bytes.strip knows no characters of two bytes
-        blanks = b"".join(character for character in self._padding if len(character) == 1)
-        inside = [part.strip(blanks) for part in inside]
+        inside = [part.strip(_WHITE_SPACE) for part in inside]
         return inside if all(inside) else None
 
 

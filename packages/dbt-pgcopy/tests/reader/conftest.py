@@ -25,6 +25,8 @@ def loaded(csv_file: Callable[..., Path]) -> Callable[..., str]:
 
     def load(content: bytes | str, columns: list[str] | None = None, **options: object) -> str:
         with SeedFile(csv_file(content), columns, **options) as file:
-            return b"".join(file.copy_chunks()).decode()
+            parts = [(part.columns, b"".join(part.chunks)) for part in file.copy_parts()]
+            assert {columns for columns, _ in parts} <= {file.columns}
+            return b"".join(data for _, data in parts).decode()
 
     return load

@@ -4,6 +4,7 @@ import errno
 import itertools
 from collections.abc import Callable
 from pathlib import Path
+from time import process_time
 
 import pytest
 from seed_csv import SeedFile, SeedFileError, check, refuse_unreadable
@@ -16,7 +17,7 @@ def problem(path: Path, columns: list[str] | None = None) -> str:
     """The first problem of a file, which loading and checking must agree on."""
     report = check(path, columns or COLUMNS)
     with pytest.raises(SeedFileError) as caught, SeedFile(path, columns or COLUMNS) as file:
-        list(file.copy_chunks())
+        [list(part.chunks) for part in file.copy_parts()]
     assert str(caught.value) == str(report.problems[0])
     return str(caught.value)
 
@@ -44,15 +45,47 @@ def problem(path: Path, columns: list[str] | None = None) -> str:
         ("\nid,x\n1,A\n", "line 2: the columns user_id, name are missing; found: id, x"),
         ("user_id,Name, NAME\n", "line 1: the column Name is there 2 times; found:"),
         ("user_id,name,x,x\n", "line 1: the column x is there 2 times"),
-        ("user_id;name\n1;A\n", "line 1: the columns are separated by semicolons where commas"),
-        ("user_id\tname\n1\tA\n", "line 1: the columns are separated by tabs where commas"),
-        ('"user_id";"name"\n1;A\n', "line 1: the columns are separated by semicolons"),
+        ("user_id|name\n1|A\n", "line 1: the columns are separated by vertical bars where commas"),
+        (
+            "#, Run 42\n#\n\nuser_id;name\n",
+            "line 1: line 4 names the columns; remove the lines above",
+        ),
+        ("<!DOCTYPE html>\n<p>", "line 1: this looks like an HTML or XML page"),
+        (" \n<?xml>\n", "line 2: this looks like an HTML or XML page"),
+        (b"PK\x03\x04\x14\x00", "this is a ZIP archive, as an Excel workbook (.xlsx) is"),
+        (b"\xd0\xcf\x11\xe0\xa1", "this is an Excel workbook (.xls)"),
+        (
+            "user_id,name\n1,A\n2",
+            "line 3: 1 field where 2 are expected (user_id, name); the file ends",
+        ),
+        (
+            "user_id,name\n1,A\r2,B\r",
+            "line 2: 3 fields where 2 are expected (user_id, name); its lines",
+        ),
+        (b"user_id,name\n1,A\n\xa0\n", "line 3: byte 0xA0 is not UTF-8 text; the file looks"),
+        (b"user_id,name\n\x85", "line 2: byte 0x85 is not UTF-8 text; the file looks"),
+        (b"\x1c\xe9\x1d\n", "line 1: byte 0xE9 is not UTF-8 text; the file looks like Latin-1"),
+        (
+            "user_id,name\n1,A\n".encode("utf-16") + b"\xd8",
+            "line 3: byte 0xD8 is not utf-16 text; save it as",
+        ),
+        (",".join(map(str, range(20_000))), "line 1: 20000 columns, where a file may have 10000"),
+        (
+            "user_id,na\x1b[31mme\n",
+            "line 1: the column name is missing; found: user_id, na<U+001B>[31",
+        ),
+        ('user_id,name\n1,"A"\x9b2J\n', 'line 2: text after a closing quote ("): “<U+009B>2J”'),
         ("user_id,name\r1,A\r2,B\r", "its lines end in a carriage return only"),
         ("user_id,name\n" + "1" * (2 << 20), "line 2: the line is over 1 MiB long"),
         ("user_id\r" * (1 << 18), "its lines end in a carriage return only"),
-        ("user_id,name\n1,A\n".encode("utf-16"), "this is UTF-16 text, not UTF-8"),
-        ("user_id,name\n1,A\n".encode("utf-16-le"), "this is UTF-16 text, not UTF-8"),
-        ("user_id,name\n1,A\n".encode("utf-16-be"), "this is UTF-16 text, not UTF-8"),
+        (
+            "user_id,name\n1,A\n".encode("utf-16-le"),
+            "this is UTF-16 text without a byte order mark",
+        ),
+        (
+            "user_id,name\n1,A\n".encode("utf-16-be"),
+            "this is UTF-16 text without a byte order mark",
+        ),
         ("\ufeffuser_id,name\n".encode("utf-32-le"), "this is UTF-32 text, not UTF-8"),
     ],
     ids=itertools.count(),
@@ -71,7 +104,7 @@ def test_a_latin_1_file_is_told_how_it_reads_and_how_to_save_it(csv_file: Writte
 
 def test_a_header_without_names(csv_file: Written) -> None:
     with pytest.raises(SeedFileError, match=r"users\.csv, line 1: the header names no columns"):
-        SeedFile(csv_file(",,\n1,2,3\n"))
+        SeedFile(csv_file('"",,\n1,2,3\n'))
 
 
 @pytest.mark.parametrize("lines", [1, 1 << 10])
@@ -99,12 +132,35 @@ def test_an_unreadable_file(csv_file: Written, monkeypatch: pytest.MonkeyPatch) 
     assert problem(path) == "users.csv: the file cannot be read: Permission denied"
 
 
-def test_check_names_the_first_problems_and_counts_the_rest(csv_file: Written) -> None:
-    lines = [b"user_id,name", b"1,A", b"2", b"3,\xff", b"4,D", b'5,"E"x', *[b"6"] * 20, b"7,G"]
+def test_check_stops_after_the_first_problems(csv_file: Written) -> None:
+    lines = [b"user_id,name", b"1,A", b"2", b"3,\xff", b"4,D", b'5,"E"x', *[b"6"] * 500_000]
+    began = process_time()
     report = check(csv_file(b"\n".join(lines)), COLUMNS)
     assert [error.line for error in report.problems] == [3, 4, 6, 7, 8, 9, 10, 11, 12, 13]
     assert {error.file for error in report.problems} == {"users.csv"}
-    assert report.records == 4
+    assert process_time() - began < 0.5
+
+
+def test_a_header_of_many_columns_makes_a_short_message(csv_file: Written) -> None:
+    said = problem(csv_file(",".join(f"column{i}" * 50 for i in range(1000))))
+    assert "and 980 more; wanted: user_id, name" in said
+    assert len(said) < 2000
+
+
+@pytest.mark.parametrize("other", ["Users.csv", "users.csv.txt", "USERS.CSV"])
+def test_a_missing_file_that_is_there_under_almost_its_name(tmp_path: Path, other: str) -> None:
+    (tmp_path / other).touch()
+    assert problem(tmp_path / "users.csv") == (
+        f"users.csv: there is no such file in {tmp_path}, but there is a {other}: rename it"
+    )
+
+
+@pytest.mark.parametrize("blank", ["\n", ",\n", " ,\u200b\r\n"])
+def test_blank_lines_by_the_million_take_no_time(csv_file: Written, blank: str) -> None:
+    path = csv_file("user_id,name\n1,A\n" + blank * 1_000_000 + "2,B\n")
+    began = process_time()
+    assert check(path, COLUMNS).records == 2
+    assert process_time() - began < 10
 
 
 def test_check_after_a_quote_without_end(csv_file: Written) -> None:

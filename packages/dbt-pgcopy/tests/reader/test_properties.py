@@ -12,8 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from seed_csv import SeedFile, SeedFileError, check
 
-WHITE_SPACE = " \t\r\u00a0"
+WHITE_SPACE = " \t\n\v\f\r\u00a0\u200b\u2028\ufeff"  # of what is generated here
+PADDED_WITH = WHITE_SPACE.replace("\n", "")
 HEADER = ["a", "b", "c"]
+FIELDS_MISSING = "_fields_missing"
 
 PIECES = st.sampled_from(
     [
@@ -33,14 +35,23 @@ PIECES = st.sampled_from(
         "1;2",
         "a b",
         "\v",
+        "\u200b",
+        "\x1c",
     ]
 )
 PLAIN = st.sampled_from(["x", "10", "é", "a b", "1;2", "null", "\\N", "", " x", "x\t", '5" pipe'])
-PADDING = st.sampled_from(["", "", "", " ", "\t", "\u00a0", " \t "])
+PADDING = st.sampled_from(
+    ["", "", "", " ", "\t", "\u00a0", " \t ", "\v\f", "\u2028", "\ufeff\u200b"]
+)
 QUOTED = st.lists(PIECES, max_size=4).map(lambda pieces: '"' + "".join(pieces) + '"')
 FIELD = st.tuples(PADDING, PLAIN | QUOTED, PADDING).map("".join)
 ROW = st.lists(FIELD, min_size=3, max_size=3).map(",".join)
-LINE = ROW | ROW | ROW | st.sampled_from(["", " ", "\t\r", ",,", "x", "x,y,z,", '"', 'x,"y"z,'])
+LINE = (
+    ROW
+    | ROW
+    | ROW
+    | st.sampled_from(["", " ", "\t\r", ",,", ",", " , ,\u200b", "x", "x,y,z,", '"', 'x,"y"z,'])
+)
 FILES = st.lists(st.tuples(LINE, st.sampled_from(["\n", "\n", "\r\n"])).map("".join), max_size=12)
 NOISE = st.text(st.sampled_from('ab,,,"\n\n \t\r\u00a0\\.é'), max_size=60)
 
@@ -49,12 +60,12 @@ class BadLineError(Exception):
     """A problem, by the line that has to be named."""
 
 
-def plain_reader(text: str) -> list[list[str | None]]:
+def plain_reader(text: str, may_end_early: bool) -> list[list[str | None]]:
     at, line, records = 0, 2, []
     while at < len(text):
         first, fields = line, []
         rest = text[at:].partition("\n")[0]
-        if not rest.strip(WHITE_SPACE):
+        if not rest.strip(WHITE_SPACE + ","):
             at, line = at + len(rest) + 1, line + 1
             continue
         while True:
@@ -64,15 +75,18 @@ def plain_reader(text: str) -> list[list[str | None]]:
             if text[end : end + 1] != ",":
                 break
         line += 1
-        if len(fields) != len(HEADER):
+        missing = HEADER[len(fields) :]
+        is_cut_off = at > len(text)
+        if len(fields) > len(HEADER) or (missing and (is_cut_off or not may_end_early)):
             raise BadLineError(first)
-        records.append(fields)
+        early = [", ".join(missing) or None] if may_end_early else []
+        records.append([*fields, *[None] * len(missing), *early])
     return records
 
 
 def plain_field(text: str, at: int, line: int, first: int) -> tuple[str, int, int]:
     start, field, opened = at, "", line
-    while text[at : at + 1] in tuple(WHITE_SPACE):
+    while text[at : at + 1] in tuple(PADDED_WITH):
         at += 1
     if text[at : at + 1] != '"':
         while text[at : at + 1] not in ("", ",", "\n"):
@@ -86,7 +100,7 @@ def plain_field(text: str, at: int, line: int, first: int) -> tuple[str, int, in
         line += text[at] == "\n"
         at += 1 + (text[at] == '"')
     at += 1
-    while text[at : at + 1] in tuple(WHITE_SPACE):
+    while text[at : at + 1] in tuple(PADDED_WITH):
         at += 1
     if text[at : at + 1] not in ("", ",", "\n"):
         raise BadLineError(first)
@@ -119,9 +133,9 @@ def copied(data: str) -> list[list[str | None]]:
     return rows
 
 
-def expected(text: str) -> list[list[str | None]] | int:
+def expected(text: str, may_end_early: bool = False) -> list[list[str | None]] | int:
     try:
-        return plain_reader(text)
+        return plain_reader(text, may_end_early)
     except BadLineError as error:
         return int(error.args[0])
 
@@ -129,11 +143,17 @@ def expected(text: str) -> list[list[str | None]] | int:
 def loaded(
     path: Path, chunk_size: int, columns: list[str] = HEADER
 ) -> list[list[str | None]] | int | None:
+    """Every record; with FIELDS_MISSING wanted, that is the last column."""
+    records: list[list[str | None]] = []
     try:
         with SeedFile(path, columns, chunk_size=chunk_size) as file:
-            return copied(b"".join(file.copy_chunks()).decode())
+            for part in file.copy_parts():
+                rows = copied(b"".join(part.chunks).decode())
+                left = [None] * (len(columns) - len(part.columns))
+                records += [[*row, *left] for row in rows]
     except SeedFileError as error:
         return error.line
+    return records
 
 
 @pytest.mark.parametrize("chunk_size", [1, 2, 5, 16, 50, 1 << 18])
@@ -142,14 +162,15 @@ def loaded(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(text=FILES.map("".join) | NOISE)
+@given(text=FILES.map("".join) | NOISE, may_end_early=st.booleans())
 def test_every_way_of_reading_agrees(
-    csv_file: Callable[..., Path], text: str, chunk_size: int
+    csv_file: Callable[..., Path], text: str, may_end_early: bool, chunk_size: int
 ) -> None:
     path = csv_file("a,b,c\n" + text)
-    records = expected(text)
-    assert loaded(path, chunk_size) == records
-    report = check(path, HEADER)
+    records = expected(text, may_end_early)
+    columns = [*HEADER, FIELDS_MISSING] if may_end_early else HEADER
+    assert loaded(path, chunk_size, columns) == records
+    report = check(path, columns)
     if isinstance(records, list):
         assert report.problems == ()
         assert report.records == len(records)

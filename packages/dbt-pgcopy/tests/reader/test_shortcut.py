@@ -1,12 +1,11 @@
 """The shortcut must be taken where it can be: that it is never taken wrongly, properties show."""
 
 import pytest
-from seed_csv.records import WHITE_SPACE
 from seed_csv.shortcut import Shortcut
 
 
 def prove(chunk: str) -> str | None:
-    proven = Shortcut(2, (0, 1), ",", WHITE_SPACE).prove(chunk.encode())
+    proven = Shortcut(2, (0, 1), ",").prove(chunk.encode())
     return proven and proven.data.decode()
 
 
@@ -20,6 +19,11 @@ def prove(chunk: str) -> str | None:
         ('1,\t"a ""b"""\n"2" , " c"\r\n', '1,"a ""b"""\n"2","c"\n'),
         ('"a\nb","c\r\nd"\n', '"a\nb","c\r\nd"\n'),
         ("\n\n", ""),
+        ("," + "\n,\n\n" * 1000, ""),
+        ("1,a\n,\n \u200b,\u2003\n\n2,b", "1,a\n2,b\n"),
+        ("\v1,a\f\u2028\n", "1,a\n"),
+        (',"a"\n"",""\n,\n', ',"a"\n,\n'),
+        ('1,"a\n"\n', '1,"a"\n'),
     ],
 )
 def test_taken(chunk: str, given: str) -> None:

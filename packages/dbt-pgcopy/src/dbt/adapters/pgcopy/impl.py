@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from multiprocessing.context import SpawnContext
 from typing import Any
 
@@ -21,7 +22,7 @@ from dbt.adapters.postgres.impl import PostgresAdapter
 from dbt_common.exceptions import DbtRuntimeError
 from dbt_common.invocation import get_invocation_id
 from psycopg2 import sql
-from seed_csv import SeedFile, SeedFileError
+from seed_csv import SEPARATOR, SeedFile, SeedFileError
 
 logger = AdapterLogger("Pgcopy")
 
@@ -95,10 +96,17 @@ class PgcopyAdapter(PostgresAdapter):
         """Stream the file of a seed into its table and return the number of records."""
         session = self.connections.get_thread_connection().handle
         try:
-            with SeedFile(seed.path, list(seed.wanted), delimiter=seed.delimiter) as file:
-                columns = [seed.wanted[name] for name in file.columns]
-                query = _copy(relation, columns, seed.delimiter).as_string(session)
-                records = self._copy_from(file, query)
+            with (
+                SeedFile(
+                    seed.path, list(seed.wanted), delimiter=seed.delimiter, encoding=seed.encoding
+                ) as file,
+                self._separator_noted(relation, seed, file.delimiter),
+            ):
+                records = 0
+                for columns, chunks in file.copy_parts():
+                    stored = [seed.wanted[name] for name in columns]
+                    query = _copy(relation, stored, file.delimiter).as_string(session)
+                    records += self._copy_from(chunks, query)
                 self._files[seed.path.name] = file.sha256
                 return records
         except SeedFileError as error:
@@ -207,9 +215,26 @@ class PgcopyAdapter(PostgresAdapter):
             return ""
         return f"The build could not be published: {said}. {publishing.STAYS}"
 
-    def _copy_from(self, file: SeedFile, query: str) -> int:
+    @contextmanager
+    def _separator_noted(
+        self, relation: PgcopyRelation, seed: Seed, separator: str
+    ) -> Iterator[None]:
+        """Meanwhile, each record that is loaded says what separates its file, if no comma does."""
+        if separator == "," or SEPARATOR not in seed.wanted:
+            yield
+            return
+        column = sql.Identifier(seed.wanted[SEPARATOR])
+        alter = sql.SQL("alter table {} alter column {} {}")
+        set_default = sql.SQL("set default {}").format(sql.Literal(separator))
+        table = sql.SQL(relation.render())
+        with self.connections.get_thread_connection().handle.cursor() as cursor:
+            cursor.execute(alter.format(table, column, set_default))
+            yield
+            cursor.execute(alter.format(table, column, sql.SQL("drop default")))
+
+    def _copy_from(self, chunks: Iterator[bytes], query: str) -> int:
         logger.debug(query)
-        stream = _Stream(file.copy_chunks())
+        stream = _Stream(chunks)
         with (
             self.connections.exception_handler(query),
             self.connections.get_thread_connection().handle.cursor() as cursor,

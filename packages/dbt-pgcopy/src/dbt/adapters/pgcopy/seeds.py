@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from dbt.adapters.contracts.connection import AdapterRequiredConfig
+from dbt.parser.read_files import generate_dbt_ignore_spec
+from dbt_common.clients.system import find_matching
 from dbt_common.exceptions import DbtRuntimeError
-from seed_csv import SeedFile, SeedFileError, refuse_unreadable
+from seed_csv import OWN_COLUMNS, SeedFile, SeedFileError, absence, refuse_unreadable
 
 _GENERATED = re.compile(r"\bgenerated\s+(always|by\s+default)\s+as\b", re.IGNORECASE)
 
@@ -17,7 +19,8 @@ class Seed:
 
     Attributes:
         path: the file to load.
-        delimiter: the character between its fields.
+        delimiter: the character between its fields, if the file does not say otherwise.
+        encoding: of a file without a byte order mark.
         columns: name in the table and declared type of every column, in the table's order.
         extra_columns: columns of the file that are not loaded.
         wanted: name in the file and name in the table of the columns to load.
@@ -30,10 +33,10 @@ class Seed:
         # A seed written for this adapter says itself what its table has; any other has the
         # columns of its file, as with dbt-postgres.
         order = list(declared) if _is_strict(model) else [names[c.casefold()] for c in file.columns]
-        self.path, self.delimiter = path, config["delimiter"]
+        self.path, self.delimiter, self.encoding = path, config["delimiter"], _encoding(model)
         self.extra_columns = file.extra_columns
         self.columns = {_stored(name, config): declared[name] for name in order}
-        loaded = {column.casefold() for column in file.columns}
+        loaded = {column.casefold() for column in (*file.columns, *OWN_COLUMNS)}
         self.wanted = {n: _stored(n, config) for n in order if n.casefold() in loaded}
 
 
@@ -52,7 +55,12 @@ def seed_for_copy(config: AdapterRequiredConfig, model: Mapping[str, Any]) -> Se
         if not _declared(model) or not _is_one_byte(model["config"]["delimiter"]):
             refuse_unreadable(path)
             return None
-        with SeedFile(path, _wanted(model), delimiter=model["config"]["delimiter"]) as file:
+        with SeedFile(
+            path,
+            _wanted(model),
+            delimiter=model["config"]["delimiter"],
+            encoding=_encoding(model),
+        ) as file:
             declared = {name.casefold() for name in _declared(model)}
             if all(name.casefold() in declared for name in file.columns):
                 return Seed(path, model, file)
@@ -75,8 +83,11 @@ def refuse_what_dbt_cannot_hash(config: Any) -> None:
         DbtRuntimeError: a seed that dbt is going to read is no UTF-8.
     """
     limit = getattr(config.args, "MAXIMUM_SEED_SIZE_MIB", 1) if hasattr(config, "args") else 1
-    for folder in getattr(config, "seed_paths", ()):
-        for path in sorted(Path(config.project_root, folder).rglob("*.csv")):
+    folders = list(getattr(config, "seed_paths", ()))
+    if folders:
+        ignored = generate_dbt_ignore_spec(config.project_root)  # type: ignore[no-untyped-call]
+        found = find_matching(config.project_root, folders, "*.csv", ignored)
+        for path in sorted(Path(file["absolute_path"]) for file in found):
             if limit == 0 or path.stat().st_size <= limit << 20:
                 _refuse_other_than_utf8(path)
 
@@ -108,7 +119,7 @@ def _path(config: Any, model: Mapping[str, Any]) -> Path:
 def _in_folder(folder: Path, model: Mapping[str, Any]) -> Path:
     path = folder / f"{model['name']}.csv"
     if not path.exists():
-        raise DbtRuntimeError(f"{path.name} is missing from the folder {folder}")
+        raise DbtRuntimeError(f"{path.name} is missing from the folder {absence(path)}")
     return path
 
 
@@ -118,6 +129,10 @@ def _declared(model: Mapping[str, Any]) -> dict[str, str]:
 
 def _meta(model: Mapping[str, Any]) -> dict[str, Any]:
     return dict(model["config"].get("meta") or {})
+
+
+def _encoding(model: Mapping[str, Any]) -> str:
+    return str(_meta(model).get("csv_encoding") or "utf-8")
 
 
 def _is_strict(model: Mapping[str, Any]) -> bool:

@@ -1,0 +1,28 @@
+{#- A text with each character that nobody sees as its number: <U+200B>. A plain space stays. -#}
+{% macro visible(text) -%}
+    {{ return(adapter.dispatch('visible')(text)) }}
+{%- endmacro %}
+
+{% macro postgres__visible(text) -%}
+    case
+            when {{ text }} ~ {{ invisible_characters() }}
+                then (
+                    select
+                        string_agg(
+                            case
+                                when letters.letter ~ {{ invisible_characters() }}
+                                    then '<U+' || lpad(upper(to_hex(ascii(letters.letter))), 4, '0') || '>'
+                                else letters.letter
+                            end,
+                            '' order by letters.place
+                        )
+                    from string_to_table({{ text }}, null) with ordinality as letters (letter, place)
+                )
+            else {{ text }}
+        end
+{%- endmacro %}
+
+{#- Controls, white space other than the space itself, and what has no width. -#}
+{% macro invisible_characters() -%}
+    E'[\u0001-\u001f\u007f-\u00a0\u00ad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u2064\u2066-\u2069\u3000\ufeff]'
+{%- endmacro %}
