@@ -30,6 +30,8 @@
     case
             when {{ pointed }} like '-%' and length({{ pointed }}) <= 1000 and {{ pointed }} ~ {{ number_pattern() }}
                 then 'negative'
+            when length({{ pointed }}) <= 1000 and {{ pointed }} ~ {{ number_pattern() }}
+                then 'out of range'
             else 'not a finite number' || {{ looks_like(text, [
                 ('^=', 'a spreadsheet formula'),
                 ('^[<>~≤≥≈]', 'a limit'),

@@ -1,7 +1,7 @@
 {#-
-  The number, zero or more, that a text spells, or null: decimal digits with an optional sign, point
-  and exponent of up to three digits, in at most 1000 characters, and within the range of a double.
-  The result is exact, not a double.
+  The number from 0 to below 10^12 that a text spells, or null: decimal digits with an optional sign,
+  point and exponent of up to three digits, in at most 1000 characters. It is exact to 15 digits after
+  the point, to which it is rounded half up.
 -#}
 {% macro text_to_nonnegative_number(text) -%}
     {{ return(adapter.dispatch('text_to_nonnegative_number')(text)) }}
@@ -20,8 +20,11 @@
         when length({{ text }}) <= 1000 and {{ text }} ~ {{ number_pattern() }}
         {%- endif %}
             then case
-                when {{ text }}::numeric between 0 and 1.7976931348623157e308
-                    then {{ text }}::numeric
+                when {{ text }}::numeric < 0 or {{ text }}::numeric >= 1000000000000
+                    then null
+                when scale({{ text }}::numeric) > 15
+                    then trim_scale(round({{ text }}::numeric, 15))
+                else {{ text }}::numeric
             end
     end
 {%- endmacro %}

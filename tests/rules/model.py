@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from math import floor
 from typing import Any
 
 from tests.rules.reader import (
@@ -77,12 +78,14 @@ PROBLEMS = {
         "fields missing at its end",
         "not a finite number",
         "negative",
+        "out of range",
     ),
     IGNORED: ("entry is not an integer", "entry is out of range", "unknown compound"),
 }
 
 BIGINT = range(-(2**63), 2**63)
-LARGEST_RUN_TIME = Fraction(Decimal("1.7976931348623157e308"))
+RUN_TIMES_BELOW = 10**12
+RUN_TIME_DIGITS = 15
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 
 
@@ -429,19 +432,19 @@ def look_of_no_date(text: str, date_format: str) -> str:
 
 
 def run_time_of(text: str, has_decimal_comma: bool = False) -> Fraction:
-    # Rule: an `experiment_run_time` that is no finite number or is negative; in a file separated by
-    # semicolons or tabs also with a decimal comma
-    # At most 1000 characters, an exponent of at most three digits, and no more than the largest
-    # double precision number. The value stays exact. Minus zero is zero.
+    # Rule: an `experiment_run_time` that is no number from 0 to below 10^12 (...); in a file
+    # separated by semicolons or tabs also with a decimal comma. It is kept to 15 digits after the
+    # point, rounded half up.
+    # At most 1000 characters, an exponent of at most three digits. Minus zero is zero.
     pointed = text.replace(",", ".") if has_decimal_comma else text
     if len(text) > 1000 or not NUMBER.fullmatch(pointed):
         raise BadValueError("not a finite number" + look_of_no_number(text))
     value = Fraction(Decimal(pointed))
     if value < 0:
         raise BadValueError("negative")
-    if value > LARGEST_RUN_TIME:
-        raise BadValueError("not a finite number" + look_of_no_number(text))
-    return value
+    if value >= RUN_TIMES_BELOW:
+        raise BadValueError("out of range")
+    return Fraction(floor(value * 10**RUN_TIME_DIGITS + Fraction(1, 2)), 10**RUN_TIME_DIGITS)
 
 
 def look_of_no_number(text: str) -> str:

@@ -242,7 +242,8 @@ def written_files(
         lines += blank_lines()
         lines.append(line([record[c] if isinstance(c, str) else draw(TEXTS) for c in order]))
     lines += blank_lines()
-    if len(lines[-1].cells) in (1, len(order)) and draw(st.booleans()):
+    is_whole = lines[-1].is_blank or len(lines[-1].cells) == len(order)
+    if is_whole and draw(st.booleans()):
         lines[-1].ending = ""
     starts = ["", BYTE_ORDER_MARK]
     if plain:

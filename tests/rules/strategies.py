@@ -147,26 +147,30 @@ RUN_TIMES = (
     "0.00015",
     "0.00004999999999999999999999999999999999999999",
     "2.67495",
-    "123456789012345678901234567890.00005",
-    "9007199254740993",
+    "123456789012.00005",
+    "999999999999.9999999999999999999",
+    "9.99999999999E+11",
+    "0.0000000000000005",
+    "0.00000000000000049999",
     "0.1",
     "0.2",
     "1e-7",
     "1e-400",
     "1e-999",
-    "1e308",
-    "1.7976931348623157e308",
-    "1" * 309,
     "0." + "0" * 400 + "1",
     "0" * 999 + "4",
     "." + "3" * 999,
 )
-NOT_FINITE = (
+TOO_LARGE = (
+    "1000000000000",
+    "1e12",
+    "9.9E+37",
+    "9007199254740993",
     "1.7976931348623158e308",
-    "2" * 309,
-    "1e309",
     "1e400",
     "9" * 1000,
+)
+NOT_FINITE = (
     "0" * 1000 + "4",
     "." + "3" * 1000,
     "1e0005",
@@ -230,7 +234,9 @@ def identifiers(last: int) -> SearchStrategy[str]:
 ENTRIES = st.lists(identifiers(5), max_size=6).map(";".join)
 RUN_TIMES_OF_FOUR_DECIMALS = st.integers(0, 999_999).map(lambda n: f"{n // 10_000}.{n % 10_000:04}")
 RUN_TIME_TEXTS = (
-    st.sampled_from((*RUN_TIMES * 2, "", "", *NOT_FINITE, *NEGATIVE * 3, *AWKWARD_TEXTS))
+    st.sampled_from(
+        (*RUN_TIMES * 2, "", "", *NOT_FINITE, *TOO_LARGE, *NEGATIVE * 3, *AWKWARD_TEXTS)
+    )
     | RUN_TIMES_OF_FOUR_DECIMALS
 )
 ANY_DATES = st.integers(1, date.max.toordinal()).map(lambda n: date.fromordinal(n).isoformat())
