@@ -1,8 +1,6 @@
 """Real builds of dirty files, compared with the plain Python model of the rules."""
 
 import json
-import os
-import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -32,10 +30,7 @@ RELAXED = settings(
 @pytest.fixture(scope="module")
 def dbt(one_laboratory: Laboratory) -> Iterator[Dbt]:
     """Run dbt with these arguments, warm, and return its exit status."""
-    exports = one_laboratory.elute("env", ELUTE_MAX_DROPPED_RATIO="1").stdout
-    script = f"{exports}\nexec env -0"
-    variables = subprocess.check_output(["bash", "-c", script], env=one_laboratory.environment)
-    environment = dict(line.split("=", 1) for line in os.fsdecode(variables).split("\0") if line)
+    environment = one_laboratory.exported(ELUTE_MAX_DROPPED_RATIO="1")
     with WarmDbt(CHECKOUT / "dbt_project", CHECKOUT, environment=lambda: environment) as warm:
 
         def run(*arguments: str) -> int:
