@@ -14,7 +14,7 @@ import pytest
 from elute.database import schema
 from elute.database.sessions import Session, connect
 from tests.conftest import COMMAND, SAMPLE
-from tests.integration.conftest import MARTS, Laboratory
+from tests.integration.conftest import MARTS, QUICKER, Laboratory
 
 LIMIT = 120  # seconds that a build may take on a busy machine
 WAITS = "Publishing waits for "
@@ -39,7 +39,7 @@ class Build:
 
     def __init__(self, laboratory: Laboratory, **variables: str) -> None:
         self.process = subprocess.Popen(
-            [*COMMAND, "build", "--exclude-resource-type", "unit_test"],
+            [*COMMAND, "build", *QUICKER],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -198,7 +198,7 @@ def test_at_the_moment_of_publishing_it_is_all_or_nothing(
     assert (STAYS in said) == (status > 0)
     assert_unchanged(built, marts)
     # Nothing is left that stands in the way of the next one, which takes the leftovers away.
-    result = built.build("--exclude-resource-type", "unit_test")
+    result = built.build()
     assert result.returncode == 0, result.stderr
     assert built.rows(USERS) == [{"users": 15}]
     kept = built.rows("select from pg_tables where schemaname = 'builds'")
@@ -251,7 +251,7 @@ def limit_files(pid: int, size: int) -> None:
 
 
 def test_what_is_built_is_registered(built: Laboratory) -> None:
-    result = built.build("--exclude-resource-type", "unit_test", ELUTE_MAX_DROPPED_RATIO="0.5")
+    result = built.build(ELUTE_MAX_DROPPED_RATIO="0.5")
     assert result.returncode == 0, result.stderr
     first, second = built.rows("select * from builds.publications order by build")
     assert (first["build"], second["build"]) == (1, 2)
