@@ -24,7 +24,9 @@ case ${1:-} in
       --ignore=tests/acceptance "${@:2}"
     ;;
   oldest)
-    set -- -m oldest --ignore=tests/browser --ignore=tests/acceptance "${@:2}"
+    set -- -m oldest --ignore=tests/browser --ignore=tests/acceptance --ignore=tests/rules \
+      --ignore=tests/unit --ignore=packages/dbt-pgcopy/tests/reader --ignore=packages/postgres-here \
+      "${@:2}"
     venv=$venv-oldest
     locks=(requirements-oldest.txt)
     ;;

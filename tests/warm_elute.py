@@ -1,7 +1,8 @@
 """`elute` and `dbt` in forks of a process that has imported dbt, which takes two seconds each time.
 
-What a fork does is what a new process does, but for the import: the same entry point with
-arguments, environment, working folder and output of its own.
+What a fork does is what a new process does, but for what is the same in each: the import, and what
+dbt works out once about its own classes. It has the same entry point, with arguments, environment,
+working folder and output of its own.
 """
 
 import gc
@@ -18,6 +19,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from elute.settings import CHECKOUT
 
 IMPORTED = (
     "dbt.cli.main",
@@ -86,9 +89,12 @@ def warm_elute(environment: Mapping[str, str]) -> Iterator[WarmElute]:
 
 def serve(listener: socket.socket) -> None:
     """Answer each request in a process of its own, until there is no more standard input."""
+    gc.disable()
     for module in IMPORTED:
         importlib.import_module(module)
+    parse()
     gc.freeze()
+    gc.enable()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         ready, _, _ = select.select([listener, sys.stdin], [], [])
@@ -100,6 +106,22 @@ def serve(listener: socket.socket) -> None:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 answer(connection)
                 os._exit(0)
+
+
+def parse() -> None:
+    """Parse the project: what stays are the schemas of dbt's classes, and each macro compiled."""
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415 (only in the process that is forked)
+    from dbt_common.clients.jinja import template_cache  # noqa: PLC0415
+
+    os.environ.update(PGHOST="nowhere", PGUSER="nobody", DBT_SEND_ANONYMOUS_USAGE_STATS="0")
+    with tempfile.TemporaryDirectory() as folder:
+        paths = ["--project-dir", str(CHECKOUT / "dbt_project"), "--profiles-dir", str(CHECKOUT)]
+        # The static parser starts threads, which a fork would not have, and would wait for.
+        quietly = ["--no-static-parser", "--log-level", "none", "--log-level-file", "none"]
+        done = dbtRunner().invoke(["parse", *paths, "--target-path", folder, *quietly])
+        assert done.success, done.exception
+    for macro in done.result.macros.values():  # type: ignore[union-attr]
+        template_cache.get_node_template(macro)
 
 
 def answer(connection: socket.socket) -> None:

@@ -118,7 +118,9 @@ def environment() -> dict[str, str]:
     """Ours without settings, and without the virtual environment that the tests run in."""
     ours = ("VIRTUAL_ENV", "PYTHONPATH")
     rest = {key: value for key, value in without_settings().items() if key not in ours}
-    return {**rest, "PATH": SYSTEM_PATH, "PYTHON": getattr(sys, "_base_executable", sys.executable)}
+    python = getattr(sys, "_base_executable", sys.executable)
+    # What is imported is compiled then. (pip takes this variable the other way round.)
+    return {**rest, "PATH": SYSTEM_PATH, "PYTHON": python, "PIP_NO_COMPILE": "0"}
 
 
 @pytest.fixture(scope="module")

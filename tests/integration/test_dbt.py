@@ -2,7 +2,9 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+import pytest
 import yaml
 
 from elute.settings import CHECKOUT
@@ -11,6 +13,14 @@ from tests.integration.conftest import MARTS, Laboratory
 
 def target(laboratory: Laboratory) -> Path:
     return Path(laboratory.environment["ELUTE_HOME"]) / "target"
+
+
+@pytest.fixture(scope="module")
+def manifest(one_laboratory: Laboratory) -> dict[str, Any]:
+    """The project, as dbt has parsed it."""
+    assert one_laboratory.dbt("parse").returncode == 0
+    written = (target(one_laboratory) / "manifest.json").read_text(encoding="utf-8")
+    return dict(json.loads(written))
 
 
 def test_build_test_and_docs_work(laboratory: Laboratory) -> None:
@@ -28,9 +38,7 @@ def test_nothing_deprecated_is_used(laboratory: Laboratory) -> None:
     assert "eprecat" not in result.stdout
 
 
-def test_everything_is_described(laboratory: Laboratory) -> None:
-    assert laboratory.dbt("parse").returncode == 0
-    manifest = json.loads((target(laboratory) / "manifest.json").read_text(encoding="utf-8"))
+def test_everything_is_described(manifest: dict[str, Any]) -> None:
     nodes = [n for n in manifest["nodes"].values() if n["resource_type"] in ("model", "seed")]
     assert len(nodes) > len(MARTS)
     for node in nodes:
@@ -39,9 +47,8 @@ def test_everything_is_described(laboratory: Laboratory) -> None:
             assert column["description"], (node["name"], column["name"])
 
 
-def test_the_columns_people_query_are_described_in_the_database(laboratory: Laboratory) -> None:
-    assert laboratory.build().returncode == 0
-    undescribed = laboratory.rows("""
+def test_the_columns_people_query_are_described_in_the_database(built: Laboratory) -> None:
+    undescribed = built.rows("""
         select attrelid::regclass::text, attname from pg_attribute
         join pg_class on pg_class.oid = attrelid
         where relnamespace::regnamespace::text in ('raw', 'marts')
@@ -51,9 +58,7 @@ def test_the_columns_people_query_are_described_in_the_database(laboratory: Labo
     assert undescribed == []
 
 
-def test_the_marts_have_contracts_and_an_exposure(laboratory: Laboratory) -> None:
-    assert laboratory.dbt("parse").returncode == 0
-    manifest = json.loads((target(laboratory) / "manifest.json").read_text(encoding="utf-8"))
+def test_the_marts_have_contracts_and_an_exposure(manifest: dict[str, Any]) -> None:
     nodes = manifest["nodes"].values()
     marts = {
         n["name"]: n for n in nodes if n["resource_type"] == "model" and n["fqn"][1] == "marts"

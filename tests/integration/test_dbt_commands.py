@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,8 +10,7 @@ from dbt.__version__ import version
 
 from elute.settings import CHECKOUT
 from tests.conftest import SAMPLE
-from tests.integration.conftest import LIMIT, MARTS, Laboratory
-from tests.warm_elute import WarmElute
+from tests.integration.conftest import MARTS, Laboratory
 
 # The project silences one warning itself, which rules out plain --warn-error.
 WARNINGS_ARE_ERRORS = '{"error": "all", "silence": ["UnsupportedConstraintMaterialization"]}'
@@ -36,18 +34,9 @@ class Dbt:
         state: a copy of dbt's artifacts of that build, for `--state`.
     """
 
-    def __init__(self, laboratory: Laboratory, warm: WarmElute, folder: Path) -> None:
-        self.laboratory, self._warm = laboratory, warm
+    def __init__(self, laboratory: Laboratory, folder: Path) -> None:
+        self.laboratory = laboratory
         self.target = Path(laboratory.environment["ELUTE_HOME"]) / "target"
-        exports = laboratory.elute("env").stdout
-        shell = subprocess.run(
-            ["bash", "-c", f"{exports}\nenv -0"],
-            check=True,
-            capture_output=True,
-            text=True,
-            env=laboratory.environment,
-        )
-        self._environment = dict(line.split("=", 1) for line in shell.stdout.split("\0") if line)
         laboratory.clear()
         laboratory.write(SAMPLE)
         built = self("--warn-error-options", WARNINGS_ARE_ERRORS, "build")
@@ -59,8 +48,7 @@ class Dbt:
         """Run a command."""
         results = self.target / "run_results.json"
         before = results.stat().st_mtime_ns if results.exists() else 0
-        command = ["dbt", "--no-use-colors", *arguments]
-        done = self._warm.run(command, self.laboratory.files, self._environment, LIMIT)
+        done = self.laboratory.dbt("--no-use-colors", *arguments)
         ran = results.exists() and results.stat().st_mtime_ns != before
         return Result(done.returncode, done.stdout + done.stderr, _nodes(results) if ran else {})
 
@@ -71,11 +59,9 @@ def _nodes(results: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def dbt(
-    one_laboratory: Laboratory, warm: WarmElute, tmp_path_factory: pytest.TempPathFactory
-) -> Dbt:
+def dbt(one_laboratory: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> Dbt:
     """dbt, after a build."""
-    return Dbt(one_laboratory, warm, tmp_path_factory.mktemp("commands"))
+    return Dbt(one_laboratory, tmp_path_factory.mktemp("commands"))
 
 
 def test_list(dbt: Dbt) -> None:

@@ -14,7 +14,7 @@ import pytest
 from elute.database import schema
 from elute.database.sessions import Session, connect
 from tests.conftest import COMMAND, SAMPLE
-from tests.integration.conftest import MARTS, Laboratory
+from tests.integration.conftest import MARTS, QUICKER, Laboratory
 
 LIMIT = 120  # seconds that a build may take on a busy machine
 WAITS = "Publishing waits for "
@@ -39,7 +39,7 @@ class Build:
 
     def __init__(self, laboratory: Laboratory, **variables: str) -> None:
         self.process = subprocess.Popen(
-            [*COMMAND, "build", "--exclude-resource-type", "unit_test"],
+            [*COMMAND, "build", *QUICKER],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -64,12 +64,12 @@ class Build:
 
 
 @pytest.fixture
-def build(laboratory: Laboratory) -> Iterator[Callable[..., Build]]:
+def build(one_laboratory: Laboratory) -> Iterator[Callable[..., Build]]:
     """Starts builds, and ends what is left of them."""
     started = []
 
     def start(**variables: str) -> Build:
-        started.append(Build(laboratory, **variables))
+        started.append(Build(one_laboratory, **variables))
         return started[-1]
 
     yield start
@@ -79,17 +79,15 @@ def build(laboratory: Laboratory) -> Iterator[Callable[..., Build]]:
 
 
 @pytest.fixture
-def built(laboratory: Laboratory) -> Laboratory:
+def built(built: Laboratory) -> Laboratory:
     """The laboratory with the sample published, and files with one user more."""
-    result = laboratory.build("--exclude-resource-type", "unit_test")
-    assert result.returncode == 0, result.stdout + result.stderr
-    laboratory.write(ONE_USER_MORE)
-    return laboratory
+    built.write(ONE_USER_MORE)
+    return built
 
 
 @pytest.fixture
-def owner(laboratory: Laboratory) -> Iterator[Session]:
-    with closing(connect(laboratory.environment)) as session:
+def owner(one_laboratory: Laboratory) -> Iterator[Session]:
+    with closing(connect(one_laboratory.environment)) as session:
         session.autocommit = True
         yield session
 
@@ -200,7 +198,7 @@ def test_at_the_moment_of_publishing_it_is_all_or_nothing(
     assert (STAYS in said) == (status > 0)
     assert_unchanged(built, marts)
     # Nothing is left that stands in the way of the next one, which takes the leftovers away.
-    result = built.build("--exclude-resource-type", "unit_test")
+    result = built.build()
     assert result.returncode == 0, result.stderr
     assert built.rows(USERS) == [{"users": 15}]
     kept = built.rows("select from pg_tables where schemaname = 'builds'")
@@ -253,7 +251,7 @@ def limit_files(pid: int, size: int) -> None:
 
 
 def test_what_is_built_is_registered(built: Laboratory) -> None:
-    result = built.build("--exclude-resource-type", "unit_test", ELUTE_MAX_DROPPED_RATIO="0.5")
+    result = built.build(ELUTE_MAX_DROPPED_RATIO="0.5")
     assert result.returncode == 0, result.stderr
     first, second = built.rows("select * from builds.publications order by build")
     assert (first["build"], second["build"]) == (1, 2)
@@ -301,10 +299,8 @@ def test_the_reading_role_reads_new_builds(built: Laboratory, owner: Session) ->
         owner.cursor().execute("drop schema elute cascade")
 
 
-def test_a_home_of_an_older_elute_is_taken_over(laboratory: Laboratory, owner: Session) -> None:
-    result = laboratory.build()
-    assert result.returncode == 0, result.stderr
-    marts = laboratory.marts()
+def test_a_home_of_an_older_elute_is_taken_over(built: Laboratory, owner: Session) -> None:
+    marts = built.marts()
     with owner.cursor() as cursor:
         # As it was: tables, and nothing of builds.
         for mart in MARTS:
@@ -316,12 +312,11 @@ def test_a_home_of_an_older_elute_is_taken_over(laboratory: Laboratory, owner: S
         cursor.execute("drop schema builds cascade; create schema bi")
         cursor.execute("create view bi.u as select count(*) as users from marts.user_summary")
         try:
-            laboratory.write(ONE_USER_MORE)
-            schema.upgrade(laboratory.environment)
-            assert laboratory.marts() == marts
-            result = laboratory.build()
+            schema.upgrade(built.environment)
+            assert built.marts() == marts
+            result = built.build()
             assert result.returncode == 0, result.stderr
-            assert laboratory.rows("select users from bi.u") == [{"users": 15}]
-            assert len(laboratory.rows(SHOWN)) == 1
+            assert built.rows("select users from bi.u") == [{"users": 15}]
+            assert len(built.rows(SHOWN)) == 1
         finally:
             cursor.execute("drop schema bi cascade; drop schema elute cascade")

@@ -31,10 +31,10 @@ def published(laboratory: Laboratory) -> dict[str, object]:
     return {row["mart_name"]: row["published_at"] for row in rows}
 
 
-@pytest.fixture
-def laboratory(laboratory: Laboratory) -> Iterator[Laboratory]:
-    yield laboratory
-    with session(laboratory) as opened:
+@pytest.fixture(autouse=True)
+def _made_here(one_laboratory: Laboratory) -> Iterator[None]:
+    yield
+    with session(one_laboratory) as opened:
         opened.cursor().execute("drop schema if exists elute cascade")
 
 
@@ -96,10 +96,9 @@ def test_the_reader_reads_the_marts_of_every_build_and_nothing_else(laboratory: 
                 cursor.execute(statement)
 
 
-def test_marts_that_were_there_before_are_readable_too(laboratory: Laboratory) -> None:
-    assert laboratory.build().returncode == 0
-    schema.upgrade(laboratory.environment)
-    with session(laboratory) as opened, opened.cursor() as cursor:
+def test_marts_that_were_there_before_are_readable_too(built: Laboratory) -> None:
+    schema.upgrade(built.environment)
+    with session(built) as opened, opened.cursor() as cursor:
         cursor.execute(f"set role {schema.READER}")
         cursor.execute("select count(*) from marts.data_issues")
         assert cursor.fetchone() == (3,)

@@ -28,6 +28,7 @@ from tests.service import (
     until,
     waits_for_lock,
 )
+from tests.warm_elute import WarmElute
 
 # Takes away what warm dbt needs of dbt's internals, as a new version might.
 BREAKS_WARM_DBT = """
@@ -50,7 +51,7 @@ class Place:
         checkout: the copy.
     """
 
-    def __init__(self, folder: Path, parameters: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, parameters: dict[str, Any], warm: WarmElute) -> None:
         self.parameters = parameters
         self.checkout, self.folder = folder / "checkout", folder
         for name in ("api", "dashboard", "elute", "dbt_project", "seeds"):
@@ -62,7 +63,7 @@ class Place:
         shutil.copy2(CHECKOUT / "profiles.yml", self.checkout)
         home = folder / "home"
         home.mkdir()
-        self.laboratory = Laboratory(home, parameters)
+        self.laboratory = Laboratory(home, parameters, warm)
         self.laboratory.write(SAMPLE)
 
     def worker(self, **changes: str) -> Process:
@@ -77,11 +78,13 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place(
-    connection_parameters: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+    connection_parameters: dict[str, Any],
+    tmp_path_factory: pytest.TempPathFactory,
+    warm: WarmElute,
 ) -> Iterator[Place]:
     with own_database(connection_parameters, "worker") as parameters:
         schema.upgrade({**os.environ, "PGDATABASE": parameters["dbname"]})
-        yield Place(tmp_path_factory.mktemp("place"), parameters)
+        yield Place(tmp_path_factory.mktemp("place"), parameters, warm)
 
 
 @pytest.fixture(scope="module")
@@ -243,7 +246,7 @@ def test_docs_follow_whatever_publishes(place: Place, session: Session) -> None:
 
 
 def test_a_build_in_a_terminal_is_noted(place: Place, session: Session) -> None:
-    assert place.laboratory.build("--select", "users").returncode == 0
+    assert place.laboratory.elute("build", "--select", "users").returncode == 0
     [run] = queue.page(session, limit=1)
     assert (run.trigger, run.state) == ("terminal", "succeeded")
     assert run.options == {"arguments": ["--select", "users"]}

@@ -6,6 +6,7 @@ common; each kind of bad value is among the texts to draw from.
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 from typing import NamedTuple
 
 from hypothesis import strategies as st
@@ -224,6 +225,7 @@ def mostly(usual: Sequence[str], unusual: Sequence[str]) -> SearchStrategy[str]:
     return st.sampled_from([*list(usual) * (3 * len(unusual) // len(usual)), *unusual])
 
 
+@lru_cache
 def identifiers(last: int) -> SearchStrategy[str]:
     """Ids from 1 to `last`, other integers, and texts that are no id."""
     integers = (*INTEGER_SPELLINGS * 3, *LARGE_INTEGERS)
@@ -231,7 +233,6 @@ def identifiers(last: int) -> SearchStrategy[str]:
     return mostly([str(number) for number in range(1, last + 1)], (*integers, *others))
 
 
-ENTRIES = st.lists(identifiers(5), max_size=6).map(";".join)
 RUN_TIMES_OF_FOUR_DECIMALS = st.integers(0, 999_999).map(lambda n: f"{n // 10_000}.{n % 10_000:04}")
 RUN_TIME_TEXTS = (
     st.sampled_from(
@@ -242,34 +243,53 @@ RUN_TIME_TEXTS = (
 ANY_DATES = st.integers(1, date.max.toordinal()).map(lambda n: date.fromordinal(n).isoformat())
 DATE_TEXTS = st.sampled_from((*DATES * 5, "", "", *NOT_DATES, *AWKWARD_TEXTS)) | ANY_DATES
 
-USERS: SearchStrategy[Record] = st.fixed_dictionaries(
-    {"user_id": identifiers(5), "name": TEXTS, "email": TEXTS, "signup_date": DATE_TEXTS}
-)
-EXPERIMENTS: SearchStrategy[Record] = st.fixed_dictionaries(
-    {
-        "experiment_id": identifiers(60),
-        "user_id": identifiers(4),
-        "experiment_compound_ids": ENTRIES | st.sampled_from(LISTS),
-        "experiment_run_time": RUN_TIME_TEXTS,
-    }
-)
-COMPOUNDS: SearchStrategy[Record] = st.fixed_dictionaries(
-    {"compound_id": identifiers(5), "compound_name": TEXTS, "compound_structure": TEXTS}
-)
+
+class Records(NamedTuple):
+    """How a record of each file is drawn."""
+
+    users: SearchStrategy[Record]
+    experiments: SearchStrategy[Record]
+    compounds: SearchStrategy[Record]
+
+
+@lru_cache
+def records_of(size: int) -> Records:
+    """Records of files that are so many times as large as small ones, with as many ids."""
+    user_ids, compound_ids = identifiers(5 * size), identifiers(5 * size)
+    entries = st.lists(compound_ids, max_size=6).map(";".join)
+    return Records(
+        st.fixed_dictionaries(
+            {"user_id": user_ids, "name": TEXTS, "email": TEXTS, "signup_date": DATE_TEXTS}
+        ),
+        st.fixed_dictionaries(
+            {
+                "experiment_id": identifiers(60 * size),
+                "user_id": identifiers(4 * size),
+                "experiment_compound_ids": entries | st.sampled_from(LISTS),
+                "experiment_run_time": RUN_TIME_TEXTS,
+            }
+        ),
+        st.fixed_dictionaries(
+            {"compound_id": compound_ids, "compound_name": TEXTS, "compound_structure": TEXTS}
+        ),
+    )
 
 
 @st.composite
-def _records(draw: DrawFn, usable: bool) -> dict[str, list[Record]]:
+def _records(draw: DrawFn, usable: bool, size: int) -> dict[str, list[Record]]:
     """The records of each file."""
-    users = draw(st.lists(USERS, min_size=2 * usable, max_size=7))
-    experiments = draw(st.lists(EXPERIMENTS, min_size=6 * usable, max_size=14))
-    compounds = draw(st.lists(COMPOUNDS, min_size=2 * usable, max_size=7))
+    of = records_of(size)
+    least = size if size > 1 else usable
+    users = draw(st.lists(of.users, min_size=2 * least, max_size=7 * size))
+    experiments = draw(st.lists(of.experiments, min_size=6 * least, max_size=14 * size))
+    compounds = draw(st.lists(of.compounds, min_size=2 * least, max_size=7 * size))
     if usable:
-        # A key that is an integer is kept where it stands first, and experiment 77 stands nowhere
+        # A key that is an integer is kept where it stands first, and experiment 7777 stands nowhere
         # else, so these leave something to keep in each file.
-        put_in(draw, users, {**draw(USERS), "user_id": "2"})
-        put_in(draw, compounds, {**draw(COMPOUNDS), "compound_id": "3"})
-        put_in(draw, experiments, {**draw(EXPERIMENTS), "experiment_id": "77", "user_id": "2"})
+        put_in(draw, users, {**draw(of.users), "user_id": "2"})
+        put_in(draw, compounds, {**draw(of.compounds), "compound_id": "3"})
+        kept = {"experiment_id": "7777", "user_id": "2"}
+        put_in(draw, experiments, {**draw(of.experiments), **kept})
     return dict(zip(COLUMNS, (users, experiments, compounds), strict=True))
 
 
@@ -278,20 +298,24 @@ def put_in(draw: DrawFn, records: list[Record], record: Record) -> None:
 
 
 @st.composite
-def _written(draw: DrawFn, usable: bool, *, plain: bool = False) -> dict[str, WrittenFile]:
-    records = draw(_records(usable))
+def _written(
+    draw: DrawFn, usable: bool, *, plain: bool = False, size: int = 1
+) -> dict[str, WrittenFile]:
+    records = draw(_records(usable, size))
     return {
         file: draw(written_files(COLUMNS[file], records[file], plain=plain)) for file in COLUMNS
     }
 
 
-def dirty_files(*, usable: bool = True) -> SearchStrategy[dict[str, bytes]]:
+def dirty_files(*, usable: bool = True, size: int = 1) -> SearchStrategy[dict[str, bytes]]:
     """Three files that can be read, with any mix of bad values, by name.
+
+    Those of a larger `size` have that many times as many records, and ids for them.
 
     With `usable`, something is kept of each file, so that only the ratio of dropped records can
     stop a build; without it, a file may also have no usable record or no record at all.
     """
-    return _written(usable).map(
+    return _written(usable, size=size).map(
         lambda written: {file: bytes(content) for file, content in written.items()}
     )
 

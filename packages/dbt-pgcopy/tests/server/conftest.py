@@ -1,12 +1,18 @@
 """Tests that run dbt on a PostgreSQL server, which PGHOST and the other PG* variables name."""
 
 import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 import pytest
+import yaml
+from dbt.parser.manifest import ManifestLoader
 
 # Not by pytest_plugins, which pytest allows in the outermost conftest only.
 from dbt.tests.fixtures.project import *  # noqa: F403
@@ -44,8 +50,7 @@ def server() -> None:
         pytest.fail("these tests need a PostgreSQL server: set PGHOST, or use run_tests.sh")
 
 
-@pytest.fixture(scope="class")
-def dbt_profile_target(server: None) -> dict[str, object]:
+def profile_target() -> dict[str, object]:
     return {
         "type": "pgcopy",
         "threads": 4,
@@ -55,6 +60,68 @@ def dbt_profile_target(server: None) -> dict[str, object]:
         "password": os.environ.get("PGPASSWORD", ""),
         "dbname": os.environ.get("PGDATABASE", "postgres"),
     }
+
+
+@pytest.fixture(scope="class")
+def dbt_profile_target(server: None) -> dict[str, object]:
+    return profile_target()
+
+
+@pytest.fixture(scope="session")
+def schema(worker: str) -> str:
+    """The schema of every class: what dbt has parsed for one, it would parse anew for another."""
+    return f"dbt_pgcopy_{worker}"
+
+
+@pytest.fixture(scope="class")
+def unique_schema(schema: str) -> Iterator[str]:
+    """That schema; it goes with the class, and so does every one whose name begins like its own."""
+    yield schema
+    with closing(psycopg2.connect("")) as session, session, session.cursor() as cursor:
+        cursor.execute("select nspname from pg_namespace where starts_with(nspname, %s)", [schema])
+        for (name,) in cursor.fetchall():
+            cursor.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def parsed(tmp_path_factory: pytest.TempPathFactory, schema: str) -> Path:
+    """What dbt keeps of parsing a project in which there is nothing: its own macros, and ours."""
+    folder = tmp_path_factory.mktemp("nothing")
+    project = {"name": "test", "profile": "test", "flags": {"send_anonymous_usage_stats": False}}
+    target = profile_target() | {"schema": schema}
+    profiles = {"test": {"target": "default", "outputs": {"default": target}}}
+    for name, content in (("dbt_project.yml", project), ("profiles.yml", profiles)):
+        (folder / name).write_text(yaml.safe_dump(content), encoding="utf-8")
+    command = [sys.executable, "-c", "from dbt.cli.main import cli; cli()", "parse", "--quiet"]
+    subprocess.run(command, check=True, cwd=folder)
+    return folder / "target" / "partial_parse.msgpack"
+
+
+@pytest.fixture(scope="class")
+def project_root(tmpdir_factory: pytest.TempdirFactory, parsed: Path) -> Any:
+    """A folder for a project in which its own macros are parsed, which is most of dbt's time here.
+
+    dbt itself looks whether that holds, and parses all for a project of another configuration.
+    """
+    root = tmpdir_factory.mktemp("project")
+    shutil.copy(parsed, root.mkdir("target"))
+    return root
+
+
+@pytest.fixture(scope="session", autouse=True)
+def macros_are_read_once() -> Iterator[None]:
+    """dbt's fixtures, and nothing else, read the macros for each class; they stay the same."""
+    read = ManifestLoader.load_macros
+    kept: list[Any] = []
+
+    def load_macros(*arguments: Any, **options: Any) -> Any:
+        if not kept:
+            kept.append(read(*arguments, **options))
+        return kept[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ManifestLoader, "load_macros", load_macros)
+        yield
 
 
 @pytest.fixture(scope="module")

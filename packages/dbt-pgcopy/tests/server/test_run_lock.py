@@ -98,9 +98,8 @@ class TestRunLock(Locked):
     def macros(self) -> dict[str, str]:
         return {"say.sql": "{% macro say() %}{{ log('something') }}{% endmacro %}"}
 
-    @pytest.mark.parametrize("_attempt", range(3))
     def test_two_builds_at_once(
-        self, dbt: Callable[..., "subprocess.Popen[str]"], query: Query, _attempt: int
+        self, dbt: Callable[..., "subprocess.Popen[str]"], query: Query
     ) -> None:
         builds = [dbt("build"), dbt("build")]
         for build in builds:
