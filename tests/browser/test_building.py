@@ -130,12 +130,12 @@ def test_results_follow_a_build_in_a_terminal(site: Site, open_page: Open) -> No
 
 
 def test_a_failure_names_the_file_and_the_line(site: Site, page: Page) -> None:
-    (site.files / "users.csv").write_bytes(SAMPLE["users.csv"] + b"15,Olga\n")
+    (site.files / "users.csv").write_bytes(SAMPLE["users.csv"] + b"15,Olga,,,,\n")
     try:
         page.get_by_role("button", name="Build now").click()
         outcome = page.locator("#outcome")
         expect(outcome).to_contain_text("failed.")
-        expect(outcome).to_contain_text("users.csv, line 16: 2 fields where 4 are expected")
+        expect(outcome).to_contain_text("users.csv, line 16: 6 fields where 4 are expected")
         expect(outcome).to_contain_text("What was published before stays.")
         outcome.get_by_role("link", name="See this run").click()
         expect(page.locator("#run")).to_contain_text("users.csv, line 16")

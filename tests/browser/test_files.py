@@ -9,7 +9,7 @@ from tests.browser.conftest import Open, Site, is_ready
 from tests.conftest import SAMPLE
 
 ANOTHER = SAMPLE["compounds.csv"] + b"13,Ethanol,C2H6O\nx,Nothing,\n"
-SHORT = SAMPLE["compounds.csv"] + b"13,Ethanol\n"
+LONG = SAMPLE["compounds.csv"] + b"13,Ethanol,C2H6O,\n"
 
 
 @pytest.fixture
@@ -53,14 +53,14 @@ def test_what_is_loaded(page: Page) -> None:
 @pytest.mark.parametrize("is_dropped", [False, True], ids=["chosen", "dropped"])
 def test_a_bad_file_is_refused_with_its_line(page: Page, site: Site, *, is_dropped: bool) -> None:
     if is_dropped:
-        drop(page, "compounds.csv", SHORT)
+        drop(page, "compounds.csv", LONG)
     else:
         card(page, "compounds.csv").locator("input").set_input_files(
-            [FilePayload(name="export.csv", mimeType="text/csv", buffer=SHORT)]
+            [FilePayload(name="export.csv", mimeType="text/csv", buffer=LONG)]
         )
     answer = card(page, "compounds.csv").get_by_role("status")
     expect(answer).to_contain_text("cannot be used")
-    expect(answer).to_contain_text("line 14: 2 fields where 3 are expected")
+    expect(answer).to_contain_text("line 14: 4 fields where 3 are expected")
     expect(answer).to_contain_text("Nothing has been replaced.")
     expect(answer.get_by_role("button")).to_have_count(0)
     assert (site.files / "compounds.csv").read_bytes() == SAMPLE["compounds.csv"]

@@ -50,7 +50,7 @@ def test_a_build_that_is_going_on(take: Any, site: Site, open_page: Open) -> Non
 
 def test_a_file_that_was_checked(take: Any, open_page: Open) -> None:
     page = is_ready(open_page("/files", expected=("422",)))
-    for name, end in (("compounds.csv", b"13,Ethanol,C2H6O\n"), ("users.csv", b"15,Olga\n")):
+    for name, end in (("compounds.csv", b"13,Ethanol,C2H6O\n"), ("users.csv", b"15,Olga,,,,\n")):
         page.get_by_role("region", name=name).locator("input").set_input_files(
             [FilePayload(name=name, mimeType="text/csv", buffer=SAMPLE[name] + end)]
         )
@@ -61,7 +61,7 @@ def test_a_file_that_was_checked(take: Any, open_page: Open) -> None:
 
 def test_the_history(take: Any, site: Site, open_page: Open) -> None:
     page = is_ready(open_page("/history"))
-    for content in (SAMPLE["users.csv"] + b"15,Olga\n", SAMPLE["users.csv"]):
+    for content in (SAMPLE["users.csv"] + b"15,Olga,,,,\n", SAMPLE["users.csv"]):
         (site.files / "users.csv").write_bytes(content)
         page.get_by_role("button", name="Build now").click()
         expect(page.locator("#progress")).to_be_visible()
