@@ -256,9 +256,22 @@ def test_a_build_in_a_terminal_is_noted(place: Place, session: Session) -> None:
     assert "\x1b" not in log
 
 
+def is_leader(pid: int) -> bool:
+    try:
+        return os.getsid(pid) == pid
+    except ProcessLookupError:
+        return False
+
+
 def test_warm_dbt_that_hangs_is_given_up(place: Place, session: Session, worker: Process) -> None:
-    dbts = [p for p in processes_of(place.folder / "home") if "dbt_warm.server" in command_line(p)]
-    [warm] = [pid for pid in dbts if os.getsid(pid) == pid]  # the others are forks of it
+    def warm_dbt() -> list[int] | None:
+        """The only one, once that of the test before has ended; others are forks of it."""
+        ours = processes_of(place.folder / "home")
+        servers = [pid for pid in ours if "dbt_warm.server" in command_line(pid)]
+        found = [pid for pid in servers if is_leader(pid)]
+        return found if len(found) == 1 else None
+
+    [warm] = until(warm_dbt)
     os.kill(warm, signal.SIGSTOP)
     run = queue.request(session, "http", "test")
     queue.cancel(session, until(lambda: queue.page(session, state="running"))[0].run_id)
