@@ -17,10 +17,10 @@ import threading
 from typing import Any
 from urllib.parse import quote
 
-import waitress  # type: ignore[import-untyped]
-from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
-from waitress.parser import HTTPRequestParser  # type: ignore[import-untyped]
-from waitress.task import ErrorTask  # type: ignore[import-untyped]
+import waitress
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
+from waitress.task import ErrorTask
 
 from api import problems
 from dashboard.app import create_app
@@ -42,7 +42,7 @@ _CURES = {
 }
 
 
-class _Request(HTTPRequestParser):  # type: ignore[misc]
+class _Request(HTTPRequestParser):
     """Also reads an address whose letters are not percent-encoded: curl sends what is typed."""
 
     def parse_header(self, header_plus: bytes) -> None:
@@ -51,7 +51,7 @@ class _Request(HTTPRequestParser):  # type: ignore[misc]
         super().parse_header(quote(line, safe=_ASCII).encode() + end + headers)
 
 
-class _Refusal(ErrorTask):  # type: ignore[misc]
+class _Refusal(ErrorTask):
     """Says what is no request in the words of the app's own problems."""
 
     def execute(self) -> None:
@@ -68,7 +68,7 @@ class _Refusal(ErrorTask):  # type: ignore[misc]
         self.write(body)
 
 
-class _Channel(HTTPChannel):  # type: ignore[misc]
+class _Channel(HTTPChannel):
     parser_class = _Request
     error_task_class = _Refusal
 
