@@ -3,12 +3,16 @@
 import os
 import select
 import threading
+import time
 from collections.abc import Callable
 from typing import BinaryIO
+
+from psycopg2 import errors
 
 from elute.database.sessions import Session
 
 BLOCK = 64 * 1024  # bytes
+LONGEST_SILENCE = 300.0  # seconds in which PostgreSQL finds no further block
 _LOOK_SECONDS = 0.5  # how often to look whether anybody still waits
 
 
@@ -46,14 +50,17 @@ class Copy:
         """The next block; nothing at the end.
 
         Raises:
-            psycopg2.Error: the rows end too early.
+            psycopg2.Error: the rows end too early, or none have come for too long.
             AbandonedError: nobody waits for them.
         """
         poll = select.poll()  # Unlike select(), for descriptors of any number.
         poll.register(self._reader, select.POLLIN)
+        deadline = time.monotonic() + LONGEST_SILENCE
         while not poll.poll(_LOOK_SECONDS * 1000):
             if self._is_abandoned():
                 raise AbandonedError
+            if time.monotonic() > deadline:
+                raise errors.QueryCanceled
         block = os.read(self._reader, BLOCK)
         if not block:
             self._thread.join()

@@ -61,8 +61,8 @@ def described_error(query: Query, error: psycopg2.Error) -> Exception:
         return Problem(
             503,
             "Took too long",
-            "The query took longer than it may (ELUTE_QUERY_SECONDS). Ask for less: fewer "
-            "conditions, or equality in the place of a pattern.",
+            "The query took longer than it may. Ask for less: fewer conditions, or equality in the "
+            "place of a pattern.",
         )
     if isinstance(error, (psycopg2.DataError, psycopg2.ProgrammingError)):
         return query.refused(error.diag.message_primary or str(error), error.pgcode or "22000")
