@@ -112,7 +112,7 @@ def test_a_slow_question_is_ended(
     app: Flask, owner: Session, built: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(copying, "LONGEST_SILENCE", 1)
-    names = "repeat('ab', 20000) as name, email"
+    names = "repeat('ab', 200000) as name, email"
     publish(owner, f"user_id, {names}")
     quick = create_app(replace(app.config["SETTINGS"], query_seconds=1)).test_client()
     patterns = ",".join(f"*a%25b{number}*c*" for number in range(190))
