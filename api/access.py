@@ -41,11 +41,13 @@ def init_app(app: Flask, settings: Settings) -> None:
     def check() -> Response | None:
         if is_without_token and request.blueprint != "health":
             _check_host(settings)
+        if request.method == "OPTIONS":
+            return None  # Asks what may be asked, and calls no view.
         view = current_app.view_functions.get(request.endpoint or "")
         changes_something = _changes_something(view)
         if changes_something:
             _check_origin(settings)
-        if _is_open(view) or request.method == "OPTIONS":
+        if _is_open(view):
             return None
         wanted = for_changes if changes_something else for_reading
         if not wanted or is_token(given_token(), wanted):

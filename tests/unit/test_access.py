@@ -136,6 +136,13 @@ def test_our_own_pages_may_change_something(client: Client) -> None:
         assert local.post("/write", headers=headers).status_code == 200
 
 
+def test_a_browser_may_ask_what_it_may_ask(client: Client) -> None:
+    asked = {"Origin": "http://a.example", "Access-Control-Request-Method": "POST"}
+    guarded = client(ELUTE_TOKEN="right", ELUTE_READ_TOKEN="right")
+    for path in ("/read", "/trigger", "/write"):
+        assert guarded.options(path, headers=asked).status_code == 200
+
+
 def test_a_picture_on_another_site_triggers_nothing(client: Client) -> None:
     local = client()
     for page in ("http://evil.example/x.html", "http://localhost.evil.example/", "http://evil"):
