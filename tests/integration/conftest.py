@@ -1,5 +1,7 @@
 """A laboratory to build: a folder for its files, and a database for its tables."""
 
+import csv
+import io
 import os
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -104,6 +106,15 @@ class Laboratory:
             cursor.execute(query)
             names = [column.name for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def user_summary_as_csv(self) -> str:
+        """The mart as a file, by `user_id`."""
+        rows = self.rows("select * from marts.user_summary order by user_id")
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        return text.getvalue()
 
     def marts(self) -> dict[str, list[str]]:
         """Every row of every mart as text, sorted."""

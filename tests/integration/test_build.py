@@ -1,7 +1,5 @@
 """`elute build` as a person uses it: real processes, real dbt, a real server."""
 
-import csv
-import io
 import signal
 import subprocess
 from collections.abc import Mapping
@@ -26,17 +24,8 @@ def in_one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def user_summary_as_csv(laboratory: Laboratory) -> str:
-    rows = laboratory.rows("select * from marts.user_summary order by user_id")
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
 def test_the_sample_gives_the_golden_user_summary(built: Laboratory) -> None:
-    assert user_summary_as_csv(built) == GOLDEN.read_text(encoding="utf-8")
+    assert built.user_summary_as_csv() == GOLDEN.read_text(encoding="utf-8")
 
 
 def test_it_says_what_came_out_what_was_left_out_and_what_next(build_sample: BuildSample) -> None:
@@ -209,7 +198,7 @@ def test_two_builds_at_once_take_turns(laboratory: Laboratory) -> None:
     with ThreadPoolExecutor(2) as pool:
         results = [result.result() for result in [pool.submit(laboratory.build) for _ in range(2)]]
     assert [result.returncode for result in results] == [0, 0]
-    assert user_summary_as_csv(laboratory) == GOLDEN.read_text(encoding="utf-8")
+    assert laboratory.user_summary_as_csv() == GOLDEN.read_text(encoding="utf-8")
 
 
 def test_a_server_that_is_not_there_is_said_so(laboratory: Laboratory) -> None:

@@ -51,15 +51,6 @@ def as_a_data_frame(row: Row) -> Row:
     return [f"{row[0]}.0", f"{row[1]}.0", ids, row[3]]
 
 
-def user_summary(laboratory: Laboratory) -> str:
-    rows = laboratory.rows("select * from marts.user_summary order by user_id")
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
 HANDS: dict[str, tuple[dict[str, bytes], dict[str, str]]] = {
     "a spreadsheet": (
         {
@@ -98,7 +89,7 @@ def test_the_same_files_in_another_hand_give_the_same_marts(
     laboratory.write(files)
     result = laboratory.build(**settings)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert user_summary(laboratory) == GOLDEN.read_text(encoding="utf-8")
+    assert laboratory.user_summary_as_csv() == GOLDEN.read_text(encoding="utf-8")
     [separator] = laboratory.rows('select distinct "_separator" from raw.user_experiments')
     assert separator["_separator"] == (";" if hand == "a spreadsheet" else None)
 

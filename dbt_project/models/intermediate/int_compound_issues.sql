@@ -46,19 +46,7 @@ dropped_records as (
 
 early_ends as (
 
-    select
-        record_number,
-        fields_missing as column_name,
-        null::text as value,
-        'fields missing at its end' as problem,
-        'value set to null' as action,
-        record
-
-    from suspects
-
-    where
-        is_kept
-        and fields_missing is not null
+    {{ early_ends('suspects') }}
 
 ),
 

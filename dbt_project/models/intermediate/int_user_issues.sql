@@ -66,19 +66,7 @@ nulled_values as (
 
 early_ends as (
 
-    select
-        record_number,
-        fields_missing as column_name,
-        null::text as value,
-        'fields missing at its end' as problem,
-        'value set to null' as action,
-        record
-
-    from suspects
-
-    where
-        is_kept
-        and fields_missing is not null
+    {{ early_ends('suspects') }}
 
 ),
 

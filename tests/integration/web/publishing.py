@@ -32,3 +32,10 @@ def register(owner: Session, tables: object, invocation_id: str | None = None) -
         "values (%s, '{}', '{}', %s)",
         [invocation_id or str(uuid4()), Json(tables)],
     )
+
+
+def withdraw(owner: Session) -> None:
+    """Forget all builds but the first."""
+    owner.cursor().execute(
+        "delete from builds.publications where build > (select min(build) from builds.publications)"
+    )

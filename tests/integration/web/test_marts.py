@@ -16,7 +16,7 @@ from psycopg2 import sql
 from api.database import Database
 from elute.database.sessions import Session, connect
 from tests.integration.conftest import MARTS, Laboratory
-from tests.integration.web.publishing import publish
+from tests.integration.web.publishing import publish, withdraw
 from tests.rules.model import USER_SUMMARY_COLUMNS
 
 OBJECT = "application/vnd.pgrst.object+json"
@@ -386,10 +386,7 @@ def test_a_version_never_stands_for_the_rows_of_another(
         is_over.set()
         for thread in threads:
             thread.join()
-        owner.cursor().execute(
-            "delete from builds.publications "
-            "where build > (select min(build) from builds.publications)"
-        )
+        withdraw(owner)
     assert len(seen) > 10
     assert len(seen) == len({etag for etag, _ in seen}) == len({text for _, text in seen})
 
@@ -428,10 +425,7 @@ def test_a_few_rows_are_of_the_newest_build(client: FlaskClient, owner: Session)
         counted = client.get(few, headers={"Prefer": "count=exact"})
         assert counted.headers["Content-Range"] == "0-1/14"
     finally:
-        owner.cursor().execute(
-            "delete from builds.publications "
-            "where build > (select min(build) from builds.publications)"
-        )
+        withdraw(owner)
     assert client.get(few).json == first.json
 
 
@@ -467,10 +461,7 @@ def test_a_build_that_is_gone_when_it_is_read_is_looked_up_again(
     finally:
         catalogue.newest = looked_up
         owner.cursor().execute(f'alter table builds.pruned rename to "{table}"')
-        owner.cursor().execute(
-            "delete from builds.publications "
-            "where build > (select min(build) from builds.publications)"
-        )
+        withdraw(owner)
 
 
 def test_marts_are_listed(client: FlaskClient) -> None:

@@ -26,7 +26,7 @@ from elute.errors import ServerError
 from elute.runs import queue
 from tests.conftest import own_database
 from tests.integration.conftest import Laboratory
-from tests.integration.web.publishing import publish
+from tests.integration.web.publishing import publish, withdraw
 
 
 @pytest.fixture
@@ -124,10 +124,7 @@ def test_a_slow_question_is_ended(
             assert (answer.status_code, answer.get_json()["title"]) == (503, "Took too long")
         assert time.monotonic() - began < 30
     finally:
-        owner.cursor().execute(
-            "delete from builds.publications "
-            "where build > (select min(build) from builds.publications)"
-        )
+        withdraw(owner)
 
 
 def test_streams_take_no_session_from_small_answers(database: Database) -> None:
