@@ -171,6 +171,7 @@ def test_a_page_of_another_site_reads_and_starts_nothing_without_the_token(
             assert seen["etag"]
             assert seen["started"] == [403, 202]
             page.close()
+        until(lambda: site.ask("GET", "/runs?limit=1").json["runs"][0]["state"] == "succeeded")
 
 
 def test_a_page_of_a_site_that_is_not_named_reads_nothing(site: Site, browser: Browser) -> None:
