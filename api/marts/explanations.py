@@ -3,17 +3,16 @@
 from functools import lru_cache
 from pathlib import Path
 
-from psycopg2 import errors
+from psycopg2 import sql
 
-from api import database
 from api.problems import Problem, unavailable
+from elute.database.builds import Build
 from elute.database.sessions import Session
 
 MOST_RECORDS = 10_000  # experiments, and issues, that are listed
-LATER_BUILD = (
-    "The tables behind the published numbers are of a later build, which is going on or has "
-    "failed, or have been emptied by a crash of the server. Until the next build has succeeded, "
-    "what is listed here may not add up to what is published."
+EMPTIED = (
+    "A crash of the server has emptied the tables of experiments of this build. Until the next "
+    "build has succeeded, what is listed here does not add up to what is published."
 )
 MEAN_RULE = (
     "The sum of the run times that are known, divided by their number; exact, rounded half up to "
@@ -25,38 +24,36 @@ TIE_RULE = (
 )
 
 
-def explain(user_id: int) -> str | None:
+def explain(session: Session, build: Build, user_id: int) -> str | None:
     """The record of a user with all that it was made of, as JSON; None if there is no such user.
 
     Raises:
-        Problem: 503, it cannot be explained at the moment.
-        ServerError: there is no database.
+        Problem: 503, the build was made by an older Elute, and has no tables to explain it with.
+        psycopg2.errors.UndefinedTable: the build was pruned.
     """
     values = {
         "user_id": user_id,
         "most": MOST_RECORDS,
-        "note": LATER_BUILD,
+        "note": EMPTIED,
         "mean_rule": MEAN_RULE,
         "tie_rule": TIE_RULE,
     }
-
-    def fetch(session: Session) -> str | None:
-        with session.cursor() as cursor:
-            cursor.execute(_statement(), values)
-            row = cursor.fetchone()
-        return row[0] if row else None
-
+    tables = {name: sql.Identifier(*table) for name, table in build.tables.items()}
     try:
-        return database.current().reader.read(fetch)
-    except errors.UndefinedTable as error:
+        statement = sql.SQL(_statement()).format(**tables)
+    except KeyError as error:
         raise _no_tables() from error
+    with session.cursor() as cursor:
+        cursor.execute(statement, values)
+        row = cursor.fetchone()
+    return row[0] if row else None
 
 
 def _no_tables() -> Problem:
     return unavailable(
         "Nothing to explain it with",
-        "The tables behind the published numbers are not there. "
-        "Build again with POST /trigger-etl, then ask again.",
+        "This build keeps no tables of its experiments. Build again with POST /trigger-etl, then "
+        "ask again.",
     )
 
 

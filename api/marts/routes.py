@@ -4,12 +4,14 @@ import re
 from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify
+from psycopg2 import errors
 
 from api import database
 from api.marts import explanations, media
 from api.marts.published import find, newest
 from api.marts.responses import is_bigint, no_such_row, respond
 from elute.database.builds import Build, Mart
+from elute.database.sessions import Session
 
 blueprint = Blueprint("marts", __name__)
 RESULTS = "user_summary"
@@ -48,10 +50,21 @@ def result(user_id: str) -> Response:
 @blueprint.get("/etl-results/<user_id>/explain")
 def explain(user_id: str) -> Response:
     """The experiments, compounds and left out records behind the row of one user."""
-    _, wanted = database.current().reader.read(lambda session: find(session, RESULTS))
-    found = explanations.explain(int(user_id)) if is_bigint(user_id) else None
-    if found is None:
-        raise no_such_row(wanted, user_id)
+
+    def fetch(session: Session) -> str:
+        build, wanted = find(session, RESULTS)
+        found = None
+        if is_bigint(user_id):
+            found = explanations.explain(session, build, int(user_id))
+        if found is None:
+            raise no_such_row(wanted, user_id)
+        return found
+
+    reader = database.current().reader
+    try:
+        found = reader.read(fetch)
+    except errors.UndefinedTable:  # The build was pruned after it was looked up.
+        found = reader.read(fetch)
     return Response(found, content_type=media.JSON, headers={"Cache-Control": "no-cache"})
 
 

@@ -69,13 +69,17 @@ class Mart:
 
 @dataclass(frozen=True, eq=False)
 class Build:
-    """A published build and the marts of it that are served, by name."""
+    """A published build: the marts of it that are served, and all its tables, by name.
+
+    A table is its schema and its name.
+    """
 
     number: int
     invocation_id: str
     run_id: int | None
     published_at: datetime
     marts: Mapping[str, Mart]
+    tables: Mapping[str, tuple[str, str]]
 
 
 class Catalogue:
@@ -127,6 +131,7 @@ def _described(session: Session, invocation_id: str) -> Build:
         run_id=build["run_id"],
         published_at=build["published_at"],
         marts={name: _mart(name, table, columns[name]) for name, table in served.items()},
+        tables={name: (table["schema"], table["table"]) for name, table in build["tables"].items()},
     )
 
 

@@ -101,7 +101,7 @@ where rolname = %s and pg_has_role(
     case when current_setting('server_version_num')::int >= 160000 then 'set' else 'member' end
 )
 """
-_READ = ("marts", "intermediate", "builds")
+_READ = ("marts", "builds")
 _MAY_READ = """
 with schemas as (
     select pg_namespace.oid from pg_namespace where nspname = any(%(schemas)s)
@@ -109,7 +109,7 @@ with schemas as (
 select
     (
         select count(*) from schemas where has_schema_privilege(%(reader)s, schemas.oid, 'usage')
-    ) = 3
+    ) = 2
     and not exists (
         select from pg_class
         where relnamespace in (select oid from schemas)
@@ -121,19 +121,18 @@ select
         where defaclnamespace in (select oid from schemas)
             and defaclrole = current_user::regrole
             and acl.grantee = %(reader)s::regrole
-    ) = 3
+    ) = 2
 """
 _GRANTS = """
 create schema if not exists marts;
-create schema if not exists intermediate;
-grant usage on schema marts, intermediate, builds to {reader};
-grant select on all tables in schema marts, intermediate, builds to {reader};
-alter default privileges in schema marts, intermediate, builds grant select on tables to {reader};
+grant usage on schema marts, builds to {reader};
+grant select on all tables in schema marts, builds to {reader};
+alter default privileges in schema marts, builds grant select on tables to {reader};
 """
 
 
 def _grant(session: Session) -> None:
-    """Make the reading role and let it read marts, and what explains them, built or to be built.
+    """Make the reading role, and let it read all tables of builds and the views on them.
 
     A user who may not make roles goes on without; see `has_reader`.
     """

@@ -36,6 +36,9 @@ MARTS = (
     "data_issues",
     "input_summary",
 )
+# Of a build too, to explain its marts, but kept for the newest one only.
+EXPLAINING = ("int_users_validated", "int_experiments_validated")
+EXPLAINING_VIEWS = ("int_experiments_kept", "int_experiments_unnested_to_compounds")
 
 
 class Laboratory:

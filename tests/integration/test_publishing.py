@@ -14,7 +14,7 @@ import pytest
 from elute.database import schema
 from elute.database.sessions import Session, connect
 from tests.conftest import COMMAND, SAMPLE
-from tests.integration.conftest import MARTS, QUICKER, Laboratory
+from tests.integration.conftest import EXPLAINING, EXPLAINING_VIEWS, MARTS, QUICKER, Laboratory
 
 LIMIT = 120  # seconds that a build may take on a busy machine
 WAITS = "Publishing waits for "
@@ -202,7 +202,9 @@ def test_at_the_moment_of_publishing_it_is_all_or_nothing(
     assert result.returncode == 0, result.stderr
     assert built.rows(USERS) == [{"users": 15}]
     kept = built.rows("select from pg_tables where schemaname = 'builds'")
-    assert len(kept) == 2 * len(MARTS) + 1
+    assert len(kept) == 2 * len(MARTS) + len(EXPLAINING) + 1
+    kept = built.rows("select from pg_views where schemaname = 'builds'")
+    assert len(kept) == len(EXPLAINING_VIEWS)
 
 
 def test_a_full_disk_at_the_moment_of_publishing(
@@ -260,7 +262,7 @@ def test_what_is_built_is_registered(built: Laboratory) -> None:
     assert set(second["files"]) == set(SAMPLE)
     assert second["options"]["max_dropped_ratio"] == "0.5"
     assert second["options"]["exclude_resource_types"] == ["unit_test"]
-    assert set(second["tables"]) == set(MARTS)
+    assert set(second["tables"]) == {*MARTS, *EXPLAINING, *EXPLAINING_VIEWS}
 
 
 def test_what_others_have_made_of_a_mart_stays(built: Laboratory, owner: Session) -> None:

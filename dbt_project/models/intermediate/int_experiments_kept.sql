@@ -1,4 +1,5 @@
-{{ config(materialized='view') }}
+{{ config(materialized='published', as_view=true, meta={'served': false, 'kept_builds': 1}) }}
+-- Of the build: what it has published is explained by it, also while the next one goes on.
 -- A view: the one place that says which records count.
 
 with

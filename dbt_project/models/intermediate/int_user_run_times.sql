@@ -1,5 +1,5 @@
 {{ config(materialized='view') }}
--- A view: read once by a build, and for one user by the explanation of that user's mean.
+-- A view: read once.
 
 with
 
@@ -14,8 +14,6 @@ summed as (
     select
         user_id,
         count(*) as experiment_count,
-        count(experiment_run_time) as run_time_count,
-        trim_scale(sum(experiment_run_time)::numeric) as run_time_sum,
         {{ exact_mean('experiment_run_time') }} as avg_experiment_run_time
 
     from experiments

@@ -507,22 +507,35 @@ def test_what_was_left_out_of_a_user_is_told(client: FlaskClient) -> None:
             assert issue in (response.json or {})["data_issues"]
 
 
-def test_an_explanation_says_when_it_is_of_another_build(
-    client: FlaskClient, owner: Session
-) -> None:
-    with hidden(owner, "intermediate.int_experiments_validated"):
-        response = client.get("/etl-results/1/explain")
-        assert response.status_code == 503
-        assert "Build again" in response.text
-        owner.cursor().execute(
-            "create table intermediate.int_experiments_validated as "
-            "select * from intermediate.hidden"
-        )
+def test_an_explanation_says_what_it_lacks(client: FlaskClient, owner: Session) -> None:
+    cursor = owner.cursor()
+    cursor.execute(
+        "create table public.kept as select * from intermediate.int_experiments_validated"
+    )
+    cursor.execute("delete from intermediate.int_experiments_validated")  # as a crash does
+    try:
         found = client.get("/etl-results/1/explain").json
-        owner.cursor().execute("drop table intermediate.int_experiments_validated")
+    finally:
+        cursor.execute("insert into intermediate.int_experiments_validated select * from kept")
+        cursor.execute("drop table kept")
     assert found is not None
     assert found["is_consistent"] is False
-    assert "of a later build" in found["note"]
+    assert "A crash of the server" in found["note"]
+
+
+def test_a_build_of_an_older_elute_is_not_explained(client: FlaskClient, owner: Session) -> None:
+    cursor = owner.cursor()
+    cursor.execute("create table public.kept as select * from builds.publications")
+    cursor.execute("update builds.publications set tables = tables - 'int_users_validated'")
+    publish(owner)
+    try:
+        response = client.get("/etl-results/1/explain")
+    finally:
+        cursor.execute("update builds.publications set tables = kept.tables from kept")
+        cursor.execute("drop table kept")
+        publish(owner)
+    assert response.status_code == 503
+    assert "Build again" in response.text
 
 
 def test_the_reading_role_can_only_read(database: Database) -> None:

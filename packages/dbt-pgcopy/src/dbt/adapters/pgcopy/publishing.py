@@ -55,18 +55,30 @@ select string_agg(
 from pg_class
 where oid in (select to_regclass(name) from unnest(%s::text[]) as name)
 """
-# Tables that are named like those of builds, and that none of the newest builds names.
+# Tables that are named like those of builds, and that none of the newest builds names; a mart may
+# say in its meta that fewer builds keep theirs.
 _UNNEEDED = sql.SQL("""
-select relname
+select
+    relname,
+    case relkind when 'v' then 'view' else 'table' end
 from pg_class
 where relnamespace = to_regnamespace(%(schema)s)
-    and relkind = 'r' and relname ~ '__[0-9a-f]{{32}}$'
+    and relkind in ('r', 'v') and relname ~ '__[0-9a-f]{{32}}$'
     and relname not in (
         select entry.value ->> 'table'
-        from (select tables from {publications} order by build desc limit %(keep)s) as newest
+        from (
+            select
+                tables,
+                row_number() over (order by build desc) as age
+            from {publications}
+            order by build desc
+            limit %(keep)s
+        ) as newest
         cross join lateral jsonb_each(newest.tables) as entry
+        where age <= coalesce((entry.value #>> '{{meta,kept_builds}}')::bigint, age)
     )
-order by relname
+-- What reads others is younger.
+order by oid desc
 """)
 
 logger = AdapterLogger("Pgcopy")
@@ -173,14 +185,14 @@ def drop_unneeded(session: PostgresSession, schema: str, keep: int | None) -> No
             _UNNEEDED.format(publications=publications),
             {"schema": sql.Identifier(schema).as_string(session), "keep": keep},
         )
-        names = [name for (name,) in cursor.fetchall()]
-    for name in names:
+        unneeded = cursor.fetchall()
+    for name, kind in unneeded:
         table = sql.Identifier(schema, name)
         try:
             with transaction(session) as cursor:
                 lock = sql.SQL("lock table {} in access exclusive mode nowait").format(table)
                 cursor.execute(lock)
-                cursor.execute(sql.SQL("drop table {}").format(table))
+                cursor.execute(sql.SQL("drop {} {}").format(sql.SQL(kind), table))
         except (
             errors.LockNotAvailable,
             errors.DependentObjectsStillExist,

@@ -1,11 +1,13 @@
 {#-
   A table that readers see only once the whole build has passed. Each run makes a new one in the
-  schema of builds; `publish_build` points the view with the model's name at it.
+  schema of builds; `publish_build` points the view with the model's name at it. `as_view` makes
+  a view of it, for what is cheap to ask of the tables of the same build.
 -#}
 {% materialization published, adapter='pgcopy' %}
   {%- do adapter.prepare_builds(builds_schema()) -%}
   {%- set table = api.Relation.create(
-    database=database, schema=builds_schema(), identifier=adapter.name_table(model['alias']), type='table'
+    database=database, schema=builds_schema(), identifier=adapter.name_table(model['alias']),
+    type='view' if config.get('as_view') else 'table'
   ) -%}
 
   {#- Hooks write `this` for what they have to do with, which is the table. -#}
@@ -22,8 +24,10 @@
     {%- do run_query('alter table ' ~ table ~ ' ' ~ changes | join(', ')) -%}
   {%- endif -%}
   {%- do create_indexes(table) -%}
-  {#- Read by what is built next, and by readers at once: before autovacuum comes. -#}
-  {%- do run_query('analyze ' ~ table) -%}
+  {%- if table.is_table -%}
+    {#- Read by what is built next, and by readers at once: before autovacuum comes. -#}
+    {%- do run_query('analyze ' ~ table) -%}
+  {%- endif -%}
 
   {{ run_hooks(post_hooks, inside_transaction=True) }}
 
@@ -43,6 +47,9 @@
   works in parallel, which INSERT does not, and an index is made faster of rows that are there.
 -#}
 {% macro pgcopy_create_published(table, sql) %}
+  {%- if table.is_view -%}
+    {{ return(get_create_view_as_sql(table, sql)) }}
+  {%- endif -%}
   {%- if not config.get('contract').enforced -%}
     {{ return(get_create_table_as_sql(False, table, sql)) }}
   {%- endif -%}
