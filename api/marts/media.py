@@ -7,6 +7,7 @@ from api.problems import Problem
 JSON = "application/json"
 OBJECT = "application/vnd.pgrst.object+json"
 CSV = "text/csv"
+SPREADSHEET = f"{CSV}; header=present"  # CSV that is not exact, but does no harm in one
 NDJSON = "application/x-ndjson"
 _WITHOUT_NULLS = ";nulls=stripped"
 JSON_WITHOUT_NULLS = f"application/vnd.pgrst.array+json{_WITHOUT_NULLS}"
@@ -14,7 +15,7 @@ OBJECT_WITHOUT_NULLS = f"{OBJECT}{_WITHOUT_NULLS}"
 ARRAYS = (JSON, JSON_WITHOUT_NULLS)
 OBJECTS = (OBJECT, OBJECT_WITHOUT_NULLS)
 MEDIA_TYPES = (JSON, OBJECT, CSV, NDJSON, JSON_WITHOUT_NULLS, OBJECT_WITHOUT_NULLS)
-EXTENSIONS = {"csv": CSV, "json": JSON, "ndjson": NDJSON}  # of files to save
+EXTENSIONS = {"csv": SPREADSHEET, "json": JSON, "ndjson": NDJSON}  # of files to save
 # As clients of PostgREST write it, too.
 _OTHER_NAMES = {
     "application/vnd.pgrst.object": OBJECT,

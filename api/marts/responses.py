@@ -38,6 +38,18 @@ copy (select {row}::text from ({rows}) as _row) to stdout
 with (format csv, quote E'\x01', delimiter E'\x02')
 """
 _CSV = "copy (select {columns} from ({rows}) as _row) to stdout with (format csv, header)"
+_CELL = "{name}::text as {name}"
+# A spreadsheet takes such a text for a formula, unless there is an apostrophe before it.
+_SPREADSHEET_CELL = r"""
+case
+    when pg_typeof({name}) in ('text'::regtype, 'varchar'::regtype)
+        and {name}::text ~ '^[=+@\t\r-]'
+        and {name}::text !~ '^[+-]?[0-9.,]+([eE][+-]?[0-9]+)?$'
+        then $$'$$ || {name}::text
+    else {name}::text
+end as {name}
+"""
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # without it, Excel does not read UTF-8
 # A few rows, and whether their build is still the newest, in one statement.
 _FEW = """
 select
@@ -117,8 +129,8 @@ def _few(name: str, media_type: str, key: str | None) -> Response | None:
     except (QueryError, Problem):
         return None  # What is wrong may be right in a newer build.
     limit = wanted.query.limit
-    is_few = limit is not None and limit <= MOST_ROWS_WHOLE and media_type != media.CSV
-    if not is_few or _is_known(wanted.headers):
+    is_few = limit is not None and limit <= MOST_ROWS_WHOLE
+    if not is_few or media_type.startswith(media.CSV) or _is_known(wanted.headers):
         return None
     with database.current().reader.session() as session:
         try:
@@ -203,7 +215,7 @@ def _rows(session: Session, wanted: RowsRequest, stack: ExitStack) -> Response:
     is_abandoned = request.environ.get("waitress.client_disconnected", lambda: False)
     copy = Copy(session, statement, is_abandoned)
     stack.callback(copy.close)
-    data = b""
+    data = _BYTE_ORDER_MARK if wanted.media_type == media.SPREADSHEET else b""
     while len(data) < LARGEST_WHOLE:
         block = copy.read()
         if not block:
@@ -221,8 +233,9 @@ def _total(session: Session, query: Query) -> int:
 
 def _statement(session: Session, wanted: RowsRequest) -> str:
     rows, values = wanted.query.rows()
-    columns = ", ".join(f"{name}::text as {name}" for name in wanted.query.identifiers)
-    template = _CSV if wanted.media_type == media.CSV else _JSON
+    cell = _SPREADSHEET_CELL if wanted.media_type == media.SPREADSHEET else _CELL
+    columns = ", ".join(cell.format(name=name) for name in wanted.query.identifiers)
+    template = _CSV if wanted.media_type.startswith(media.CSV) else _JSON
     row = media.row_expression(wanted.media_type)
     statement = template.format(rows=rows, columns=columns, row=row)
     with session.cursor() as cursor:

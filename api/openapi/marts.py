@@ -130,7 +130,7 @@ def _histogram(mart: Mart, responses: Mapping[str, Json]) -> Json:
 
 
 def _download(mart: Mart, responses: Mapping[str, Json]) -> Json:
-    kinds = sorted(media.EXTENSIONS.values())
+    kinds = sorted(kind.partition(";")[0] for kind in media.EXTENSIONS.values())
     content = {kind: _contents(mart)["content"][kind] for kind in kinds}
     file = {"description": "The rows, as a file to save.", "content": content}
     extension = {"type": "string", "enum": sorted(media.EXTENSIONS)}

@@ -114,7 +114,11 @@ def test_a_column_of_a_plot_narrows_the_table(results: Page) -> None:
 
 @pytest.mark.parametrize(
     ("form", "begins"),
-    [("CSV", b"user_id,name"), ("JSON", b'[{"user_id":3,'), ("NDJSON", b'{"user_id":3,')],
+    [
+        ("CSV", b"\xef\xbb\xbfuser_id,name"),
+        ("JSON", b'[{"user_id":3,'),
+        ("NDJSON", b'{"user_id":3,'),
+    ],
 )
 def test_a_download_has_what_the_table_shows(results: Page, form: str, begins: bytes) -> None:
     results.get_by_label("User is").fill("3")

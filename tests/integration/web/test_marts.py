@@ -429,6 +429,39 @@ def test_a_few_rows_are_of_the_newest_build(client: FlaskClient, owner: Session)
     assert client.get(few).json == first.json
 
 
+def test_a_download_does_no_harm_in_a_spreadsheet(client: FlaskClient, owner: Session) -> None:
+    formulas = ["=1+1", "+cmd|' /C calc'!A0", "-x", "@SUM(A1)", "\tx", "\r=1"]
+    data = ["-5", "+1.5e3", "C=O", "Zoë", "a;=1", "5-methyl", "[Na+].[Cl-]", None]
+    cursor = owner.cursor()
+    cursor.execute("create table public.kept as select user_id, name from marts.user_summary")
+    try:
+        for user_id, name in zip(users(client, "order=user_id"), formulas + data, strict=True):
+            cursor.execute(
+                "update marts.user_summary set name = %s where user_id = %s", [name, user_id]
+            )
+        query = "select=name&order=user_id"
+        exact = client.get(f"/marts/user_summary?{query}", headers={"Accept": "text/csv"}).data
+        saved = client.get(f"/download/user_summary.csv?{query}")
+        as_json = client.get(f"/download/user_summary.json?{query}").json
+    finally:
+        cursor.execute(
+            "update marts.user_summary set name = kept.name "
+            "from kept where user_summary.user_id = kept.user_id"
+        )
+        cursor.execute("drop table kept")
+
+    def names(content: bytes) -> list[str | None]:
+        lines = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+        return [line[0] if line else None for line in lines][1:]
+
+    assert saved.content_type == "text/csv; header=present; charset=utf-8"
+    assert saved.data.startswith(b"\xef\xbb\xbfname\n")
+    assert names(saved.data) == [*(f"'{text}" for text in formulas), *data]
+    assert exact.startswith(b"name\n")
+    assert names(exact) == formulas + data
+    assert as_json == [{"name": name} for name in formulas + data]
+
+
 def test_nothing_is_built_yet(client: FlaskClient, owner: Session) -> None:
     with hidden(owner, "builds.publications"):
         response = client.get("/marts/compound_usage")
