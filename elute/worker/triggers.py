@@ -10,7 +10,7 @@ from elute.runs import queue
 from elute.runs.run import now
 from elute.settings import Settings
 from elute.worker.schedule import Schedule
-from elute.worker.watch import Watch, cut_short, files_signature
+from elute.worker.watch import Watch, files_signature
 
 logger = logging.getLogger("elute.worker")
 
@@ -50,8 +50,7 @@ class Triggers:
             self._checked_at = time.monotonic()
             names = tuple(COLUMNS)
             files = files_signature(self._settings.seeds_dir, names)
-            unfinished = cut_short(self._settings.seeds_dir, names)
-            if not self._watch.is_due(files, self._checked_at, unfinished):
+            if not self._watch.is_due(files, self._checked_at):
                 return
             # A build in a terminal may have read them meanwhile.
             if files == self._latest("last_files") or self._request("file change"):

@@ -1,9 +1,8 @@
 """When files have changed and settled."""
 
-from pathlib import Path
 from typing import Any
 
-from elute.worker.watch import Watch, cut_short
+from elute.worker.watch import Watch
 
 OLD: dict[str, Any] = {"users.csv": [1, 10], "compounds.csv": [1, 20]}
 NEW: dict[str, Any] = {"users.csv": [2, 15], "compounds.csv": [1, 20]}
@@ -17,15 +16,16 @@ def test_what_was_read_last_is_not_built_again() -> None:
 
 def test_a_change_is_due_when_it_has_settled() -> None:
     watch = Watch(OLD)
-    assert [watch.is_due(NEW, moment) for moment in (0, 1, 1.9, 2)] == [False, False, False, True]
+    assert not any(watch.is_due(NEW, second) for second in range(10))
+    assert watch.is_due(NEW, 10)
 
 
 def test_a_file_that_grows_is_waited_for_even_if_it_stalls() -> None:
     watch = Watch(OLD)
     assert not watch.is_due(NEW, 0)
-    assert not watch.is_due(NEWER, 1)
-    assert not any(watch.is_due(NEWER, 1 + second) for second in range(10))
-    assert watch.is_due(NEWER, 11)
+    assert not any(watch.is_due(NEW, second) for second in range(9))
+    assert not any(watch.is_due(NEWER, 9 + second) for second in range(10))
+    assert watch.is_due(NEWER, 19)
 
 
 def test_the_longer_it_has_grown_the_longer_it_is_waited_for() -> None:
@@ -37,26 +37,12 @@ def test_the_longer_it_has_grown_the_longer_it_is_waited_for() -> None:
     assert watch.is_due(grown, 359)
 
 
-def test_a_file_that_ends_within_a_line_is_waited_for() -> None:
-    watch = Watch(OLD)
-    assert not any(watch.is_due(NEW, second, ["users.csv"]) for second in range(10))
-    assert watch.is_due(NEW, 10, ["users.csv"])
-    assert Watch(NEW).is_due({**NEW, "compounds.csv": [5, 5]}, 0, ["users.csv"]) is False
-
-
-def test_files_that_get_their_names_when_they_are_done_are_not_waited_for() -> None:
+def test_each_file_has_to_settle() -> None:
     watch = Watch(OLD)
     assert not watch.is_due(NEW, 0)
     both = {**NEW, "compounds.csv": [3, 30]}
-    assert not watch.is_due(both, 1)
-    assert watch.is_due(both, 3)
-
-
-def test_what_ends_within_a_line(tmp_path: Path) -> None:
-    contents = {"a": b"x\n", "b": b"x", "c": b"", "d": "x\n".encode("utf-16"), "e": b"x\r\n"}
-    for name, content in contents.items():
-        (tmp_path / name).write_bytes(content)
-    assert cut_short(tmp_path, (*contents, "missing")) == ["b", "c", "missing"]
+    assert not any(watch.is_due(both, second) for second in range(5, 15))
+    assert watch.is_due(both, 15)
 
 
 def test_a_missing_file_is_waited_for() -> None:
@@ -69,28 +55,28 @@ def test_a_missing_file_is_waited_for() -> None:
 def test_it_is_due_until_a_run_reads_it() -> None:
     watch = Watch(OLD)
     watch.is_due(NEW, 0)
-    assert watch.is_due(NEW, 5)
-    assert watch.is_due(NEW, 6)
+    assert watch.is_due(NEW, 15)
+    assert watch.is_due(NEW, 16)
     watch.was_read(NEW)
-    assert not watch.is_due(NEW, 7)
+    assert not watch.is_due(NEW, 17)
 
 
 def test_a_change_back_is_no_change() -> None:
     watch = Watch(OLD)
     watch.is_due(NEW, 0)
     watch.is_due(OLD, 1)
-    assert not watch.is_due(OLD, 10)
+    assert not watch.is_due(OLD, 20)
 
 
 def test_without_a_run_to_compare_with_the_files_count_as_read() -> None:
     watch = Watch(None)
     assert not watch.is_due(OLD, 0)
-    assert not watch.is_due(OLD, 10)
-    watch.is_due(NEW, 11)
-    assert watch.is_due(NEW, 13)
+    assert not watch.is_due(OLD, 20)
+    watch.is_due(NEW, 21)
+    assert watch.is_due(NEW, 31)
 
 
 def test_a_change_made_while_nobody_watched_is_seen() -> None:
     watch = Watch(OLD)
     assert not watch.is_due(NEW, 100)
-    assert watch.is_due(NEW, 102)
+    assert watch.is_due(NEW, 110)
