@@ -26,6 +26,7 @@ from api import problems
 from dashboard.app import create_app
 from elute.environment import drop_foreign
 from elute.errors import EluteError
+from elute.private import keep_private
 from elute.serve.exposure import require_token_if_exposed, warn_if_exposed
 from elute.serve.lock import listen
 from elute.settings import Settings
@@ -81,6 +82,7 @@ def main() -> None:
     options = parser.parse_args()
     try:
         settings = Settings.from_environment()
+        keep_private(settings.home)
         drop_foreign(settings)
         require_token_if_exposed(settings)
         if options.socket is None:

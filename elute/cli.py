@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from elute.errors import EluteError
+from elute.private import keep_private
 from elute.settings import Settings
 
 # Everything after these goes to the command as it stands, for dbt to read.
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace, rest: list[str]) -> int:
     settings = Settings.from_environment()
+    keep_private(settings.home)
     if options.command == "db":
         from elute.commands import db  # noqa: PLC0415
 
@@ -62,7 +64,7 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
     if options.command == "serve":
         from elute.serve import supervisor  # noqa: PLC0415
 
-        return supervisor.run(settings)
+        return supervisor.run(settings, options.token)
     from elute.commands import build  # noqa: PLC0415
 
     return build.run(settings, rest)
@@ -92,7 +94,12 @@ def _parser() -> argparse.ArgumentParser:
         help="load the files and build the tables; options after it go to 'dbt build'",
         add_help=False,
     )
-    commands.add_parser("serve", help="web app, worker and database, until Ctrl-C")
+    serve = commands.add_parser("serve", help="web app, worker and database, until Ctrl-C")
+    serve.add_argument(
+        "--token",
+        action="store_true",
+        help="let only who can read the file 'token' in ELUTE_HOME, which it makes, change things",
+    )
     worker = commands.add_parser("worker", help="carry out the runs that others ask for")
     # For `elute serve`: end when the other end of this pipe is closed.
     worker.add_argument("--lifeline", type=int, help=argparse.SUPPRESS)

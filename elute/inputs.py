@@ -182,7 +182,9 @@ def replaced(settings: Settings, name: str) -> list[Path]:
 
 def _keep(path: Path, name: str) -> str:
     folder = path.parent / _REPLACED
-    folder.mkdir(exist_ok=True)
+    if not folder.exists():
+        folder.mkdir(exist_ok=True)
+        folder.chmod(path.parent.stat().st_mode & 0o777)  # open to whom the files are
     moment = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
     kept = folder / f"{name}.{moment}"
     try:

@@ -78,6 +78,20 @@ class Answer(NamedTuple):
         return json.loads(self.text)
 
 
+def fetch(
+    url: str, method: str = "GET", body: bytes | None = None, headers: Mapping[str, str] = {}
+) -> Answer:
+    """One request, and whatever the answer is."""
+    request = urllib.request.Request(url, body, dict(headers), method=method)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=LIMIT) as answer:
+            return Answer(answer.status, answer.headers, answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return Answer(error.code, error.headers, error.read())
+
+
 class Service:
     """An `elute serve` with files of its own, and how to talk to it.
 
@@ -136,14 +150,7 @@ class Service:
         token = self.environment.get("ELUTE_TOKEN")
         sent = {"Authorization": f"Bearer {token}"} if token else {}
         sent.update({name.replace("_", "-"): text for name, text in headers.items()})
-        request = urllib.request.Request(self.address + path, body, sent, method=method)
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        try:
-            with opener.open(request, timeout=LIMIT) as answer:
-                return Answer(answer.status, answer.headers, answer.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                return Answer(error.code, error.headers, error.read())
+        return fetch(self.address + path, method, body, sent)
 
     @property
     def cluster(self) -> Server:

@@ -10,6 +10,7 @@ import time
 from elute.database import schema
 from elute.database.server import is_embedded
 from elute.environment import adopt
+from elute.private import own_token
 from elute.serve.child import Child
 from elute.serve.exposure import require_token_if_exposed
 from elute.serve.lock import ServeError, address, listen, lock_home
@@ -21,8 +22,12 @@ _MOST_ENDS = 5
 _LOOK_SECONDS = 0.2
 
 
-def run(settings: Settings) -> int:
+def run(settings: Settings, with_token: bool = False) -> int:
     """`elute serve`: run everything until Ctrl-C or SIGTERM.
+
+    Args:
+        settings: of all parts.
+        with_token: whether changes need the token in ELUTE_HOME, which is made if need be.
 
     Returns:
         0 when it was told to stop.
@@ -31,6 +36,8 @@ def run(settings: Settings) -> int:
         ServeError: the settings, the home or the port do not allow it, or the web app keeps ending.
         ServerError: there is no database.
     """
+    if with_token and not settings.token:
+        settings = _with_own_token(settings)
     require_token_if_exposed(settings)
     held = lock_home(settings)
     for listener in listen(settings):  # To say now why it cannot be.
@@ -50,6 +57,17 @@ def run(settings: Settings) -> int:
         waiter.listen()  # A second signal does not break off the stopping.
         supervisor.stop()
     return 0
+
+
+def _with_own_token(settings: Settings) -> Settings:
+    try:
+        os.environ["ELUTE_TOKEN"] = own_token(settings.home)
+    except OSError as error:
+        raise ServeError(
+            f"The token in {settings.home} cannot be read or made: {error.strerror}."
+        ) from error
+    print(f"Changes need the token in {settings.home / 'token'}.", flush=True)
+    return Settings.from_environment()
 
 
 class Supervisor:

@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from elute.runs import queue
+from tests.conftest import SAMPLE
 from tests.service import (
+    Process,
     Service,
     ended,
+    fetch,
     free_port,
     held_up,
     listening,
@@ -71,6 +74,49 @@ def test_this_machine_has_two_addresses(service: Service) -> None:
         with closing(http.client.HTTPConnection(host, service.port, timeout=30)) as client:
             client.request("GET", "/etl-results?limit=1")
             assert client.getresponse().status == 200
+
+
+def test_nobody_else_on_this_machine_reads_what_is_written(service: Service) -> None:
+    until(lambda: service.ask("GET", "/docs/").status == 200)
+    checked = service.ask(
+        "PUT", "/inputs/users.csv?dry_run=1", SAMPLE["users.csv"], Content_Type="text/csv"
+    )
+    assert checked.status == 200
+    ours = {"files", "postgres", *(path.name for path in service.home.glob("said-*"))}
+    written = [path for path in service.home.iterdir() if path.name not in ours]
+    assert {path.name for path in written} >= {"logs", "worker", "uploads", "serve.lock"}
+    below = [found for path in written for found in path.rglob("*")]
+    others = [str(path) for path in [*written, *below] if path.lstat().st_mode & 0o077]
+    assert [path for path in others if not Path(path).is_symlink()] == []
+
+
+def test_a_token_of_its_own_keeps_others_from_changing_things(
+    service: Service, own_home: Path
+) -> None:
+    database = {f"PG{name}": str(value) for name, value in service.parameters.items()}
+    database["PGDATABASE"] = database.pop("PGdbname")
+    port = free_port()
+    environment = {
+        **service.environment,
+        **{name.upper(): value for name, value in database.items()},
+        "ELUTE_HOME": str(own_home),
+        "ELUTE_PORT": str(port),
+    }
+    other = Process("serve", "--token", environment=environment, log=own_home / "said.log")
+    try:
+        until(lambda: "Elute is at" in other.said() or other.process.poll() is not None)
+        file = own_home / "token"
+        assert f"Changes need the token in {file}." in other.said()
+        assert file.stat().st_mode & 0o777 == 0o600
+        token = file.read_text().strip()
+        address = f"http://127.0.0.1:{port}"
+        assert fetch(f"{address}/etl-results?limit=1").status == 200
+        check = (f"{address}/inputs/users.csv?dry_run=1", "PUT", SAMPLE["users.csv"])
+        sent = {"Content-Type": "text/csv"}
+        assert fetch(*check, sent).status == 401
+        assert fetch(*check, {**sent, "Authorization": f"Bearer {token}"}).status == 200
+    finally:
+        other.stop()
 
 
 def test_an_open_door_is_refused(service: Service, own_home: Path) -> None:
