@@ -5,7 +5,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-_FOLDERS = ("logs", "target", "uploads", "worker")
+_FOLDERS = ("docs", "logs", "target", "uploads", "worker")
 
 
 def keep_private(home: Path) -> None:

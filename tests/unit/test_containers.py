@@ -125,3 +125,11 @@ def test_the_container_says_what_a_folder_lacks(tmp_path: Path) -> None:
     result = start(tmp_path / "missing", tmp_path)
     assert result.returncode == 1
     assert "cannot write to" in result.stderr
+
+
+def test_containers_are_confined() -> None:
+    for name, service in COMPOSE["services"].items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges"], name
+        assert "cap_add" not in service, name
