@@ -14,6 +14,7 @@ import socket
 import sys
 import tempfile
 import threading
+import time
 from typing import Any
 from urllib.parse import quote
 
@@ -34,6 +35,8 @@ from elute.settings import Settings
 THREADS = 64  # Streams hold one each, up to a number of their own.
 CONNECTIONS = 2000
 SILENT_SECONDS = 60  # until a client that sends or takes nothing is dropped
+HEAD_SECONDS = 20  # for the first line and the headers
+LEAST_RATE = 1000  # bytes of a body in a second, of one that has taken longer than that
 _LARGEST_HEAD = 64 * 1024  # bytes; an address with a list of ids is long
 _LARGEST_UPLOAD = 4 * 1024**3  # bytes
 _ASCII = bytes(range(128)).decode()
@@ -45,6 +48,17 @@ _CURES = {
 
 class _Request(HTTPRequestParser):
     """Also reads an address whose letters are not percent-encoded: curl sends what is typed."""
+
+    def __init__(self, adjustments: Any) -> None:
+        super().__init__(adjustments)
+        self._begun_at = time.monotonic()
+
+    @property
+    def is_late(self) -> bool:
+        """Whether what has come so far has taken too long."""
+        seconds = time.monotonic() - self._begun_at
+        is_slow = self.body_bytes_received < seconds * LEAST_RATE
+        return seconds > HEAD_SECONDS and (not self.headers_finished or is_slow)
 
     def parse_header(self, header_plus: bytes) -> None:
         """Read the first line and the headers."""
@@ -70,8 +84,16 @@ class _Refusal(ErrorTask):
 
 
 class _Channel(HTTPChannel):
+    """Ends when its client takes too long to send a request, at whatever pace."""
+
     parser_class = _Request
     error_task_class = _Refusal
+
+    def readable(self) -> bool:
+        """Asked at each turn of the loop, and so about once a second."""
+        if self.request is not None and self.request.is_late:
+            self.will_close = True
+        return bool(super().readable())
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from email.message import Message
 from pathlib import Path
@@ -188,16 +188,14 @@ def serving(**settings: str) -> Iterator[Service]:
 
 
 @contextmanager
-def web_app(environment: Mapping[str, str], checkout: Path = CHECKOUT) -> Iterator[int]:
+def web_app(
+    environment: Mapping[str, str],
+    checkout: Path = CHECKOUT,
+    program: Sequence[str] = ("-m", "dashboard.server"),
+) -> Iterator[int]:
     """The web app alone, as `elute serve` has it; its port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        command = [
-            sys.executable,
-            "-m",
-            "dashboard.server",
-            "--socket",
-            str(listener.fileno()),
-        ]
+        command = [sys.executable, *program, "--socket", str(listener.fileno())]
         process = subprocess.Popen(
             command, env=environment, pass_fds=[listener.fileno()], cwd=checkout
         )

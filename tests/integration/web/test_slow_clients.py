@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import select
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -20,13 +21,21 @@ BEGINNINGS = {
     "a body": b"PUT /inputs/users.csv HTTP/1.1\r\n" + HOST + b"Content-Length: 100\r\n\r\nuser",
     "chunks": b"PUT /inputs/users.csv HTTP/1.1\r\n"
     + HOST
-    + b"Transfer-Encoding: chunked\r\n\r\n4\r\nus",
+    + b"Transfer-Encoding: chunked\r\n\r\n400\r\nus",
 }
 
 
 @pytest.fixture(scope="module")
 def port(built: Laboratory) -> Iterator[int]:
     with web_app(built.environment) as port:
+        yield port
+
+
+@pytest.fixture(scope="module")
+def hasty(built: Laboratory) -> Iterator[int]:
+    """One that waits for a second, where the real one waits for longer."""
+    code = "from dashboard import server; server.HEAD_SECONDS = 1; server.main()"
+    with web_app(built.environment, program=("-c", code)) as port:
         yield port
 
 
@@ -47,6 +56,18 @@ def test_who_sends_slowly_keeps_nobody_waiting(port: int, beginning: bytes) -> N
             held.enter_context(client).sendall(beginning)
         assert ask(port, "/health/live").status == 200
         assert ask(port, "/etl-results/4").status == 200
+
+
+@pytest.mark.parametrize("beginning", list(BEGINNINGS.values())[1:], ids=list(BEGINNINGS)[1:])
+def test_who_goes_on_sending_slowly_is_dropped(hasty: int, beginning: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", hasty), timeout=10) as client:
+        client.sendall(beginning)
+        for _ in range(100):
+            if select.select([client], [], [], 0.1)[0]:
+                break
+            client.sendall(b"a")
+        assert client.recv(1000) == b""
+    assert ask(hasty, "/health/live").status == 200
 
 
 def test_nine_hundred_idle_connections_keep_nobody_waiting(port: int) -> None:
