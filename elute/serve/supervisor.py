@@ -14,7 +14,7 @@ from elute.serve.child import Child
 from elute.serve.exposure import require_token_if_exposed
 from elute.serve.lock import ServeError, address, listen, lock_home
 from elute.settings import CHECKOUT, Settings
-from elute.worker.signals import Waiter
+from elute.worker.signals import STOPPING, Waiter
 
 _STOP_SECONDS = 7.0  # for web app and worker together, before they are killed
 _MOST_ENDS = 5
@@ -107,13 +107,17 @@ class Supervisor:
     ) -> "subprocess.Popen[bytes] | None":
         if not is_embedded(self._settings):
             return None
-        return subprocess.Popen(
-            [sys.executable, "-m", "elute.serve.stop_server", str(others_end)],
-            stdin=lifeline,
-            pass_fds=[others_end, held],
-            cwd=CHECKOUT,
-            start_new_session=True,
-        )
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        try:
+            return subprocess.Popen(
+                [sys.executable, "-m", "elute.serve.stop_server", str(others_end)],
+                stdin=lifeline,
+                pass_fds=[others_end, held],
+                cwd=CHECKOUT,
+                start_new_session=True,
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
     def _note_end(self, child: Child, status: int) -> None:
         print(f"elute: the {child.name} ended (status {status}); again.", file=sys.stderr)

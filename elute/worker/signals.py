@@ -5,6 +5,8 @@ import select
 import signal
 from typing import Any
 
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
 
 class Waiter:
     """Wakes up early when the process is told to stop.
@@ -22,7 +24,7 @@ class Waiter:
 
     def listen(self) -> None:
         """Take the signals; for the main thread."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in STOPPING:
             signal.signal(number, lambda *_: self.stop())
 
     def stop(self) -> None:

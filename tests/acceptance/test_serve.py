@@ -5,19 +5,23 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+from postgres_here import Server
 
 from elute.runs import queue
+from tests.conftest import without_settings
 from tests.service import (
+    Process,
     Service,
     ended,
     free_port,
     held_up,
     listening,
+    pids_of,
     processes_of,
     serving,
     until,
@@ -159,6 +163,35 @@ def test_killed_it_leaves_nothing_and_starts_again(service: Service) -> None:
     until(lambda: is_quiet(service), 20)
     service.start()
     assert service.ask("GET", "/etl-results").status == 200
+
+
+MOMENTS: dict[str, Callable[[Path], object]] = {
+    "its helper": lambda home: pids_of(home, "elute.serve.stop_server"),
+    "initdb": lambda home: (home / "postgres" / "new" / "data").exists(),
+    "PostgreSQL": lambda home: (home / "postgres" / "settings.conf").exists(),
+    "the web app": lambda home: pids_of(home, "dashboard.server"),
+    "dbt": lambda home: pids_of(home, "dbt_warm.server"),
+    "all of it": lambda home: "Elute is at" in (home / "said.log").read_text(encoding="utf-8"),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_all_told_to_end_while_it_starts_leave_nothing(own_home: Path, moment: str) -> None:
+    """As systemd does, which tells every process."""
+    environment = {
+        **without_settings(),
+        "ELUTE_HOME": str(own_home),
+        "ELUTE_PORT": str(free_port()),
+    }
+    process = Process("serve", environment=environment, log=own_home / "said.log")
+    until(lambda: MOMENTS[moment](own_home))
+    for pid in processes_of(own_home):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    process.stop(seconds=STOP_SECONDS)
+    until(lambda: not processes_of(own_home), STOP_SECONDS)
+    assert not Server(own_home / "postgres").stop()  # None was left.
+    assert "Traceback" not in process.said()
 
 
 def test_ctrl_c_stops_it_all_while_a_run_goes_on(service: Service) -> None:

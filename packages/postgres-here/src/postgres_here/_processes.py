@@ -79,8 +79,8 @@ def end(folder: Folder, *steps: tuple[signal.Signals, float]) -> bool:
     def has_ended() -> bool:
         return not _files.is_locked(folder.alive_lock)
 
-    # For a moment, the process is still the shell that becomes the server.
-    wait(lambda: has_ended() or bool(_all_of(folder)), 0.5)
+    # A shell becomes the server in a moment, and the helpers of an initdb end without it.
+    wait(lambda: has_ended() or bool(_all_of(folder)), 2)
     for number, seconds in steps:
         if has_ended():
             break
