@@ -11,7 +11,7 @@ from api.connection_pool import Pool
 from api.listener import Listener
 from elute.database import schema
 from elute.database.builds import Catalogue
-from elute.database.server import connection_environment, named_server
+from elute.database.server import connection_environment
 from elute.database.sessions import Session, connect
 from elute.errors import EluteError
 from elute.settings import Settings
@@ -53,7 +53,11 @@ class Database:
         Raises:
             ServerError: there is no server; the next call tries again.
         """
-        session = connect(self._server or self._prepare())
+        try:
+            session = connect(self._server or self._prepare())
+        except EluteError:
+            self.reset()  # A server that shuts down waits for the sessions that it has.
+            raise
         session.autocommit = True
         session.set_client_encoding("UTF8")
         return session
@@ -86,13 +90,13 @@ class Database:
             if self._failure and self._failure[0] > asked_at:
                 raise self._failure[1]  # Of the attempt that this one has waited for.
             try:
-                is_named = self._settings.host is not None
-                server = (named_server if is_named else connection_environment)(self._settings)
+                server = connection_environment(self._settings)
                 schema.upgrade(server)
             except EluteError as error:
                 self._failure = time.monotonic(), error
                 raise
             self._server = server
+            self.listener.start()
             return server
 
 

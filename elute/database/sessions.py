@@ -18,7 +18,7 @@ where current_setting('synchronous_commit') = 'off'
 """
 OLDEST_SERVER = 150000  # PostgreSQL 15, as the server writes it
 Row = tuple[Any, ...]
-__all__ = ["OLDEST_SERVER", "Row", "Session", "connect", "query"]
+__all__ = ["OLDEST_SERVER", "Row", "Session", "check_open", "connect", "query"]
 
 
 def connect(environment: Mapping[str, str] = os.environ, name: str = "elute") -> Session:
@@ -60,6 +60,18 @@ def connect(environment: Mapping[str, str] = os.environ, name: str = "elute") ->
     with session, session.cursor() as cursor:
         cursor.execute(_DURABLE)
     return session
+
+
+def check_open() -> None:
+    """See whether the server takes new sessions.
+
+    One that shuts down by itself (a smart shutdown) takes none, and waits for those that there are:
+    whoever keeps one looks every few seconds, and lets go of it.
+
+    Raises:
+        ServerError: it takes none.
+    """
+    connect().close()
 
 
 def query(sql: str, values: Sequence[Any] = ()) -> tuple[list[str], list[Row]]:

@@ -1,5 +1,6 @@
 """The worker: takes runs from the queue, one at a time, and carries them out."""
 
+import itertools
 import logging
 import os
 from contextlib import closing
@@ -8,7 +9,7 @@ import psycopg2
 
 from elute.database import schema
 from elute.database.server import connection_environment
-from elute.database.sessions import Session, connect
+from elute.database.sessions import Session, check_open, connect
 from elute.environment import drop_foreign, project_environment
 from elute.errors import ServerError
 from elute.runs import queue
@@ -74,15 +75,17 @@ class Worker:
             self._lost = loop.running
 
     def _become_active(self, session: Session) -> bool:
-        is_first_try = True
-        while not self._waiter.is_stopping:
+        for attempt in itertools.count():
+            if self._waiter.is_stopping:
+                break
             [row] = queue.execute(session, "lock_worker")
             if any(row.values()):
                 logger.info("Active: taking runs.")
                 return True
-            if is_first_try:
+            if attempt == 0:
                 logger.info("Another worker is active: standing by.")
-                is_first_try = False
+            elif attempt % 5 == 0:
+                check_open()
             self._waiter.wait(_STAND_BY_SECONDS)
         return False
 

@@ -10,13 +10,14 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
-from postgres_here import Server
+from postgres_here import HOST, USER, Server
 
 from elute.runs import queue
 from tests.conftest import without_settings
 from tests.service import (
     Process,
     Service,
+    command_line,
     ended,
     free_port,
     held_up,
@@ -111,7 +112,7 @@ def test_a_restart_of_postgresql_is_survived(service: Service) -> None:
         run = queue.request(session, "http")
         until(lambda: waits_for_lock(session, run.run_id), session=session)
         service.cluster.stop()
-    # Nobody but the worker starts it again.
+    # They start it again.
     until(service.cluster.running)
     with listening(service.parameters) as session:
         crashed = ended(session, run.run_id)
@@ -119,6 +120,46 @@ def test_a_restart_of_postgresql_is_survived(service: Service) -> None:
         [again] = [other for other in queue.page(session) if other.retry_of == run.run_id]
         assert ended(session, again.run_id).state == "succeeded"
     assert service.ask("GET", "/etl-results").status == 200
+
+
+def test_a_server_that_waits_for_its_sessions_is_started_again(service: Service) -> None:
+    before = service.cluster.running()
+    assert before
+    assert service.ask("GET", "/runs").status == 200
+    os.kill(before.pid, signal.SIGTERM)  # a smart shutdown
+    until(lambda: service.cluster.running() not in (None, before))
+    until(lambda: service.ask("GET", "/health/ready").status == 200)
+    assert service.ask("GET", "/etl-results").status == 200
+    assert service.ask("POST", "/trigger-etl?force=1").status == 200
+
+
+def test_a_server_of_ones_own_is_let_go_and_found_again(own_home: Path) -> None:
+    server = Server(own_home / "own")
+    with server, serving(**server_variables(server)) as service:
+        second = Process("worker", environment=service.environment, log=own_home / "second.log")
+        until(lambda: "standing by" in second.said())
+        assert service.ask("POST", "/trigger-etl").status == 200
+        assert service.ask("GET", "/health/ready").status == 200
+        pid = server.start().pid
+        os.kill(pid, signal.SIGTERM)  # It waits for those sessions.
+        until(lambda: not any(command_line(pid)))
+        assert service.ask("GET", "/health/ready").status == 503
+        server.start()
+        until(lambda: service.ask("GET", "/health/ready").json["worker"] == "running")
+        assert service.ask("GET", "/etl-results").status == 200
+        assert service.ask("POST", "/trigger-etl?force=1").status == 200
+        second.stop()
+
+
+def server_variables(server: Server) -> dict[str, str]:
+    """The settings that name this server."""
+    return {
+        "PGHOST": HOST,
+        "PGPORT": str(server.start().port),
+        "PGUSER": USER,
+        "PGPASSWORD": server.password() or "",
+        "PGDATABASE": "postgres",
+    }
 
 
 def test_what_was_answered_outlives_a_crash_of_postgresql(service: Service) -> None:

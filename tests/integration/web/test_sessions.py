@@ -86,6 +86,13 @@ def test_a_session_left_in_a_transaction_is_not_shared_out_again(
         assert cursor.fetchall() == [(None,)]
 
 
+def test_a_session_in_use_goes_when_it_comes_back_if_all_are_to_go(database: Database) -> None:
+    with database.owner.session() as session:
+        database.reset()
+        assert one(session) == 1
+    assert session.closed
+
+
 def test_who_waits_for_a_session_gets_the_next_one(database: Database) -> None:
     found: list[int] = []
     with ExitStack() as stack:
