@@ -90,7 +90,9 @@ class Database:
             if self._failure and self._failure[0] > asked_at:
                 raise self._failure[1]  # Of the attempt that this one has waited for.
             try:
-                server = connection_environment(self._settings)
+                # What has set PGHOST to Elute's own server starts it again if need be.
+                may_start = self._settings.host is None
+                server = connection_environment(self._settings, may_start=may_start)
                 schema.upgrade(server)
             except EluteError as error:
                 self._failure = time.monotonic(), error

@@ -153,8 +153,7 @@ class Service:
     @property
     def parameters(self) -> dict[str, Any]:
         """Arguments for `psycopg2.connect` to that."""
-        server = self.cluster.running()
-        assert server
+        server = until(self.cluster.running)
         return {
             "host": "127.0.0.1",
             "port": server.port,

@@ -36,18 +36,16 @@ def run(settings: Settings) -> int:
     for listener in listen(settings):  # To say now why it cannot be.
         listener.close()
     waiter = Waiter()
+    waiter.listen()
     supervisor = Supervisor(settings, waiter, held)
-    # Until there is a database, both signals break off whatever waits for it.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        adopt(settings)
-        schema.upgrade(os.environ)
-        waiter.listen()
+        with waiter.breaking_off():
+            adopt(settings)
+            schema.upgrade(os.environ)
         supervisor.watch()
     except KeyboardInterrupt:
         pass
     finally:
-        waiter.listen()  # A second signal does not break off the stopping.
         supervisor.stop()
     return 0
 

@@ -40,6 +40,8 @@ class Worker:
         try:
             while not self._waiter.is_stopping:
                 self._work_until_it_breaks()
+        except KeyboardInterrupt:
+            pass
         finally:
             self._docs.stop()
             self._dbt.stop()
@@ -55,8 +57,9 @@ class Worker:
 
     def _connect(self) -> Session:
         # Elute's own server is started again, and may be on another port then.
-        os.environ.update(connection_environment(self._settings))
-        schema.upgrade(os.environ)
+        with self._waiter.breaking_off():
+            os.environ.update(connection_environment(self._settings))
+            schema.upgrade(os.environ)
         session = connect(name="elute worker")
         session.autocommit = True
         return session

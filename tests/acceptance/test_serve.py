@@ -112,7 +112,7 @@ def test_a_restart_of_postgresql_is_survived(service: Service) -> None:
         run = queue.request(session, "http")
         until(lambda: waits_for_lock(session, run.run_id), session=session)
         service.cluster.stop()
-    # They start it again.
+    # Nobody but the worker starts it again.
     until(service.cluster.running)
     with listening(service.parameters) as session:
         crashed = ended(session, run.run_id)
