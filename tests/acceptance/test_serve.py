@@ -1,12 +1,13 @@
 """`elute serve` as a whole: a real process, its own PostgreSQL, asked over HTTP."""
 
+import fcntl
 import http.client
 import os
 import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,22 @@ def test_a_server_that_waits_for_its_sessions_is_started_again(service: Service)
     until(lambda: service.ask("GET", "/health/ready").status == 200)
     assert service.ask("GET", "/etl-results").status == 200
     assert service.ask("POST", "/trigger-etl?force=1").status == 200
+
+
+def test_postgresql_is_found_on_another_port(service: Service) -> None:
+    before = service.cluster.running()
+    assert before
+    lock = service.home / "postgres" / "starting.lock"
+    with lock.open() as held, ExitStack() as stack:
+        fcntl.flock(held, fcntl.LOCK_EX)  # Nobody starts it meanwhile.
+        service.cluster.stop()
+        stack.enter_context(socket.create_server((HOST, before.port)))
+        fcntl.flock(held, fcntl.LOCK_UN)
+        until(lambda: service.ask("GET", "/health/ready").status == 200)
+        assert service.ask("GET", "/etl-results").status == 200
+    after = service.cluster.running()
+    assert after
+    assert after.port != before.port
 
 
 def test_a_server_of_ones_own_is_let_go_and_found_again(own_home: Path) -> None:
