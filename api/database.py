@@ -12,7 +12,7 @@ from api.listener import Listener
 from elute.database import schema
 from elute.database.builds import Catalogue
 from elute.database.server import connection_environment
-from elute.database.sessions import Session, connect
+from elute.database.sessions import Session, accepts_sessions, connect
 from elute.errors import EluteError
 from elute.settings import Settings
 
@@ -53,10 +53,12 @@ class Database:
         Raises:
             ServerError: there is no server; the next call tries again.
         """
+        server = self._server or self._prepare()
         try:
-            session = connect(self._server or self._prepare())
+            session = connect(server)
         except EluteError:
-            self.reset()  # A server that shuts down waits for the sessions that it has.
+            if not accepts_sessions(server):
+                self.reset()
             raise
         session.autocommit = True
         session.set_client_encoding("UTF8")

@@ -14,7 +14,7 @@ from elute.errors import EluteError
 from elute.runs import queue
 
 POLL_SECONDS = 1.0  # how long to wait at most while the listening session is down
-RENEW_SECONDS = 5.0  # until the listening session is opened anew; see `sessions.check_open`
+RENEW_SECONDS = 5.0  # until the listening session is opened anew; see `sessions.accepts_sessions`
 _LOG = logging.getLogger("elute.web")
 
 

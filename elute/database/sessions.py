@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
+import postgres_here
 import psycopg2
 from psycopg2.extensions import connection as Session  # noqa: N812
 
@@ -18,7 +19,7 @@ where current_setting('synchronous_commit') = 'off'
 """
 OLDEST_SERVER = 150000  # PostgreSQL 15, as the server writes it
 Row = tuple[Any, ...]
-__all__ = ["OLDEST_SERVER", "Row", "Session", "check_open", "connect", "query"]
+__all__ = ["OLDEST_SERVER", "Row", "Session", "accepts_sessions", "connect", "query"]
 
 
 def connect(environment: Mapping[str, str] = os.environ, name: str = "elute") -> Session:
@@ -62,16 +63,13 @@ def connect(environment: Mapping[str, str] = os.environ, name: str = "elute") ->
     return session
 
 
-def check_open() -> None:
-    """See whether the server takes new sessions.
+def accepts_sessions(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether the server that PG* name takes new sessions, if it has room for them.
 
-    One that shuts down by itself (a smart shutdown) takes none, and waits for those that there are:
-    whoever keeps one looks every few seconds, and lets go of it.
-
-    Raises:
-        ServerError: it takes none.
+    One that was told to shut down takes none, and may wait for those that there are (a smart
+    shutdown): whoever keeps one asks every few seconds, and lets go of it.
     """
-    connect().close()
+    return bool(postgres_here.accepts(environment["PGHOST"], int(environment["PGPORT"])))
 
 
 def query(sql: str, values: Sequence[Any] = ()) -> tuple[list[str], list[Row]]:

@@ -6,7 +6,7 @@ from contextlib import closing
 
 from dbt_warm import Event, WarmDbt
 
-from elute.database.sessions import Session, check_open
+from elute.database.sessions import Session, accepts_sessions
 from elute.runs import queue
 from elute.runs.run import Run, now
 from elute.settings import Settings
@@ -51,15 +51,15 @@ class RunLoop:
             self._triggers.first_build()
 
     def run(self) -> None:
-        """Go on until told to stop.
+        """Go on until told to stop, or until the database is about to go.
 
         Raises:
-            psycopg2.Error: the database is gone.
-            ServerError: it is about to go.
+            psycopg2.Error: it is gone.
         """
         while not self._waiter.is_stopping:
             if time.monotonic() >= self._check_at:
-                check_open()
+                if not accepts_sessions():
+                    return
                 self._check_at = time.monotonic() + _CHECK_SECONDS
             self._triggers.check()
             run = queue.start_next(self._session) if self._dbt.is_ready else None

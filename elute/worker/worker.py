@@ -9,7 +9,7 @@ import psycopg2
 
 from elute.database import schema
 from elute.database.server import connection_environment
-from elute.database.sessions import Session, check_open, connect
+from elute.database.sessions import Session, accepts_sessions, connect
 from elute.environment import drop_foreign, project_environment
 from elute.errors import ServerError
 from elute.runs import queue
@@ -87,8 +87,8 @@ class Worker:
                 return True
             if attempt == 0:
                 logger.info("Another worker is active: standing by.")
-            elif attempt % 5 == 0:
-                check_open()
+            elif attempt % 5 == 0 and not accepts_sessions():
+                break
             self._waiter.wait(_STAND_BY_SECONDS)
         return False
 

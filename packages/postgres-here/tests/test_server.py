@@ -25,6 +25,7 @@ from postgres_here import (
     Server,
     ServerError,
     VersionError,
+    accepts,
 )
 from postgres_here import _processes as processes
 from postgres_here._files import Folder, locked
@@ -180,9 +181,10 @@ def test_stopping_ends_open_sessions(server: Server) -> None:
 
 def test_stopping_what_does_not_run_is_no_failure(server: Server) -> None:
     assert not server.stop()
-    server.start()
+    port = server.start().port
     server.stop()
     assert not server.stop()
+    assert accepts(HOST, port) is None
 
 
 def test_another_port_is_taken_if_the_last_one_is_in_use(server: Server) -> None:
@@ -309,9 +311,11 @@ def stops_in_time(server: Server) -> bool:
 
 def test_a_start_ends_a_server_that_waits_for_its_clients(server: Server) -> None:
     before = server.start()
+    assert accepts(HOST, before.port) is True
     with connect(server):
         os.kill(before.pid, signal.SIGTERM)
         assert processes.wait(lambda: server.running() is None, 10)
+        assert accepts(HOST, before.port) is False
         assert server.start().pid != before.pid
         assert query(server, "select 1") == [(1,)]
 

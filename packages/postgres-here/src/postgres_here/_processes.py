@@ -48,13 +48,19 @@ def ready(folder: Folder) -> Running | None:
         PermissionError: the folder belongs to another account.
     """
     server, status = find(folder)
-    return server if server and status == "ready" and not _refuses(server.port) else None
+    is_ready = server and status == "ready" and accepts(HOST, server.port) is not False
+    return server if is_ready else None
 
 
-def _refuses(port: int) -> bool:
+def accepts(host: str, port: int) -> bool | None:
+    """Whether a server takes connections there, if it has room for them; None if none answers.
+
+    One that starts, recovers or shuts down takes none.
+    """
     program = str(_programs.programs_folder() / "pg_isready")
-    asks = [program, f"--host={HOST}", f"--port={port}", "--quiet"]
-    return subprocess.run(asks, check=False, env={}).returncode == 1
+    asks = [program, f"--host={host}", f"--port={port}", "--quiet"]
+    status = subprocess.run(asks, check=False, env={}).returncode
+    return {0: True, 1: False}.get(status)
 
 
 def is_postmaster(pid: int, folder: Folder) -> bool:
