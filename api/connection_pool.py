@@ -2,11 +2,11 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TypeVar
 
 import psycopg2
-from psycopg2.extensions import TRANSACTION_STATUS_IDLE
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE as IDLE
 
 from api.problems import unavailable
 from elute.database.sessions import Session
@@ -42,14 +42,16 @@ class Pool:
                 "Too many requests at once for the database. Try again shortly.",
             )
         try:
-            session = self._idle_or_new()
+            idle = self._idle
+            session = _taken(idle) or self._connect()
             try:
                 yield session
             finally:
-                if session.closed or session.info.transaction_status != TRANSACTION_STATUS_IDLE:
-                    session.close()  # It has died, or something broke off in the middle.
-                else:
-                    self._idle.append(session)
+                is_idle = not session.closed and session.info.transaction_status == IDLE
+                if is_idle and idle is self._idle:
+                    idle.append(session)
+                else:  # It has died, or something broke off in the middle, or all are to go.
+                    session.close()
         finally:
             self._free.release()
 
@@ -66,13 +68,14 @@ class Pool:
             return function(session)
 
     def forget(self) -> None:
-        """Close the sessions that nobody uses: if one has died, so have the others."""
-        with suppress(IndexError):  # Other threads take from the list at the same time.
-            while True:
-                self._idle.pop().close()
+        """Close all sessions, those in use when they come back: if one has died, so have they."""
+        idle, self._idle = self._idle, []
+        while session := _taken(idle):
+            session.close()
 
-    def _idle_or_new(self) -> Session:
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return self._connect()
+
+def _taken(idle: list[Session]) -> Session | None:
+    try:
+        return idle.pop()
+    except IndexError:  # Other threads take from it at the same time.
+        return None

@@ -11,8 +11,8 @@ from api.connection_pool import Pool
 from api.listener import Listener
 from elute.database import schema
 from elute.database.builds import Catalogue
-from elute.database.server import connection_environment, named_server
-from elute.database.sessions import Session, connect
+from elute.database.server import connection_environment
+from elute.database.sessions import Session, accepts_sessions, connect
 from elute.errors import EluteError
 from elute.settings import Settings
 
@@ -53,7 +53,13 @@ class Database:
         Raises:
             ServerError: there is no server; the next call tries again.
         """
-        session = connect(self._server or self._prepare())
+        server = self._server or self._prepare()
+        try:
+            session = connect(server)
+        except EluteError:
+            if not accepts_sessions(server):
+                self.reset()
+            raise
         session.autocommit = True
         session.set_client_encoding("UTF8")
         return session
@@ -86,13 +92,15 @@ class Database:
             if self._failure and self._failure[0] > asked_at:
                 raise self._failure[1]  # Of the attempt that this one has waited for.
             try:
-                is_named = self._settings.host is not None
-                server = (named_server if is_named else connection_environment)(self._settings)
+                # What has set PGHOST to Elute's own server starts it again if need be.
+                may_start = self._settings.host is None
+                server = connection_environment(self._settings, may_start=may_start)
                 schema.upgrade(server)
             except EluteError as error:
                 self._failure = time.monotonic(), error
                 raise
             self._server = server
+            self.listener.start()
             return server
 
 

@@ -1,5 +1,6 @@
 """`/health/live` and `/health/ready`: for whoever starts this process and watches over it."""
 
+from contextlib import closing
 from typing import Any
 
 import psycopg2
@@ -29,7 +30,9 @@ def live() -> tuple[dict[str, str], int, dict[str, str]]:
 def ready() -> tuple[dict[str, Any], int, dict[str, str]]:
     """Whether there is something to serve: 200, or 503 and what is missing."""
     try:
-        found, is_ready = database.current().owner.read(_components)
+        # With a new session: a server that shuts down goes on with those that it has.
+        with closing(database.current().connect()) as session:
+            found, is_ready = _components(session)
     except (EluteError, psycopg2.Error):
         unknown = dict.fromkeys(("schema", "marts", "worker"), "unknown")
         found, is_ready = {"database": "not reachable", **unknown}, False

@@ -14,6 +14,7 @@ from elute.errors import EluteError
 from elute.runs import queue
 
 POLL_SECONDS = 1.0  # how long to wait at most while the listening session is down
+RENEW_SECONDS = 5.0  # until the listening session is opened anew; see `sessions.accepts_sessions`
 _LOG = logging.getLogger("elute.web")
 
 
@@ -53,15 +54,20 @@ class Listener:
         self._thread: threading.Thread | None = None
         self.is_listening = False
 
+    def start(self) -> None:
+        """Begin to listen, if that has not begun."""
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
+                self._thread.start()
+
     @contextmanager
     def follow(self, run_id: int | None = None) -> Iterator[Changes]:
         """Begin to note the changes of a run (of all runs: None); look at the run after that."""
         changes = Changes(self)
         with self._lock:
             self._followers[changes] = run_id
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
-                self._thread.start()
+        self.start()
         try:
             yield changes
         finally:
@@ -73,6 +79,7 @@ class Listener:
             try:
                 with closing(self._connect()) as session:
                     self._listen(session)
+                continue
             except (EluteError, psycopg2.Error, OSError) as error:
                 if self.is_listening:
                     _LOG.warning("Not listening for runs: %s", " ".join(str(error).split()))
@@ -88,8 +95,9 @@ class Listener:
         self._wake(None)  # Nobody told us of what happened until now.
         ready = select.poll()  # Unlike select(), for file numbers of any size.
         ready.register(session.fileno(), select.POLLIN)
-        while True:
-            ready.poll(60_000)
+        end = time.monotonic() + RENEW_SECONDS
+        while (seconds := end - time.monotonic()) > 0:
+            ready.poll(1000 * seconds)
             session.poll()
             for notice in session.notifies:
                 self._wake(int(notice.payload) if notice.payload.isdecimal() else None)

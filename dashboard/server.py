@@ -5,6 +5,7 @@ runs a view once the whole request is there. So a client that sends slowly holds
 """
 
 import argparse
+import contextlib
 import json
 import logging
 import os
@@ -124,12 +125,25 @@ def main() -> None:
 
 def serve(application: Any, listeners: list[socket.socket]) -> None:
     """Serve a WSGI application until SIGTERM or Ctrl-C."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    with contextlib.suppress(KeyboardInterrupt):
+        _serve(application, listeners)
+
+
+def _interrupt(*_: object) -> None:
+    # A second one would break off the stopping: systemd and `elute serve` each send one.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _serve(application: Any, listeners: list[socket.socket]) -> None:
     _allow_files(2 * CONNECTIONS)
     # Accepted connections inherit it. It also counts while a client's window is full.
     for listener in listeners:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SILENT_SECONDS * 1000))
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # Waiting is no reason to warn.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     server = waitress.create_server(
         application,
         sockets=listeners,

@@ -160,8 +160,7 @@ class Service:
     @property
     def parameters(self) -> dict[str, Any]:
         """Arguments for `psycopg2.connect` to that."""
-        server = self.cluster.running()
-        assert server
+        server = until(self.cluster.running)
         return {
             "host": "127.0.0.1",
             "port": server.port,
@@ -172,7 +171,7 @@ class Service:
 
     def pids_of(self, word: str) -> list[int]:
         """The processes of it with this word in their command line."""
-        return [pid for pid in processes_of(self.home) if word in command_line(pid)]
+        return pids_of(self.home, word)
 
 
 @contextmanager
@@ -284,6 +283,11 @@ def processes_of(home: Path) -> list[int]:
             except OSError:
                 pass
     return found
+
+
+def pids_of(home: Path, word: str) -> list[int]:
+    """Those with this word in their command line."""
+    return [pid for pid in processes_of(home) if word in command_line(pid)]
 
 
 def command_line(pid: int) -> list[str]:

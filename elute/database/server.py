@@ -28,26 +28,28 @@ def is_embedded(settings: Settings) -> bool:
         return settings.host == HOST and settings.password == server.password()
 
 
-def connection_environment(settings: Settings) -> dict[str, str]:
+def connection_environment(settings: Settings, *, may_start: bool = True) -> dict[str, str]:
     """The PG* that name the server to use, and those that our sessions there rely on.
 
-    Elute's own server is started, and made, where need be; so is the database on it.
+    Elute's own server is started, and made, where need be; so is the database on it. That may take
+    as long as a recovery does.
+
+    Args:
+        settings: which server.
+        may_start: whether to start it, and to wait for it.
 
     Raises:
-        ServerError: Elute's own server cannot be started.
+        ServerError: Elute's own server cannot be started, or does not run and is not to be started.
     """
-    server = _embedded(settings) if is_embedded(settings) else named_server(settings)
-    return {**server, **_session()}
-
-
-def named_server(settings: Settings) -> dict[str, str]:
-    """The PG* that name the server which these settings name."""
+    if is_embedded(settings):
+        return {**_embedded(settings, may_start=may_start), **_session()}
     return {
         "PGHOST": settings.host or "",
         "PGPORT": str(settings.port),
         "PGUSER": settings.user,
         "PGPASSWORD": settings.password,
         "PGDATABASE": settings.database,
+        **_session(),
     }
 
 
@@ -59,12 +61,15 @@ def _session() -> dict[str, str]:
     return {"PGCLIENTENCODING": "UTF8", **({"PGOPTIONS": options} if options else {})}
 
 
-def _embedded(settings: Settings) -> dict[str, str]:
+def _embedded(settings: Settings, *, may_start: bool) -> dict[str, str]:
     with own_server(settings) as server:
-        port, password = server.start().port, server.password()
+        running = server.start() if may_start else server.running()
+        password = server.password()
+    if running is None:
+        raise ServerError("Elute's own PostgreSQL takes no connections yet. Try again shortly.")
     environment = {
         "PGHOST": HOST,
-        "PGPORT": str(port),
+        "PGPORT": str(running.port),
         "PGUSER": USER,
         "PGPASSWORD": password or "",
         "PGDATABASE": settings.database,

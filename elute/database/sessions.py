@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
+import postgres_here
 import psycopg2
 from psycopg2.extensions import connection as Session  # noqa: N812
 
@@ -18,7 +19,7 @@ where current_setting('synchronous_commit') = 'off'
 """
 OLDEST_SERVER = 150000  # PostgreSQL 15, as the server writes it
 Row = tuple[Any, ...]
-__all__ = ["OLDEST_SERVER", "Row", "Session", "connect", "query"]
+__all__ = ["OLDEST_SERVER", "Row", "Session", "accepts_sessions", "connect", "query"]
 
 
 def connect(environment: Mapping[str, str] = os.environ, name: str = "elute") -> Session:
@@ -60,6 +61,15 @@ def connect(environment: Mapping[str, str] = os.environ, name: str = "elute") ->
     with session, session.cursor() as cursor:
         cursor.execute(_DURABLE)
     return session
+
+
+def accepts_sessions(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether the server that PG* name takes new sessions, if it has room for them.
+
+    One that was told to shut down takes none, and may wait for those that there are (a smart
+    shutdown): whoever keeps one asks every few seconds, and lets go of it.
+    """
+    return bool(postgres_here.accepts(environment["PGHOST"], int(environment["PGPORT"])))
 
 
 def query(sql: str, values: Sequence[Any] = ()) -> tuple[list[str], list[Row]]:

@@ -3,12 +3,12 @@
     python -m elute.serve.stop_server DESCRIPTOR
 
 Standard input ends with `elute serve`; the pipe of that descriptor ends with the last of its other
-children, who may have something to write down until then.
+children, who may have something to write down until then. The signals to stop are blocked from its
+first moment on, for they may be sent to all processes at once.
 """
 
 import os
 import select
-import signal
 import sys
 
 from elute.database.own_server import own_server
@@ -19,8 +19,6 @@ _OTHERS_SECONDS = 8.0
 
 def main() -> None:
     """Wait for the end, and stop the server."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
     os.read(0, 1)
     select.select([int(sys.argv[1])], [], [], _OTHERS_SECONDS)
     with own_server(Settings.from_environment()) as server:

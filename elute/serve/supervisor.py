@@ -15,7 +15,7 @@ from elute.serve.child import Child
 from elute.serve.exposure import require_token_if_exposed
 from elute.serve.lock import ServeError, address, listen, lock_home
 from elute.settings import CHECKOUT, Settings
-from elute.worker.signals import Waiter
+from elute.worker.signals import STOPPING, Waiter
 
 _STOP_SECONDS = 7.0  # for web app and worker together, before they are killed
 _MOST_ENDS = 5
@@ -43,18 +43,16 @@ def run(settings: Settings, with_token: bool = False) -> int:
     for listener in listen(settings):  # To say now why it cannot be.
         listener.close()
     waiter = Waiter()
+    waiter.listen()
     supervisor = Supervisor(settings, waiter, held)
-    # Until there is a database, both signals break off whatever waits for it.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        adopt(settings)
-        schema.upgrade(os.environ)
-        waiter.listen()
+        with waiter.breaking_off():
+            adopt(settings)
+            schema.upgrade(os.environ)
         supervisor.watch()
     except KeyboardInterrupt:
         pass
     finally:
-        waiter.listen()  # A second signal does not break off the stopping.
         supervisor.stop()
     return 0
 
@@ -125,13 +123,17 @@ class Supervisor:
     ) -> "subprocess.Popen[bytes] | None":
         if not is_embedded(self._settings):
             return None
-        return subprocess.Popen(
-            [sys.executable, "-m", "elute.serve.stop_server", str(others_end)],
-            stdin=lifeline,
-            pass_fds=[others_end, held],
-            cwd=CHECKOUT,
-            start_new_session=True,
-        )
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        try:
+            return subprocess.Popen(
+                [sys.executable, "-m", "elute.serve.stop_server", str(others_end)],
+                stdin=lifeline,
+                pass_fds=[others_end, held],
+                cwd=CHECKOUT,
+                start_new_session=True,
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
     def _note_end(self, child: Child, status: int) -> None:
         print(f"elute: the {child.name} ended (status {status}); again.", file=sys.stderr)

@@ -1,11 +1,12 @@
 """What the active worker does for as long as its session with the database lasts."""
 
 import logging
+import time
 from contextlib import closing
 
 from dbt_warm import Event, WarmDbt
 
-from elute.database.sessions import Session
+from elute.database.sessions import Session, accepts_sessions
 from elute.runs import queue
 from elute.runs.run import Run, now
 from elute.settings import Settings
@@ -17,6 +18,7 @@ from elute.worker.signals import Waiter
 from elute.worker.triggers import Triggers
 
 _IDLE_SECONDS = 2.0
+_CHECK_SECONDS = 5.0
 logger = logging.getLogger("elute.worker")
 
 
@@ -34,6 +36,7 @@ class RunLoop:
         self._dbt, self._docs = dbt, docs
         self._triggers = Triggers(session, settings)
         self.running: int | None = None
+        self._check_at = 0.0
 
     def begin(self, lost: int | None, *, is_first: bool) -> None:
         """Recover what others have left, and request the first build of all.
@@ -48,12 +51,16 @@ class RunLoop:
             self._triggers.first_build()
 
     def run(self) -> None:
-        """Go on until told to stop.
+        """Go on until told to stop, or until the database is about to go.
 
         Raises:
-            psycopg2.Error: the database is gone.
+            psycopg2.Error: it is gone.
         """
         while not self._waiter.is_stopping:
+            if time.monotonic() >= self._check_at:
+                if not accepts_sessions():
+                    return
+                self._check_at = time.monotonic() + _CHECK_SECONDS
             self._triggers.check()
             run = queue.start_next(self._session) if self._dbt.is_ready else None
             if run:

@@ -3,7 +3,11 @@
 import os
 import select
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Waiter:
@@ -18,12 +22,26 @@ class Waiter:
     def __init__(self, lifeline: int | None = None) -> None:
         self._woken, self._wake = os.pipe()
         self._lifeline = lifeline
-        self.is_stopping = False
+        self.is_stopping = self._breaks_off = False
 
     def listen(self) -> None:
         """Take the signals; for the main thread."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, lambda *_: self.stop())
+        for number in STOPPING:
+            signal.signal(number, self._take)
+
+    @contextmanager
+    def breaking_off(self) -> Iterator[None]:
+        """Have a signal break off, by KeyboardInterrupt, what may take long."""
+        self._breaks_off = True
+        try:
+            yield
+        finally:
+            self._breaks_off = False
+
+    def _take(self, *_: object) -> None:
+        self.stop()
+        if self._breaks_off:
+            raise KeyboardInterrupt
 
     def stop(self) -> None:
         """Say that it is time to stop; from any thread or signal handler."""

@@ -1,5 +1,6 @@
 """The worker: takes runs from the queue, one at a time, and carries them out."""
 
+import itertools
 import logging
 import os
 from contextlib import closing
@@ -8,7 +9,7 @@ import psycopg2
 
 from elute.database import schema
 from elute.database.server import connection_environment
-from elute.database.sessions import Session, connect
+from elute.database.sessions import Session, accepts_sessions, connect
 from elute.environment import drop_foreign, project_environment
 from elute.errors import ServerError
 from elute.runs import queue
@@ -39,6 +40,8 @@ class Worker:
         try:
             while not self._waiter.is_stopping:
                 self._work_until_it_breaks()
+        except KeyboardInterrupt:
+            pass
         finally:
             self._docs.stop()
             self._dbt.stop()
@@ -54,8 +57,9 @@ class Worker:
 
     def _connect(self) -> Session:
         # Elute's own server is started again, and may be on another port then.
-        os.environ.update(connection_environment(self._settings))
-        schema.upgrade(os.environ)
+        with self._waiter.breaking_off():
+            os.environ.update(connection_environment(self._settings))
+            schema.upgrade(os.environ)
         session = connect(name="elute worker")
         session.autocommit = True
         return session
@@ -74,15 +78,17 @@ class Worker:
             self._lost = loop.running
 
     def _become_active(self, session: Session) -> bool:
-        is_first_try = True
-        while not self._waiter.is_stopping:
+        for attempt in itertools.count():
+            if self._waiter.is_stopping:
+                break
             [row] = queue.execute(session, "lock_worker")
             if any(row.values()):
                 logger.info("Active: taking runs.")
                 return True
-            if is_first_try:
+            if attempt == 0:
                 logger.info("Another worker is active: standing by.")
-                is_first_try = False
+            elif attempt % 5 == 0 and not accepts_sessions():
+                break
             self._waiter.wait(_STAND_BY_SECONDS)
         return False
 

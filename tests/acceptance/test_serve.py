@@ -1,26 +1,30 @@
 """`elute serve` as a whole: a real process, its own PostgreSQL, asked over HTTP."""
 
+import fcntl
 import http.client
 import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
+from postgres_here import HOST, USER, Server
 
 from elute.runs import queue
-from tests.conftest import SAMPLE
+from tests.conftest import SAMPLE, without_settings
 from tests.service import (
     Process,
     Service,
+    command_line,
     ended,
     fetch,
     free_port,
     held_up,
     listening,
+    pids_of,
     processes_of,
     serving,
     until,
@@ -163,6 +167,62 @@ def test_a_restart_of_postgresql_is_survived(service: Service) -> None:
     assert service.ask("GET", "/etl-results").status == 200
 
 
+def test_a_server_that_waits_for_its_sessions_is_started_again(service: Service) -> None:
+    before = service.cluster.running()
+    assert before
+    assert service.ask("GET", "/runs").status == 200
+    os.kill(before.pid, signal.SIGTERM)  # a smart shutdown
+    until(lambda: service.cluster.running() not in (None, before))
+    until(lambda: service.ask("GET", "/health/ready").status == 200)
+    assert service.ask("GET", "/etl-results").status == 200
+    assert service.ask("POST", "/trigger-etl?force=1").status == 200
+
+
+def test_postgresql_is_found_on_another_port(service: Service) -> None:
+    before = service.cluster.running()
+    assert before
+    lock = service.home / "postgres" / "starting.lock"
+    with lock.open() as held, ExitStack() as stack:
+        fcntl.flock(held, fcntl.LOCK_EX)  # Nobody starts it meanwhile.
+        service.cluster.stop()
+        stack.enter_context(socket.create_server((HOST, before.port)))
+        fcntl.flock(held, fcntl.LOCK_UN)
+        until(lambda: service.ask("GET", "/health/ready").status == 200)
+        assert service.ask("GET", "/etl-results").status == 200
+    after = service.cluster.running()
+    assert after
+    assert after.port != before.port
+
+
+def test_a_server_of_ones_own_is_let_go_and_found_again(own_home: Path) -> None:
+    server = Server(own_home / "own")
+    with server, serving(**server_variables(server)) as service:
+        second = Process("worker", environment=service.environment, log=own_home / "second.log")
+        until(lambda: "standing by" in second.said())
+        assert service.ask("POST", "/trigger-etl").status == 200
+        assert service.ask("GET", "/health/ready").status == 200
+        pid = server.start().pid
+        os.kill(pid, signal.SIGTERM)  # It waits for those sessions.
+        until(lambda: not any(command_line(pid)))
+        assert service.ask("GET", "/health/ready").status == 503
+        server.start()
+        until(lambda: service.ask("GET", "/health/ready").json["worker"] == "running")
+        assert service.ask("GET", "/etl-results").status == 200
+        assert service.ask("POST", "/trigger-etl?force=1").status == 200
+        second.stop()
+
+
+def server_variables(server: Server) -> dict[str, str]:
+    """The settings that name this server."""
+    return {
+        "PGHOST": HOST,
+        "PGPORT": str(server.start().port),
+        "PGUSER": USER,
+        "PGPASSWORD": server.password() or "",
+        "PGDATABASE": "postgres",
+    }
+
+
 def test_what_was_answered_outlives_a_crash_of_postgresql(service: Service) -> None:
     for _ in range(3):
         with listening(service.parameters) as session, session.cursor() as cursor:
@@ -205,6 +265,35 @@ def test_killed_it_leaves_nothing_and_starts_again(service: Service) -> None:
     until(lambda: is_quiet(service), 20)
     service.start()
     assert service.ask("GET", "/etl-results").status == 200
+
+
+MOMENTS: dict[str, Callable[[Path], object]] = {
+    "its helper": lambda home: pids_of(home, "elute.serve.stop_server"),
+    "initdb": lambda home: (home / "postgres" / "new" / "data").exists(),
+    "PostgreSQL": lambda home: (home / "postgres" / "settings.conf").exists(),
+    "the web app": lambda home: pids_of(home, "dashboard.server"),
+    "dbt": lambda home: pids_of(home, "dbt_warm.server"),
+    "all of it": lambda home: "Elute is at" in (home / "said.log").read_text(encoding="utf-8"),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_all_told_to_end_while_it_starts_leave_nothing(own_home: Path, moment: str) -> None:
+    """As systemd does, which tells every process."""
+    environment = {
+        **without_settings(),
+        "ELUTE_HOME": str(own_home),
+        "ELUTE_PORT": str(free_port()),
+    }
+    process = Process("serve", environment=environment, log=own_home / "said.log")
+    until(lambda: MOMENTS[moment](own_home))
+    for pid in processes_of(own_home):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    process.stop(seconds=STOP_SECONDS)
+    until(lambda: not processes_of(own_home), STOP_SECONDS)
+    assert not Server(own_home / "postgres").stop()  # None was left.
+    assert "Traceback" not in process.said()
 
 
 def test_ctrl_c_stops_it_all_while_a_run_goes_on(service: Service) -> None:

@@ -150,14 +150,13 @@ def copy_database(server: dict[str, Any], source: str, target: str) -> None:
     with admin_session(server) as session:
         cursor = session.cursor()
         drop_database(session, target)
+        names = {"source": sql.Identifier(source), "target": sql.Identifier(target)}
+        cursor.execute(sql.SQL("alter database {source} allow_connections false").format(**names))
         cursor.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [source]
         )
-        cursor.execute(
-            sql.SQL("create database {} template {}").format(
-                sql.Identifier(target), sql.Identifier(source)
-            )
-        )
+        cursor.execute(sql.SQL("create database {target} template {source}").format(**names))
+        cursor.execute(sql.SQL("alter database {source} allow_connections true").format(**names))
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,9 @@
 """A real project, built by warm dbt on a real server."""
 
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 from dbt_warm import Event, Invocation, WarmDbt
 
+LIMIT = 60  # seconds; much longer than anything takes
 SLEEP = ["build", "--vars", "{seconds: 600}"]
 # Takes away something of dbt's inside that the warm process needs, as a new version might.
 BREAKS_WARM_DBT = """
@@ -266,3 +269,22 @@ def test_memory_stays_flat(project: Any, warm: WarmDbt) -> None:
     before = held()
     list_nodes(20)
     assert held() - before < 1024  # KiB
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_parent_that_is_killed_while_dbt_is_loaded_is_no_news(project: Any, waits: bool) -> None:
+    ours, theirs = socket.socketpair()
+    command = [sys.executable, "-m", "dbt_warm.server", str(theirs.fileno())]
+    process = subprocess.Popen(
+        [*command, "--project-dir", project.folder],
+        env=project.environment,
+        pass_fds=[theirs.fileno()],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    theirs.close()
+    if waits:
+        select.select([ours], [], [], LIMIT)  # There is something that nobody will read.
+    ours.close()
+    said, _ = process.communicate(timeout=LIMIT)
+    assert (process.returncode, said) == (0, b"")

@@ -25,6 +25,7 @@ from postgres_here import (
     Server,
     ServerError,
     VersionError,
+    accepts,
 )
 from postgres_here import _processes as processes
 from postgres_here._files import Folder, locked
@@ -180,9 +181,10 @@ def test_stopping_ends_open_sessions(server: Server) -> None:
 
 def test_stopping_what_does_not_run_is_no_failure(server: Server) -> None:
     assert not server.stop()
-    server.start()
+    port = server.start().port
     server.stop()
     assert not server.stop()
+    assert accepts(HOST, port) is None
 
 
 def test_another_port_is_taken_if_the_last_one_is_in_use(server: Server) -> None:
@@ -253,8 +255,8 @@ def test_a_session_that_outlived_a_crash_is_ended_first(server: Server) -> None:
 
 def processes_of(server: Server, kind: str) -> list[int]:
     """Ids of the server's processes of that kind, such as "checkpointer"."""
-    children = processes._children(Folder(server.folder))
-    return [pid for pid in children if f": {kind}" in processes.command_line(pid)[0]]
+    pids = processes._all_of(Folder(server.folder))
+    return [pid for pid in pids if f": {kind}" in processes.command_line(pid)[0]]
 
 
 @pytest.mark.parametrize("kind", ["checkpointer", "background writer", "walwriter", USER])
@@ -268,11 +270,25 @@ def test_a_stop_ends_a_server_that_has_lost_a_process(server: Server, kind: str)
     assert query(server, "select answer from kept") == [(42,)]
 
 
-def test_a_stop_ends_a_server_that_recovers(server: Server) -> None:
+def recovering(server: Server) -> Running:
+    """A server that has lost a process, and has 300,000 rows to make good."""
     running = server.start()
-    query(server, "create table kept as select repeat('x', 200) from generate_series(1, 300000)")
+    query(server, "create table kept (x text)")
+    query(server, "insert into kept select repeat('x', 200) from generate_series(1, 300000)")
     os.kill(processes_of(server, "checkpointer")[0], signal.SIGKILL)
     assert processes.wait(lambda: bool(processes_of(server, "startup")), 30)
+    return running
+
+
+def test_a_start_waits_for_a_server_that_recovers(server: Server) -> None:
+    running = recovering(server)
+    assert server.running() is None
+    assert server.start() == running
+    assert query(server, "select count(*) from kept") == [(300000,)]
+
+
+def test_a_stop_ends_a_server_that_recovers(server: Server) -> None:
+    running = recovering(server)
     assert stops_in_time(server)
     assert processes.command_line(running.pid) == [""]
     server.start()
@@ -295,9 +311,11 @@ def stops_in_time(server: Server) -> bool:
 
 def test_a_start_ends_a_server_that_waits_for_its_clients(server: Server) -> None:
     before = server.start()
+    assert accepts(HOST, before.port) is True
     with connect(server):
         os.kill(before.pid, signal.SIGTERM)
         assert processes.wait(lambda: server.running() is None, 10)
+        assert accepts(HOST, before.port) is False
         assert server.start().pid != before.pid
         assert query(server, "select 1") == [(1,)]
 
@@ -358,14 +376,37 @@ def test_a_stale_pid_file_harms_no_other_process(server: Server) -> None:
         bystander.kill()
 
 
+def test_a_server_without_a_pid_file_is_found(server: Server) -> None:
+    """As one has none in its first moments, when its start may be killed."""
+    for end in (server.stop, server.start):
+        running = server.start()
+        (server.data / "postmaster.pid").unlink()
+        assert end()
+        assert processes.command_line(running.pid) == [""]
+    assert query(server, "select 1") == [(1,)]
+
+
 def test_two_servers_are_never_started_on_one_data_folder(server: Server) -> None:
-    running = server.start()
-    pid_file = server.data / "postmaster.pid"
-    pid_file.rename(server.folder / "kept.pid")
-    with pytest.raises(FolderError, match="in use by a PostgreSQL"):
-        server.start()
-    (server.folder / "kept.pid").rename(pid_file)
-    assert server.running() == running
+    server.start()
+    server.stop()
+    with locked(server.folder / "alive.lock"):
+        with pytest.raises(FolderError, match="in use by a PostgreSQL"):
+            server.start()
+        with pytest.raises(ServerError, match="in another container"):
+            server.stop()
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 0.2, 0.4])
+def test_a_start_begins_anew_when_another_was_killed(server: Server, seconds: float) -> None:
+    start = "import sys; from postgres_here import Server; Server(sys.argv[1]).start()"
+    with subprocess.Popen([sys.executable, "-c", start, server.folder]) as other:
+        assert processes.wait((server.folder / "new" / "data").exists, 30)
+        with suppress(subprocess.TimeoutExpired):
+            other.wait(seconds)
+        other.kill()
+    server.start()
+    assert query(server, "select 1") == [(1,)]
+    assert not (server.folder / "new").exists()
 
 
 def test_a_start_that_was_killed_half_way_is_made_good(server: Server) -> None:

@@ -14,6 +14,7 @@ import psycopg2
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from psycopg2 import sql
 
 from api import connection_pool
 from api.database import Database
@@ -24,7 +25,7 @@ from dashboard.app import create_app
 from elute.database.sessions import Session, connect
 from elute.errors import ServerError
 from elute.runs import queue
-from tests.conftest import own_database
+from tests.conftest import admin_session, own_database
 from tests.integration.conftest import Laboratory
 from tests.integration.web.publishing import publish, withdraw
 
@@ -84,6 +85,29 @@ def test_a_session_left_in_a_transaction_is_not_shared_out_again(
     with owner.cursor() as cursor:
         cursor.execute("select to_regclass('raw_leftover')")
         assert cursor.fetchall() == [(None,)]
+
+
+def test_a_session_in_use_goes_when_it_comes_back_if_all_are_to_go(database: Database) -> None:
+    with database.owner.session() as session:
+        database.reset()
+        assert one(session) == 1
+    assert session.closed
+
+
+def test_sessions_are_kept_where_there_is_no_room_for_more(
+    owner: Session, database: Database, connection_parameters: dict[str, Any]
+) -> None:
+    assert database.owner.read(one) == 1
+    name = sql.Identifier(owner.info.dbname)
+    allow = sql.SQL("alter database {} allow_connections {}")
+    with admin_session(connection_parameters) as admin, admin.cursor() as cursor:
+        cursor.execute(allow.format(name, sql.SQL("false")))
+        try:
+            with pytest.raises(ServerError):
+                database.connect()
+            assert database.owner.read(one) == 1
+        finally:
+            cursor.execute(allow.format(name, sql.SQL("true")))
 
 
 def test_who_waits_for_a_session_gets_the_next_one(database: Database) -> None:

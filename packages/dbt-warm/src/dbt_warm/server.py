@@ -6,6 +6,7 @@ own only line says whether it can be used. When the other end goes away, it ends
 arguments are dbt's, for parsing.
 """
 
+import contextlib
 import gc
 import json
 import os
@@ -126,7 +127,9 @@ def _receive(control: socket.socket) -> tuple[bytes, list[int]]:
 
 def main() -> None:
     """Prepare, say so, and serve."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # It ends with the other end, also if signals are sent to all processes at once.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     control = socket.socket(fileno=int(sys.argv[1]))
     try:
         manifest = prepare(sys.argv[2:])
@@ -134,9 +137,10 @@ def main() -> None:
     except Exception as error:  # Whatever it is, the other end can do without us.
         traceback.print_exc()
         answer = {"problem": f"{type(error).__name__}: {error}"}
-    control.sendall(json.dumps(answer).encode() + b"\n")
-    if not answer:
-        Server(control, manifest).run()
+    with contextlib.suppress(ConnectionError):  # The other end has gone.
+        control.sendall(json.dumps(answer).encode() + b"\n")
+        if not answer:
+            Server(control, manifest).run()
 
 
 if __name__ == "__main__":

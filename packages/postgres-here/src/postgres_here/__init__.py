@@ -11,7 +11,7 @@ from postgres_here._errors import (
     ServerError,
     VersionError,
 )
-from postgres_here._processes import HOST, Running
+from postgres_here._processes import HOST, Running, accepts
 from postgres_here._programs import programs_folder
 from postgres_here._server import USER, Server
 
@@ -25,5 +25,6 @@ __all__ = [
     "Server",
     "ServerError",
     "VersionError",
+    "accepts",
     "programs_folder",
 ]

@@ -15,17 +15,17 @@ from postgres_here._settings import SHARED_MEMORY
 NEEDED_MB = 64
 
 
-def create(folder: Folder, account: Account, programs: Path, user: str) -> None:
+def create(folder: Folder, account: Account, programs: Path, user: str, alive: int) -> None:
     """Make the data folder, and the password file of its superuser, `user`.
 
     Everything is made in a scratch folder first and moved into place last, so a start that was
-    killed leaves nothing that looks whole.
+    killed leaves nothing that looks whole. `alive` is the descriptor of `alive_lock`, held.
 
     Raises:
         ServerError: initdb failed; the message says why.
     """
     _check_space(folder)
-    scratch = folder.path / "new"
+    scratch = folder.new
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(mode=0o700)
     password = secrets.token_urlsafe(24)
@@ -34,7 +34,7 @@ def create(folder: Folder, account: Account, programs: Path, user: str) -> None:
     account.own(scratch)
     command: list[str | Path] = [
         programs / "initdb",
-        f"--pgdata={scratch / 'data'}",
+        f"--pgdata={folder.new_data}",
         f"--username={user}",
         f"--pwfile={scratch / 'password'}",
         "--auth=scram-sha-256",
@@ -48,13 +48,13 @@ def create(folder: Folder, account: Account, programs: Path, user: str) -> None:
     ]
     try:
         with folder.start_log.open("wb") as log:
-            _programs.run(command, account, log)
+            _programs.run(command, account, log, (alive,))
     except subprocess.CalledProcessError as error:
         shutil.rmtree(scratch, ignore_errors=True)
         raise ServerError(_failure(folder)) from error
-    _include_settings(scratch / "data" / "postgresql.conf")
+    _include_settings(folder.new_data / "postgresql.conf")
     _files.write(folder.password, password, 0o600)
-    (scratch / "data").rename(folder.data)
+    folder.new_data.rename(folder.data)
     shutil.rmtree(scratch)
 
 

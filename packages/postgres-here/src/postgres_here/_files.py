@@ -11,13 +11,16 @@ class Folder:
     """What lies where in the folder of one server.
 
     `starting_lock` is held by whoever starts or stops the server. `alive_lock` is held by the
-    server's processes themselves, for they inherit it: the kernel lets go of it when the last of
-    them ends, however it ends. So it is proof where a pid file is not.
+    processes themselves that use the data, for they inherit it: the kernel lets go of it when the
+    last of them ends, however it ends. So it is proof where a pid file is not.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.data = path / "data"
+        # The folder of a data folder that is being made, and of its password.
+        self.new = path / "new"
+        self.new_data = self.new / "data"
         self.pid_file = self.data / "postmaster.pid"
         self.log = self.data / "log"
         # What the programs say before the server's own log is open.

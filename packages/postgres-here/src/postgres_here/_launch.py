@@ -18,24 +18,23 @@ _LOG = logging.getLogger("postgres_here")
 
 
 def launch(
-    folder: Folder, account: Account, programs: Path, settings: Mapping[str, str]
+    folder: Folder, account: Account, programs: Path, settings: Mapping[str, str], alive: int
 ) -> Running:
     """Start the server and wait until it takes connections.
 
+    `alive` is the descriptor of `alive_lock`, held.
+
     Raises:
-        FolderError: the folder is in use by processes that cannot be found or ended.
         ServerError: it did not start; the message holds its own last words.
     """
-    with _files.opened(folder.alive_lock) as alive:
-        _end_leftovers(folder, alive)
-        for _ in range(3):
-            port = _choose_port(folder)
-            _write_settings(folder, port, settings)
-            pid = _spawn(folder, account, programs, alive)
-            if is_ready(folder, pid):
-                return Running(pid, port)
-            if _is_free(port):
-                break
+    for _ in range(3):
+        port = _choose_port(folder)
+        _write_settings(folder, port, settings)
+        pid = _spawn(folder, account, programs, alive)
+        if is_ready(folder, pid):
+            return Running(pid, port)
+        if _is_free(port):
+            break
     raise ServerError(
         f"PostgreSQL did not start. Its last words were:\n{_last_words(folder)}\n"
         f"All it said is in {folder.start_log} and {folder.log}."
@@ -49,12 +48,12 @@ def is_ready(folder: Folder, pid: int) -> bool:
         ServerError: it does neither for START_SECONDS.
     """
 
-    def status() -> str:
-        server, status = _processes.find(folder)
-        return status if server and server.pid == pid else ""
+    def is_up() -> bool:
+        server = _processes.ready(folder)
+        return server is not None and server.pid == pid
 
     def is_settled() -> bool:
-        return status() == "ready" or not _processes.is_postmaster(pid, folder)
+        return is_up() or not _processes.is_postmaster(pid, folder)
 
     # For a moment, the process is still the shell that becomes the server.
     _processes.wait(lambda: _processes.is_postmaster(pid, folder), 0.5)
@@ -62,13 +61,16 @@ def is_ready(folder: Folder, pid: int) -> bool:
         _LOG.warning("PostgreSQL is putting its data in order after a crash.")
         if not _processes.wait(is_settled, START_SECONDS):
             raise ServerError(f"PostgreSQL takes too long to start: see the logs in {folder.log}.")
-    return status() == "ready"
+    return is_up()
 
 
-def _end_leftovers(folder: Folder, alive: int) -> None:
-    """End what is left of an earlier server, and take the lock that proves it."""
-    if folder.pid_file.exists():
-        _processes.end(folder, (signal.SIGQUIT, 5), (signal.SIGKILL, 5))
+def end_leftovers(folder: Folder, alive: int) -> None:
+    """End what is left of an earlier start or server, and take the lock that proves it.
+
+    Raises:
+        FolderError: the folder is in use by processes that cannot be found or ended.
+    """
+    _processes.end(folder, (signal.SIGQUIT, 5), (signal.SIGKILL, 5))
     # Whoever only looks whether the lock is held holds it for a moment.
     if not _processes.wait(lambda: _files.try_lock(alive), 2):
         raise FolderError(

@@ -4,12 +4,13 @@ import contextlib
 import hashlib
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from postgres_here import _files
+from postgres_here import _files, _programs
 from postgres_here._files import Folder
 
 HOST = "127.0.0.1"
@@ -38,6 +39,30 @@ def find(folder: Folder) -> tuple[Running | None, str]:
     return (server, status) if is_postmaster(server.pid, folder) else (None, "")
 
 
+def ready(folder: Folder) -> Running | None:
+    """The server, if it takes connections.
+
+    Its pid file says "ready" also while it recovers from the end of one of its processes.
+
+    Raises:
+        PermissionError: the folder belongs to another account.
+    """
+    server, status = find(folder)
+    is_ready = server and status == "ready" and accepts(HOST, server.port) is not False
+    return server if is_ready else None
+
+
+def accepts(host: str, port: int) -> bool | None:
+    """Whether a server takes connections there, if it has room for them; None if none answers.
+
+    One that starts, recovers or shuts down takes none.
+    """
+    program = str(_programs.programs_folder() / "pg_isready")
+    asks = [program, f"--host={host}", f"--port={port}", "--quiet"]
+    status = subprocess.run(asks, check=False, env={}).returncode
+    return {0: True, 1: False}.get(status)
+
+
 def is_postmaster(pid: int, folder: Folder) -> bool:
     """Whether this process is the server of that folder; one that only waits for wait() is not."""
     arguments = command_line(pid)
@@ -47,8 +72,8 @@ def is_postmaster(pid: int, folder: Folder) -> bool:
 def end(folder: Folder, *steps: tuple[signal.Signals, float]) -> bool:
     """Send one signal after another, each with the seconds to wait, until no process is left.
 
-    The first SIGINT is a fast shutdown and for the postmaster alone. Any other signal goes to its
-    children too, which may have outlived it.
+    SIGINT is a fast shutdown and for the postmaster alone. Any other signal goes to its children
+    too, which may have outlived it, and to an initdb whose caller was killed.
 
     Returns:
         Whether all have ended.
@@ -56,18 +81,24 @@ def end(folder: Folder, *steps: tuple[signal.Signals, float]) -> bool:
     Raises:
         PermissionError: they belong to another account.
     """
+
+    def has_ended() -> bool:
+        return not _files.is_locked(folder.alive_lock)
+
+    # A shell becomes the server in a moment, and the helpers of an initdb end without it.
+    wait(lambda: has_ended() or bool(_all_of(folder)), 2)
     for number, seconds in steps:
-        postmaster, _ = find(folder)
-        pids = [postmaster.pid] if postmaster else []
-        if number != signal.SIGINT:
-            pids += _children(folder)
+        if has_ended():
+            break
+        pids = _all_of(folder)
+        if number == signal.SIGINT:
+            pids = [pid for pid in pids if is_postmaster(pid, folder)]
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
-        if pids and wait(lambda: not _files.is_locked(folder.alive_lock), seconds):
-            break
-    # Whoever only looks whether the lock is held holds it for a moment.
-    return wait(lambda: not _files.is_locked(folder.alive_lock), 0.5)
+        if pids:
+            wait(has_ended, seconds)
+    return has_ended()
 
 
 def cluster_name(folder: Folder) -> str:
@@ -75,18 +106,28 @@ def cluster_name(folder: Folder) -> str:
     return "here_" + hashlib.sha256(os.fsencode(folder.path)).hexdigest()[:12]
 
 
-def _children(folder: Folder) -> list[int]:
+def _all_of(folder: Folder) -> list[int]:
+    """The processes that hold `alive_lock`, but for the shells that start them."""
     title = f"postgres: {cluster_name(folder)}: "
-    return [pid for pid in _all() if command_line(pid)[0].startswith(title)]
+    arguments = {str(folder.data), f"--pgdata={folder.new_data}"}
+    return [
+        pid
+        for pid in _all()
+        for words in [command_line(pid)]
+        if words[0].startswith(title)
+        or (Path(words[0]).name in ("postgres", "initdb") and arguments.intersection(words))
+    ]
 
 
 def wait(done: Callable[[], bool], seconds: float) -> bool:
     """Wait until `done`, at most so many seconds; tell whether it is."""
-    deadline = time.monotonic() + seconds
+    begin = time.monotonic()
     while not done():
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - begin
+        if waited > seconds:
             return False
-        time.sleep(0.005)
+        # Seldomer with time: each question to a server that recovers is a line in its log.
+        time.sleep(0.005 + min(waited / 10, seconds - waited))
     return True
 
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from postgres_here import _account, _data, _files, _processes, _programs
 from postgres_here._errors import FolderError, ServerError
 from postgres_here._files import Folder
-from postgres_here._launch import START_SECONDS, is_ready, launch
+from postgres_here._launch import START_SECONDS, end_leftovers, is_ready, launch
 from postgres_here._processes import HOST, Running
 
 USER = "postgres"
@@ -87,8 +87,7 @@ class Server:
             FolderError: it belongs to another account.
         """
         with self._ours():
-            server, status = _processes.find(self._files)
-        return server if status == "ready" else None
+            return _processes.ready(self._files)
 
     def stop(self) -> bool:
         """End the server, and the sessions on it; False if none ran. It takes ten seconds at most.
@@ -130,7 +129,7 @@ class Server:
     def _start(self) -> Running:
         runs_as = _account.server_account(self._account, self.data)
         folder = Folder(_account.place(self._given, runs_as, self._spare))
-        with _files.locked(folder.starting_lock):
+        with _files.locked(folder.starting_lock), _files.opened(folder.alive_lock) as alive:
             # Whoever held the lock may have started it. One that is shutting down may do so for
             # ever: a smart shutdown waits for its clients.
             server, status = _processes.find(folder)
@@ -138,12 +137,13 @@ class Server:
                 _processes.end(folder, *_STOP_STEPS)
             elif server and is_ready(folder, server.pid):
                 return server
+            end_leftovers(folder, alive)
             programs = _programs.reachable(runs_as, self._spare)
             if not folder.data.exists():
-                _data.create(folder, runs_as, programs, USER)
+                _data.create(folder, runs_as, programs, USER, alive)
             _data.check_version(folder, programs)
             _data.make_private(folder, runs_as)
-            return launch(folder, runs_as, programs, self._settings)
+            return launch(folder, runs_as, programs, self._settings, alive)
 
     def _stop(self) -> bool:
         folder = self._files
@@ -154,12 +154,13 @@ class Server:
                 lambda: _files.try_lock(lock) or _processes.find(folder)[0] is not None,
                 START_SECONDS,
             )
-            server, _ = _processes.find(folder)
-            if server is None:
+            # Not its pid file: one that has just been started has none yet.
+            if not _files.is_locked(folder.alive_lock):
                 return False
             if not _processes.end(folder, *_STOP_STEPS):
                 raise ServerError(
-                    f"PostgreSQL (process {server.pid}) cannot be ended: its disk does not answer."
+                    f"The PostgreSQL in {self.folder} cannot be ended: its disk does not answer, "
+                    "or it runs in another container."
                 )
         return True
 
