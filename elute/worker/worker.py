@@ -6,7 +6,7 @@ from contextlib import closing
 
 import psycopg2
 
-from elute.database import schema
+from elute.database import faults, schema
 from elute.database.server import connection_environment
 from elute.database.sessions import Session, connect
 from elute.environment import drop_foreign, project_environment
@@ -30,7 +30,7 @@ class Worker:
         self._settings, self._waiter = settings, waiter
         self._dbt = warm_dbt(settings)
         self._docs = Docs(settings, self._dbt)
-        self._lost: int | None = None  # the run during which the database was lost
+        self._fault: faults.Fault | None = None  # why the last session was lost
         self._is_first_time = True
         self._pause = _FIRST_PAUSE
 
@@ -48,6 +48,8 @@ class Worker:
             with closing(self._connect()) as session:
                 self._work(session)
         except (psycopg2.Error, ServerError) as error:
+            if isinstance(error, psycopg2.Error):
+                self._fault = faults.of_error(error)
             logger.warning("%s", " ".join(str(error).split()))
             self._waiter.wait(self._pause)
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)
@@ -65,13 +67,11 @@ class Worker:
             return
         self._dbt.start()
         loop = RunLoop(session, self._settings, self._waiter, self._dbt, self._docs)
-        loop.begin(self._lost, is_first=self._is_first_time)
+        loop.begin(self._fault, is_first=self._is_first_time)
+        self._fault = None
         self._pause = _FIRST_PAUSE
         self._is_first_time = False
-        try:
-            loop.run()
-        finally:
-            self._lost = loop.running
+        loop.run()
 
     def _become_active(self, session: Session) -> bool:
         is_first_try = True
@@ -82,7 +82,7 @@ class Worker:
                 return True
             if is_first_try:
                 logger.info("Another worker is active: standing by.")
-                is_first_try = False
+                is_first_try, self._fault = False, None
             self._waiter.wait(_STAND_BY_SECONDS)
         return False
 

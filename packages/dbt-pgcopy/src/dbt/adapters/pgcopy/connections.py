@@ -1,6 +1,8 @@
 """Credentials, and sessions that outlive a node."""
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.context import SpawnContext
 from selectors import EVENT_READ, DefaultSelector
@@ -15,7 +17,10 @@ from dbt.adapters.contracts.connection import (
     ConnectionState,
     LazyHandle,
 )
+from dbt.adapters.exceptions.connection import FailedToConnectError
+from dbt.adapters.pgcopy.database_errors import CANNOT_CONNECT, with_sqlstate
 from dbt.adapters.postgres.connections import PostgresConnectionManager, PostgresCredentials
+from dbt_common.exceptions import DbtDatabaseError
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extensions import connection as PostgresSession  # noqa: N812
 
@@ -68,8 +73,26 @@ class PgcopyConnectionManager(PostgresConnectionManager):
         if not credentials.application_name:
             named = replace(credentials, application_name=credentials.session_name)
             connection.credentials = named
-        opened: Connection = super().open(connection)  # type: ignore[no-untyped-call]
+        try:
+            opened: Connection = super().open(connection)  # type: ignore[no-untyped-call]
+        except FailedToConnectError as error:
+            raise FailedToConnectError(f"{error.msg}\nSQLSTATE {CANNOT_CONNECT}") from error
         return opened
+
+    @contextmanager
+    def exception_handler(self, sql: str) -> Iterator[None]:
+        """Overridden to name the SQLSTATE."""
+        with super().exception_handler(sql):
+            try:
+                yield
+            except psycopg2.Error as error:
+                raise DbtDatabaseError(with_sqlstate(error)) from error
+
+    def cancel_open(self) -> list[str]:
+        """Overridden because cancelling needs no run lock."""
+        self.join_run = None
+        names: list[str] = super().cancel_open()
+        return names
 
     def set_connection_name(self, name: str | None = None) -> Connection:
         """Overridden so that a connection that is to be opened looks for an idle session first."""
@@ -117,18 +140,20 @@ class PgcopyConnectionManager(PostgresConnectionManager):
         """
         connection = self.get_thread_connection()
         session = connection.handle
-        if session.info.transaction_status == TRANSACTION_STATUS_IDLE:
-            session.rollback()
-            if session.autocommit:
-                session.cursor().execute("begin")
+        with self.exception_handler("begin"):
+            if session.info.transaction_status == TRANSACTION_STATUS_IDLE:
+                session.rollback()
+                if session.autocommit:
+                    session.cursor().execute("begin")
         if not connection.transaction_open:
             self.begin()  # type: ignore[no-untyped-call]
 
     def commit_in_earnest(self) -> None:
         """End what `begin_in_earnest` began; dbt-postgres sends no commit with `autocommit`."""
         session = self.get_thread_connection().handle
-        if session.autocommit:
-            session.cursor().execute("commit")
+        with self.exception_handler("commit"):
+            if session.autocommit:
+                session.cursor().execute("commit")
         self.commit()  # type: ignore[no-untyped-call]
 
     def _keep(self, connection: Connection) -> bool:

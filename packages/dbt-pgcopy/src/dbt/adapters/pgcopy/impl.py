@@ -13,6 +13,7 @@ from dbt.adapters.contracts.connection import Connection
 from dbt.adapters.events.logging import AdapterLogger
 from dbt.adapters.pgcopy import publishing
 from dbt.adapters.pgcopy.connections import PgcopyConnectionManager
+from dbt.adapters.pgcopy.database_errors import with_sqlstate
 from dbt.adapters.pgcopy.publishing import Build
 from dbt.adapters.pgcopy.relation import PgcopyRelation, address
 from dbt.adapters.pgcopy.run_lock import WRITING_COMMANDS, RunLock
@@ -206,14 +207,16 @@ class PgcopyAdapter(PostgresAdapter):
         try:
             number = publishing.number_of(connection.handle, build.schema, build.invocation_id)
         except (psycopg2.Error, DbtRuntimeError):
-            return (
+            text = (
                 f"The database was lost while this build was being published: {said}. What was "
                 "published before stays, unless this build was published in that moment: the table "
                 f"{build.schema}.publications tells."
             )
+            return with_sqlstate(error, text)
         if number is not None:
             return ""
-        return f"The build could not be published: {said}. {publishing.STAYS}"
+        text = f"The build could not be published: {said}. {publishing.STAYS}"
+        return with_sqlstate(error, text)
 
     @contextmanager
     def _separator_noted(
