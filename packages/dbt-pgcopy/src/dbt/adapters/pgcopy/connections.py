@@ -58,9 +58,13 @@ class PgcopyConnectionManager(PostgresConnectionManager):
     """Opens as many sessions as there are threads at work, where dbt-postgres opens one per node.
 
     A session let go by one node is reset, as if it were new, and given to the next.
+
+    Attributes:
+        join_run: called with each session before it is used, by whoever holds the run lock.
     """
 
     TYPE = "pgcopy"
+    join_run: Callable[[PostgresSession], None] | None = None
 
     def __init__(self, profile: AdapterRequiredConfig, mp_context: SpawnContext) -> None:
         super().__init__(profile, mp_context)  # type: ignore[no-untyped-call]
@@ -172,6 +176,13 @@ class PgcopyConnectionManager(PostgresConnectionManager):
         return True
 
     def _reuse_or_open(self, connection: Connection) -> Connection:
+        connection = self._idle_or_new(connection)
+        if self.join_run:
+            with self.exception_handler("join the run"):
+                self.join_run(connection.handle)
+        return connection
+
+    def _idle_or_new(self, connection: Connection) -> Connection:
         while self._idle:
             session = self._idle.pop()
             if _is_quiet(session):

@@ -59,6 +59,7 @@ class PgcopyAdapter(PostgresAdapter):
         if self._run_lock is None and self._needs_run_lock():
             self._run_lock = RunLock(self.config.credentials)
             self._run_lock.take()
+            self.connections.join_run = self._run_lock.join
         return super().acquire_connection(name)
 
     def cleanup_connections(self) -> None:
@@ -172,7 +173,7 @@ class PgcopyAdapter(PostgresAdapter):
             {**_selection(self.config.args), **options},
             self.config.version,
             run_id,
-            self._run_lock.holder if self._run_lock else None,
+            self._run_lock,
         )
         try:
             number = publishing.publish(connection.handle, build, wait_seconds)
@@ -201,6 +202,7 @@ class PgcopyAdapter(PostgresAdapter):
     def _what_became_of(self, build: Build, error: psycopg2.Error) -> str:
         """After an error: the message that is true, which a new session has to find out."""
         said = " ".join(str(error).split()).rstrip(".")
+        self.connections.join_run = None  # Whoever only looks need not hold the lock.
         name = self.connections.get_thread_connection().name
         self.connections.close(self.connections.get_thread_connection())
         connection = self.connections.set_connection_name(name)

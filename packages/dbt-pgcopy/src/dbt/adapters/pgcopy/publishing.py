@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dbt.adapters.events.logging import AdapterLogger
+from dbt.adapters.pgcopy.run_lock import RunLock
 from dbt.adapters.pgcopy.views import (
     InTheWayError,
     adopt_grants_and_comments,
@@ -31,14 +32,6 @@ set local lock_timeout = '{_LOCK_TIMEOUT}';
 set local synchronous_commit = on;
 -- Definitions of views then name all schemas.
 set local search_path = '';
-"""
-_HOLDS_LOCK = """
-select exists (
-    select from pg_locks
-    where locktype = 'advisory' and granted and objsubid = 1 and pid = %(pid)s
-        and database = (select oid from pg_database where datname = current_database())
-        and (classid::bigint << 32 | objid::bigint) = hashtextextended(%(name)s, 0)
-)
 """
 _LATEST = sql.SQL("select files, tables from {} order by build desc limit 1")
 _REGISTER = sql.SQL("""
@@ -80,7 +73,7 @@ class Build:
         schema: of its tables, and of `publications`.
         marts: of the project, by name: `view_schema`, `table` (None if it was not built this time)
             and whatever else is to be noted.
-        lock: name of the run lock and process id of the session that has to hold it still, if any.
+        lock: the run lock, which has to be held still, if any.
     """
 
     schema: str
@@ -90,7 +83,7 @@ class Build:
     options: Mapping[str, Any]
     project_version: str | None
     run_id: int | None
-    lock: tuple[str, int] | None
+    lock: RunLock | None
 
     @property
     def views(self) -> list[str]:
@@ -192,8 +185,8 @@ def drop_unneeded(session: PostgresSession, schema: str, keep: int | None) -> No
 
 def _publish(cursor: Cursor, build: Build) -> int:
     cursor.execute(_SETTINGS)
-    if build.lock is not None:
-        _require_lock(cursor, *build.lock)
+    if build.lock is not None and not build.lock.is_held(cursor):
+        raise PublishingError(build.lock.lost)
     publications = sql.Identifier(build.schema, "publications")
     # One publication at a time, whoever else reads.
     cursor.execute(sql.SQL("lock table {} in share row exclusive mode").format(publications))
@@ -240,15 +233,6 @@ def _tables(build: Build, before: Mapping[str, Any]) -> dict[str, dict[str, Any]
         elif name in before:
             published[name] = dict(before[name])
     return published
-
-
-def _require_lock(cursor: Cursor, name: str, pid: int) -> None:
-    cursor.execute(_HOLDS_LOCK, {"name": name, "pid": pid})
-    if cursor.fetchone() != (True,):
-        raise PublishingError(
-            f"The session that held the run lock '{name}' was lost, so another run may be "
-            f"going on. This build stays unpublished. {STAYS} Build again."
-        )
 
 
 def _quoted(*names: str) -> str:
