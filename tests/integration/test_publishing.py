@@ -202,7 +202,9 @@ def test_at_the_moment_of_publishing_it_is_all_or_nothing(
     assert words in said[-700:]
     assert (STAYS in said) == (status > 0)
     assert_unchanged(built, marts)
-    # Nothing is left that stands in the way of the next one, which takes the leftovers away.
+    left = built.rows("select from pg_tables where schemaname = 'builds'")
+    assert len(left) == len(MARTS) + 1 + (len(MARTS) if death == "SIGKILL" else 0)
+    # Nothing stands in the way of the next one, which takes away what a killed one has left.
     result = built.build()
     assert result.returncode == 0, result.stderr
     assert built.rows(USERS) == [{"users": 15}]

@@ -53,7 +53,7 @@ _UNNEEDED = sql.SQL("""
 select relname
 from pg_class
 where relnamespace = to_regnamespace(%(schema)s)
-    and relkind = 'r' and relname ~ '__[0-9a-f]{{32}}$'
+    and relkind = 'r' and relname ~ ('__' || %(builds)s || '$')
     and relname not in (
         select entry.value ->> 'table'
         from (select tables from {publications} order by build desc limit %(keep)s) as newest
@@ -155,16 +155,31 @@ def number_of(session: PostgresSession, schema: str, invocation_id: str) -> int 
     return row[0] if row else None
 
 
-def drop_unneeded(session: PostgresSession, schema: str, keep: int | None) -> None:
+def drop_unneeded(
+    session: PostgresSession, schema: str, keep: int | None, builds: str = "[0-9a-f]{32}"
+) -> None:
     """Drop the tables that are not of the newest `keep` builds, or of none if that is None.
 
     One that is in use stays for now.
+
+    Args:
+        session: not in a transaction.
+        schema: of the tables of builds.
+        keep: how many builds keep their tables.
+        builds: a pattern of how the names of tables end.
     """
     publications = sql.Identifier(schema, "publications")
     with transaction(session) as cursor:
+        cursor.execute("select to_regclass(%s)", [publications.as_string(session)])
+        if cursor.fetchone() == (None,):
+            return
         cursor.execute(
             _UNNEEDED.format(publications=publications),
-            {"schema": sql.Identifier(schema).as_string(session), "keep": keep},
+            {
+                "schema": sql.Identifier(schema).as_string(session),
+                "keep": keep,
+                "builds": builds,
+            },
         )
         names = [name for (name,) in cursor.fetchall()]
     for name in names:
