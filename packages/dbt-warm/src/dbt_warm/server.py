@@ -6,6 +6,7 @@ own only line says whether it can be used. When the other end goes away, it ends
 arguments are dbt's, for parsing.
 """
 
+import contextlib
 import gc
 import json
 import os
@@ -134,9 +135,10 @@ def main() -> None:
     except Exception as error:  # Whatever it is, the other end can do without us.
         traceback.print_exc()
         answer = {"problem": f"{type(error).__name__}: {error}"}
-    control.sendall(json.dumps(answer).encode() + b"\n")
-    if not answer:
-        Server(control, manifest).run()
+    with contextlib.suppress(ConnectionError):  # The other end is gone.
+        control.sendall(json.dumps(answer).encode() + b"\n")
+        if not answer:
+            Server(control, manifest).run()
 
 
 if __name__ == "__main__":
