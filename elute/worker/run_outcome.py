@@ -57,7 +57,7 @@ def finish_and_retry(
         current = queue.get(session, run.run_id)
         if current and current.cancel_requested_at:  # In its last moment.
             state, error_kind, error = "cancelled", None, None
-        elif run.trigger != "terminal" and run.retry_of is None:
+        elif current and _may_try_again(current):
             _retry(session, run)
         data = {"state": state, "error_kind": error_kind, "error": error}
         queue.finish(session, run.run_id, state, error_kind=error_kind, error=error)
