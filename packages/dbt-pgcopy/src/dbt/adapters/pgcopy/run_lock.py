@@ -33,7 +33,7 @@ where held.locktype = 'advisory' and held.granted and held.objsubid = 1
 _HOLDER = f"""
 select pid, application_name, query_start::timestamp(0)::text
 from pg_stat_activity where pid in ({_HELD})
-"""
+"""  # noqa: S608 (both are ours)
 
 logger = AdapterLogger("Pgcopy")
 
@@ -96,8 +96,8 @@ class RunLock:
             DbtDatabaseError: the lock is lost.
         """
         with session.cursor() as cursor:
-            cursor.execute(_JOIN, [self._sessions])
-            is_held = self.is_held(cursor)
+            cursor.execute(f"{_JOIN}; {_HELD}", [self._sessions, self._proof])
+            is_held = cursor.rowcount > 0
         session.commit()
         if not is_held:
             raise DbtDatabaseError(self.lost)
