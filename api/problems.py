@@ -12,6 +12,7 @@ from flask import Flask, Response, request
 from pgrest_query import QueryError
 from werkzeug.exceptions import HTTPException
 
+from elute.database import faults
 from elute.errors import EluteError, ServerError
 
 MEDIA_TYPE = "application/problem+json"
@@ -59,15 +60,6 @@ def unavailable(title: str, detail: str, **extra: Any) -> Problem:
     return Problem(503, title, detail, headers={"Retry-After": str(_RETRY_SECONDS)}, **extra)
 
 
-def no_database() -> Problem:
-    """The database cannot be reached, or has just gone away."""
-    return unavailable(
-        "No database",
-        "The database cannot be reached at the moment. Try again shortly; "
-        "if it stays away, 'elute check' on the server says why.",
-    )
-
-
 def is_passing(error: EluteError | psycopg2.Error) -> bool:
     """Whether the database is away or busy, so that it is worth looking again."""
     if isinstance(error, Problem):
@@ -96,9 +88,9 @@ def from_error(error: Exception) -> Problem:
         return _from_query(error)
     if isinstance(error, HTTPException):
         return _from_werkzeug(error)
-    if isinstance(error, (ServerError, psycopg2.OperationalError, psycopg2.InterfaceError)):
-        _LOG.warning("No database: %s", " ".join(str(error).split()))
-        return no_database()
+    if fault := faults.of_error(error):
+        _LOG.warning("%s: %s", fault.title, " ".join(str(error).split()))
+        return unavailable(fault.title, fault.detail)
     if isinstance(error, EluteError):
         _LOG.error("%s", error)
         return Problem(500, "It cannot be done", str(error))

@@ -1,6 +1,6 @@
 """Runs as the HTTP API tells of them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from api import database
@@ -11,35 +11,25 @@ from elute.runs.run import Event, Run
 
 LARGEST_ID = 2**63 - 1
 MOST_EVENTS = 1000  # read at once
-_LATER_RUNS = 20  # among which the second try of a run is looked for
 _NO_WORKER = "no worker is running; start `elute serve` or `elute worker`"
 _STATUSES = {"input": 422, "build": 500, "database": 503, "elute": 500}
 
 
-def find(run_id: int) -> Run:
+def find(run_id: int, look: Callable[[Session, int], Run | None] = queue.get) -> Run:
     """The run of that number.
+
+    Args:
+        run_id: the number.
+        look: `queue.latest_try` for the run that makes up for it, if it broke off.
 
     Raises:
         Problem: 404, there is none.
     """
     run = None
     if run_id <= LARGEST_ID:
-        run = database.current().owner.read(lambda session: queue.get(session, run_id))
+        run = database.current().owner.read(lambda session: look(session, run_id))
     if run is None:
         raise Problem(404, "No such run", f"There is no run {run_id}; /runs lists those there are.")
-    return run
-
-
-def latest_try(run_id: int) -> Run:
-    """The run of that number; if its worker died or was stopped, the run that makes up for it.
-
-    Raises:
-        Problem: 404, there is none.
-    """
-    run = find(run_id)
-    if run.state in ("crashed", "stopped"):
-        later = database.current().owner.read(lambda session: queue.page(session, _LATER_RUNS))
-        return next((each for each in later if each.retry_of == run_id), run)
     return run
 
 

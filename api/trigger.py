@@ -14,6 +14,7 @@ from api import access, database, parameters, problems, run_responses
 from api.listener import POLL_SECONDS
 from api.runs import ask_for_run, location
 from elute.errors import EluteError
+from elute.runs import queue
 from elute.runs.run import Run
 
 blueprint = Blueprint("trigger", __name__)
@@ -76,7 +77,7 @@ def _follow(run_id: int, deadline: float) -> Run:
         while True:
             left = deadline - time.monotonic()
             try:
-                run = run_responses.latest_try(run_id)
+                run = run_responses.find(run_id, queue.latest_try)
                 if run.has_ended or left <= 0:
                     return run
             except (EluteError, psycopg2.Error) as error:

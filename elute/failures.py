@@ -5,6 +5,8 @@ import re
 from dbt_warm import Failure, Outcome
 from seed_csv import absence
 
+from elute.database import faults
+from elute.database.faults import Fault, without_sqlstate
 from elute.inputs import COLUMNS
 from elute.settings import CHECKOUT
 
@@ -12,20 +14,19 @@ STAYS = "What was published before stays."
 # The audits whose findings are about the files, not about what we made of them.
 _AUDITS_OF_FILES = ("assert_files_are_usable", "assert_values_are_usable")
 _NO_NODE = re.compile(r"depends on a node named '(\w+)' which was not found")
-_LOST = re.compile(
-    r"server closed the connection|terminating connection|connection to server|could not connect|"
-    r"connection (has been|was|is|already) closed|connection not open|the database system is|"
-    r"connection reset|no connection to the server|SSL connection|could not receive data",
-    re.IGNORECASE,
-)
+
+
+def fault_of(outcome: Outcome) -> Fault | None:
+    """What was wrong with the database or the machine; None if they are not at fault."""
+    return faults.of_messages(_messages(outcome))
 
 
 def error_kind(outcome: Outcome) -> str:
     """Who can mend a failure: "input" the lab, "database" the server, "build" the project."""
-    if any(map(_is_of_a_file, outcome.failures)) or _missing_file(outcome.crash):
-        return "input"
-    messages = [outcome.crash or "", *(failure.message for failure in outcome.failures)]
-    return "database" if any(map(_LOST.search, messages)) else "build"
+    if fault_of(outcome):
+        return "database"
+    is_input = any(map(_is_of_a_file, outcome.failures)) or _missing_file(outcome.crash)
+    return "input" if is_input else "build"
 
 
 def explain(outcome: Outcome) -> str:
@@ -35,16 +36,23 @@ def explain(outcome: Outcome) -> str:
         reasons.append(_missing_file(outcome.crash) or outcome.crash)
     if not outcome.logged:
         reasons += [_reason(failure.name, failure.message) for failure in outcome.failures]
-    sentences = [" ".join(reason.split()).rstrip(".") + "." for reason in reasons]
+    fault = fault_of(outcome)
+    if fault:  # One of the nodes that failed will do as an example.
+        reasons = [fault.detail, *reasons[-1:]]
+    sentences = [" ".join(without_sqlstate(reason).split()).rstrip(".") + "." for reason in reasons]
     if not sentences or STAYS.rstrip(".") not in sentences[-1]:
         sentences.append(STAYS)
     return " ".join(["The build failed.", *sentences])
 
 
+def _messages(outcome: Outcome) -> list[str]:
+    return [outcome.crash or "", *(failure.message for failure in outcome.failures)]
+
+
 def _is_of_a_file(failure: Failure) -> bool:
     """Whether one of the lab's files is at fault."""
     if failure.resource_type == "seed":
-        return f"{failure.name}.csv" in failure.message
+        return f"{failure.name}.csv" in _reason(failure.name, failure.message)
     return failure.name in _AUDITS_OF_FILES
 
 
@@ -61,7 +69,7 @@ def _reason(name: str, message: str) -> str:
     """What a node said, without dbt's heading."""
     lines = [line.strip() for line in message.strip().splitlines()]
     if lines and lines[0].endswith(" failed, error:"):  # of a hook, which says itself what failed
-        return " ".join(line for line in lines[1:] if not line.startswith("CONTEXT:"))
+        return " ".join(lines[1:])
     if lines and " Error in " in lines[0]:
         del lines[0]
     text = " ".join(lines)

@@ -12,6 +12,9 @@ from elute.database.builds import Build, Mart
 from elute.database.sessions import Session
 from elute.errors import EluteError
 
+# SQLSTATEs of what is wrong with a query, or with a value in it, or is more than PostgreSQL can do.
+_REFUSED = ("0A", "21", "22", "42", "54")
+
 
 def newest(session: Session) -> Build | None:
     """The build that is published at this moment; None before the first."""
@@ -64,6 +67,6 @@ def described_error(query: Query, error: psycopg2.Error) -> Exception:
             "The query took longer than it may. Ask for less: fewer conditions, or equality in the "
             "place of a pattern.",
         )
-    if isinstance(error, (psycopg2.DataError, psycopg2.ProgrammingError)):
-        return query.refused(error.diag.message_primary or str(error), error.pgcode or "22000")
+    if error.pgcode and error.pgcode.startswith(_REFUSED):
+        return query.refused(error.diag.message_primary or str(error), error.pgcode)
     return error

@@ -3,8 +3,13 @@
 insert into elute.runs as waiting (trigger, requested_by, options, retry_of)
 values (%(trigger)s, %(requested_by)s, %(options)s, %(retry_of)s)
 on conflict ((true)) where state = 'queued'
-do update set request_count
-    = waiting.request_count + (waiting.options = excluded.options)::int
+do update set
+    request_count = waiting.request_count + (waiting.options = excluded.options)::int,
+    retry_of = case
+        when waiting.options = excluded.options
+            then coalesce(excluded.retry_of, waiting.retry_of)
+        else waiting.retry_of
+    end
 returning *
 
 -- name: note_terminal
@@ -48,6 +53,21 @@ returning *
 
 -- name: get
 select * from elute.runs where run_id = %(run_id)s
+
+-- name: latest_try
+-- The run, or the last of those that make up for it.
+with recursive tries as (
+    select * from elute.runs where run_id = %(run_id)s
+
+    union all
+
+    select later.*
+    from tries
+    inner join elute.runs as later
+        on later.retry_of = tries.run_id and later.run_id > tries.run_id
+)
+
+select * from tries order by run_id desc limit 1
 
 -- name: page
 select * from elute.runs

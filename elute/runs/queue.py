@@ -128,6 +128,11 @@ def get(session: Session, run_id: int) -> Run | None:
     return _run(session, "get", {"run_id": run_id})
 
 
+def latest_try(session: Session, run_id: int) -> Run | None:
+    """The run; if it broke off, the last of those that make up for it."""
+    return _run(session, "latest_try", {"run_id": run_id})
+
+
 def page(
     session: Session, limit: int = 50, before: int | None = None, state: str | None = None
 ) -> list[Run]:

@@ -18,7 +18,7 @@ class Run:
     """One row of `elute.runs`; the comments there say what each column means.
 
     `state` is queued, running, succeeded, failed, cancelled, stopped (its worker was told to end)
-    or crashed (its worker or the database went away).
+    or crashed (its worker, or its sessions with the database, went away).
     """
 
     run_id: int

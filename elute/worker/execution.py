@@ -6,11 +6,11 @@ import time
 from dbt_warm import Event, Invocation, Outcome
 
 from elute.database.sessions import Session
-from elute.failures import error_kind, explain
+from elute.failures import error_kind, explain, fault_of
 from elute.runs import queue
 from elute.runs.run import Run
 from elute.worker.recovery import end_sessions
-from elute.worker.run_outcome import finish, finish_and_retry, has_published
+from elute.worker.run_outcome import end_by_fault, finish, finish_and_retry, has_published
 
 _FLUSH_SECONDS = 0.1
 _CHECK_SECONDS = 0.25
@@ -96,6 +96,8 @@ class Execution:
             finish_and_retry(session, self._run, "stopped", error_kind="elute", error=_STOPPED)
         elif outcome.status in ("died", "interrupted"):
             finish_and_retry(session, self._run, "crashed", error_kind="elute", error=_DIED)
+        elif fault := fault_of(outcome):
+            end_by_fault(session, self._run, fault, explain(outcome))
         else:
             kind, error = error_kind(outcome), explain(outcome)
             finish(session, run_id, "failed", error_kind=kind, error=error)

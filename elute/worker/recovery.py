@@ -2,10 +2,13 @@
 
 import time
 
+from elute.database.faults import Fault
 from elute.database.sessions import Session
+from elute.failures import STAYS
 from elute.runs import queue
 from elute.runs.run import Run
 from elute.worker.run_outcome import (
+    end_by_fault,
     finish,
     finish_and_retry,
     has_published,
@@ -13,25 +16,22 @@ from elute.worker.run_outcome import (
 )
 
 _WITHIN = 10.0  # seconds for the sessions of a run to end
-_WORKER_GONE = "The worker that ran it ended unexpectedly. What was published before stays."
-_DATABASE_GONE = (
-    "The connection to the database was lost while it ran. What was published before stays."
-)
+_WORKER_GONE = "The worker that ran it ended, or lost its connection to the database."
 _TERMINAL_GONE = "The terminal it ran in was closed, or its process was killed."
 
 
-def recover(session: Session, lost: int | None = None) -> None:
+def recover(session: Session, fault: Fault | None = None) -> None:
     """End the runs that say that they go on, and whose worker does not live.
 
     For the active worker, when it becomes that.
 
     Args:
         session: holds the lock `lock_worker`, so that no other worker runs anything.
-        lost: the run during which we lost the database ourselves.
+        fault: why we lost our own session meanwhile, if we did.
     """
     for run in _running(session):
         if run.trigger != "terminal":
-            _recover(session, run, is_database=run.run_id == lost)
+            _recover(session, run, fault)
     recover_terminal(session)
 
 
@@ -55,18 +55,16 @@ def end_sessions(session: Session, run_id: int) -> bool:
     return True
 
 
-def _recover(session: Session, run: Run, *, is_database: bool) -> None:
+def _recover(session: Session, run: Run, fault: Fault | None) -> None:
     end_sessions(session, run.run_id)
     if has_published(session, run_id=run.run_id, invocation_id=None):
         finish(session, run.run_id, "succeeded")
         return
-    finish_and_retry(
-        session,
-        run,
-        "crashed",
-        error_kind="database" if is_database else "elute",
-        error=_DATABASE_GONE if is_database else _WORKER_GONE,
-    )
+    if fault is None:
+        error = f"{_WORKER_GONE} {STAYS}"
+        finish_and_retry(session, run, "crashed", error_kind="elute", error=error)
+    else:
+        end_by_fault(session, run, fault, f"{fault.detail} {STAYS}")
 
 
 def _running(session: Session) -> list[Run]:

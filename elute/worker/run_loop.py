@@ -6,6 +6,7 @@ from contextlib import closing
 
 from dbt_warm import Event, WarmDbt
 
+from elute.database.faults import Fault
 from elute.database.sessions import Session, accepts_sessions
 from elute.runs import queue
 from elute.runs.run import Run, now
@@ -26,7 +27,6 @@ class RunLoop:
     """Takes runs from the queue, one at a time.
 
     The session is in autocommit mode, and holds the lock that makes its worker the active one.
-    `running` is the run that is being carried out.
     """
 
     def __init__(
@@ -35,18 +35,17 @@ class RunLoop:
         self._session, self._settings, self._waiter = session, settings, waiter
         self._dbt, self._docs = dbt, docs
         self._triggers = Triggers(session, settings)
-        self.running: int | None = None
         self._check_at = 0.0
 
-    def begin(self, lost: int | None, *, is_first: bool) -> None:
+    def begin(self, fault: Fault | None, *, is_first: bool) -> None:
         """Recover what others have left, and request the first build of all.
 
         Args:
-            lost: the run during which this worker lost the database.
+            fault: why this worker lost its session, if it did.
             is_first: the worker has just come.
         """
         queue.execute(self._session, "listen")
-        recover(self._session, lost)
+        recover(self._session, fault)
         if is_first:
             self._triggers.first_build()
 
@@ -70,7 +69,6 @@ class RunLoop:
 
     def _execute(self, run: Run) -> None:
         logger.info("Run %d: started (%s).", run.run_id, run.trigger)
-        self.running = run.run_id
         queue.execute(self._session, "lock_run", {"run_id": run.run_id})
         self._docs.stop()
         files = self._triggers.files()
@@ -83,7 +81,6 @@ class RunLoop:
                 self._triggers.check()
                 self._wait(execution.seconds_left, invocation)
         queue.execute(self._session, "unlock_run", {"run_id": run.run_id})
-        self.running = None
         queue.forget_events(self._session, self._settings.keep_runs)
 
     def _idle(self) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from psycopg2 import errors
 
+from elute.database.faults import Fault
 from elute.database.sessions import Session
 from elute.runs import queue
 from elute.runs.run import Run, now
@@ -56,12 +57,26 @@ def finish_and_retry(
         current = queue.get(session, run.run_id)
         if current and current.cancel_requested_at:  # In its last moment.
             state, error_kind, error = "cancelled", None, None
-        elif run.trigger != "terminal" and run.retry_of is None:
+        elif current and _may_try_again(current):
             _retry(session, run)
         data = {"state": state, "error_kind": error_kind, "error": error}
         queue.finish(session, run.run_id, state, error_kind=error_kind, error=error)
         queue.append_events(session, run.run_id, [(now(), "finished", data)])
     logger.info("Run %d: %s: %s", run.run_id, state, error)
+
+
+def end_by_fault(session: Session, run: Run, fault: Fault, error: str) -> None:
+    """Note that the database ended a run, and try it again if that can do better."""
+    if fault.ends_sessions:
+        finish_and_retry(session, run, "crashed", error_kind="database", error=error)
+    else:
+        finish(session, run.run_id, "failed", error_kind="database", error=error)
+
+
+def _may_try_again(run: Run) -> bool:
+    """Whether somebody asked for it who has had no second try."""
+    asked_for = run.request_count - (run.retry_of is not None)
+    return run.trigger != "terminal" and asked_for > 0
 
 
 def _retry(session: Session, run: Run) -> None:

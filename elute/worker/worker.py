@@ -7,7 +7,7 @@ from contextlib import closing
 
 import psycopg2
 
-from elute.database import schema
+from elute.database import faults, schema
 from elute.database.server import connection_environment
 from elute.database.sessions import Session, accepts_sessions, connect
 from elute.environment import drop_foreign, project_environment
@@ -31,7 +31,7 @@ class Worker:
         self._settings, self._waiter = settings, waiter
         self._dbt = warm_dbt(settings)
         self._docs = Docs(settings, self._dbt)
-        self._lost: int | None = None  # the run during which the database was lost
+        self._fault: faults.Fault | None = None  # why the last session was lost
         self._is_first_time = True
         self._pause = _FIRST_PAUSE
 
@@ -51,6 +51,8 @@ class Worker:
             with closing(self._connect()) as session:
                 self._work(session)
         except (psycopg2.Error, ServerError) as error:
+            if isinstance(error, psycopg2.Error):
+                self._fault = faults.of_error(error)
             logger.warning("%s", " ".join(str(error).split()))
             self._waiter.wait(self._pause)
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)
@@ -69,13 +71,11 @@ class Worker:
             return
         self._dbt.start()
         loop = RunLoop(session, self._settings, self._waiter, self._dbt, self._docs)
-        loop.begin(self._lost, is_first=self._is_first_time)
+        loop.begin(self._fault, is_first=self._is_first_time)
+        self._fault = None
         self._pause = _FIRST_PAUSE
         self._is_first_time = False
-        try:
-            loop.run()
-        finally:
-            self._lost = loop.running
+        loop.run()
 
     def _become_active(self, session: Session) -> bool:
         for attempt in itertools.count():
@@ -87,6 +87,7 @@ class Worker:
                 return True
             if attempt == 0:
                 logger.info("Another worker is active: standing by.")
+                self._fault = None
             elif attempt % 5 == 0 and not accepts_sessions():
                 break
             self._waiter.wait(_STAND_BY_SECONDS)

@@ -38,7 +38,12 @@ MARTS = (
 )
 # Of a build too, to explain its marts, but kept for the newest one only.
 EXPLAINING = ("int_users_validated", "int_experiments_validated")
-EXPLAINING_VIEWS = ("int_experiments_kept", "int_experiments_unnested_to_compounds")
+EXPLAINING_VIEWS = (
+    "int_users_kept",
+    "int_experiments_kept",
+    "int_experiments_unnested_to_compounds",
+    "int_user_run_times",
+)
 
 
 class Laboratory:

@@ -9,6 +9,7 @@ import psycopg2
 import pytest
 
 from elute.database import schema
+from elute.database.faults import LOST
 from elute.database.sessions import Session
 from elute.runs import queue
 from elute.runs.run import Run
@@ -96,17 +97,25 @@ def test_one_that_was_to_be_cancelled_is(parameters: Any, session: Session) -> N
 
 def test_whoever_lost_the_database_says_so(parameters: Any, session: Session) -> None:
     run = dead(parameters, session)
-    recover(session, lost=run.run_id)
+    recover(session, fault=LOST)
     found = look(session, run)
     assert (found.state, found.error_kind) == ("crashed", "database")
+    assert (found.error or "").startswith(LOST.detail)
     assert len(waiting(session)) == 1
 
 
 def test_it_joins_a_run_that_waits(parameters: Any, session: Session) -> None:
-    dead(parameters, session)
+    run = dead(parameters, session)
     other = queue.request(session, "http")
     recover(session)
-    assert [run.run_id for run in waiting(session)] == [other.run_id]
+    [joined] = waiting(session)
+    assert (joined.run_id, joined.retry_of) == (other.run_id, run.run_id)
+    # Whoever asked for that one has had no second try yet.
+    queue.start_next(session)
+    recover(session)
+    [again] = waiting(session)
+    assert again.retry_of == joined.run_id
+    assert queue.latest_try(session, run.run_id) == again
 
 
 def test_one_that_waits_with_other_options_is_left_alone(parameters: Any, session: Session) -> None:

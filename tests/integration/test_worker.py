@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from elute.database import schema
+from elute.database.faults import ENDED, LOST
 from elute.database.sessions import Session
 from elute.runs import queue
 from elute.runs.run import Run
@@ -228,6 +229,49 @@ def test_a_changed_project_is_built_and_warm_dbt_renewed(
     assert carried_out(session).state == "succeeded"
 
 
+def test_a_full_disk_is_told_in_whatever_language(place: Place, session: Session) -> None:
+    with session.cursor() as cursor:
+        cursor.execute(
+            "create or replace function public.full_disk() returns text language plpgsql as $$ "
+            "begin raise exception using errcode = '53100', message = 'Kein Platz mehr'; end $$"
+        )
+    model = place.checkout / "dbt_project" / "tests" / "assert_disk.sql"
+    model.write_text("select public.full_disk() as message\n", encoding="utf-8")
+    try:
+        run = carried_out(session)
+    finally:
+        model.unlink()
+    assert (run.state, run.error_kind) == ("failed", "database")
+    assert "The disk that holds the database is full." in (run.error or "")
+    assert "assert_disk: Kein Platz mehr" in (run.error or "")
+    assert "SQLSTATE" not in (run.error or "")
+    [newest] = queue.page(session, limit=1)
+    assert newest.run_id == run.run_id  # It is not tried again.
+
+
+def end_sessions(session: Session, run: Run, others: str = "none of them") -> None:
+    session.cursor().execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity "
+        "where datname = current_database() "
+        "and (application_name like %s or application_name = %s)",
+        [f"elute run {run.run_id}%", others],
+    )
+
+
+def test_a_run_whose_sessions_are_ended_is_tried_again(place: Place, session: Session) -> None:
+    with held_up(place.parameters):
+        run = queue.request(session, "http")
+        until(lambda: waits_for_lock(session, run.run_id), session=session)
+        end_sessions(session, run)
+        done = ended(session, run.run_id)
+    assert (done.state, done.error_kind) == ("crashed", "database")
+    assert ENDED.detail in (done.error or "") or LOST.detail in (done.error or "")
+    again = queue.latest_try(session, run.run_id)
+    assert again
+    assert again.retry_of == run.run_id
+    assert ended(session, again.run_id).state == "succeeded"
+
+
 def test_docs_follow_whatever_publishes(place: Place, session: Session) -> None:
     docs = place.folder / "home" / "docs"
 
@@ -278,6 +322,26 @@ def test_warm_dbt_that_hangs_is_given_up(place: Place, session: Session, worker:
     assert ended(session, run.run_id).state == "cancelled"
     until(lambda: "loading it anew" in worker.said())
     assert carried_out(session).state == "succeeded"
+
+
+def test_of_two_workers_none_is_blamed_for_a_restarted_server(
+    place: Place, session: Session, worker: Process
+) -> None:
+    other = place.worker()
+    try:
+        until(lambda: "standing by" in other.said())
+        with held_up(place.parameters):
+            run = queue.request(session, "http")
+            until(lambda: waits_for_lock(session, run.run_id), session=session)
+            end_sessions(session, run, others="elute worker")
+            done = ended(session, run.run_id)
+        assert (done.state, done.error_kind) == ("crashed", "database")
+        assert "worker" not in (done.error or "")
+        again = queue.latest_try(session, run.run_id)
+        assert again
+        assert ended(session, again.run_id).state == "succeeded"
+    finally:
+        assert other.stop() == 0
 
 
 def test_another_worker_stands_by_and_takes_over(

@@ -238,6 +238,21 @@ def test_a_killed_parent_leaves_neither_process_nor_query(project: Any) -> None:
     project.until(lambda: not Path(f"/proc/{pid}").exists())
 
 
+def test_a_parent_killed_while_dbt_is_loaded_is_no_error(project: Any) -> None:
+    command = "import sys, dbt_warm; dbt_warm.WarmDbt(sys.argv[1]).start(); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", command, str(project.folder)],
+        env=project.environment,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as parent:
+        project.until(lambda: warm_process(parent.pid))
+        parent.kill()
+        assert parent.stderr
+        assert parent.stderr.read() == ""  # to the end of the last process that has it
+
+
 def test_without_what_it_needs_of_dbt_it_is_cold(project: Any, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(BREAKS_WARM_DBT, encoding="utf-8")
     environment = {**project.environment, "PYTHONPATH": str(tmp_path)}

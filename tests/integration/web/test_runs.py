@@ -17,6 +17,7 @@ from api.database import Database
 from elute.database.sessions import Session
 from elute.runs import queue
 from elute.runs.run import Run
+from elute.worker.run_outcome import finish_and_retry
 
 NODE = {"node": "seed.elute.users", "name": "users", "resource_type": "seed", "position": 1}
 
@@ -99,7 +100,10 @@ def test_a_trigger_waits_for_the_end_and_tells_it(
         assert answer.get_json()["message"] == how["error"]
 
 
-def test_a_second_try_answers_for_a_run_whose_worker_died(app: Flask, session: Session) -> None:
+@pytest.mark.parametrize("joins", [False, True])
+def test_a_second_try_answers_for_a_run_whose_worker_died(
+    app: Flask, session: Session, joins: bool
+) -> None:
     answers = []
 
     def ask() -> None:
@@ -110,16 +114,15 @@ def test_a_second_try_answers_for_a_run_whose_worker_died(app: Flask, session: S
     lost = None
     while lost is None:
         lost = queue.start_next(session)
-    with session.cursor() as cursor:  # Both at one time, as the worker does it.
-        cursor.execute(
-            "update elute.runs set state = 'crashed', finished_at = now() where run_id = %(lost)s;"
-            "insert into elute.runs (trigger, retry_of) values ('http', %(lost)s)",
-            {"lost": lost.run_id},
-        )
+    if joins:  # A run that somebody else has asked for meanwhile.
+        queue.request(session, "schedule")
+    finish_and_retry(session, lost, "crashed", error_kind="elute", error="killed")
     finish(session, started(session), "succeeded")
     thread.join(20)
     [answer] = answers
-    assert (answer.status_code, answer.get_json()["run"]["retry_of"]) == (200, lost.run_id)
+    run = answer.get_json()["run"]
+    assert (answer.status_code, run["retry_of"]) == (200, lost.run_id)
+    assert run["trigger"] == ("schedule" if joins else "http")
 
 
 def test_when_the_time_is_up_it_goes_on(client: FlaskClient, session: Session) -> None:

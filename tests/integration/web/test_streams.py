@@ -231,6 +231,28 @@ def test_an_error_before_the_first_row_is_a_problem(site: Site) -> None:
         assert "division by zero" in response.read().decode()
 
 
+@pytest.mark.parametrize(
+    ("sqlstate", "title"),
+    [("53100", "The disk is full"), ("53200", "Out of memory"), ("57P01", "No database")],
+)
+def test_a_fault_of_the_database_is_told_in_whatever_language(
+    site: Site, sqlstate: str, title: str
+) -> None:
+    with site.owner.cursor() as cursor:
+        cursor.execute("select pg_get_functiondef('builds.stuck'::regproc)")
+        [[stuck]] = cursor.fetchall()
+        cursor.execute(
+            "create or replace function builds.stuck() returns boolean language plpgsql as $$ begin"
+            f" raise exception using errcode = '{sqlstate}', message = 'Kein Platz mehr'; end $$"
+        )
+        try:
+            with site.get(f"/marts/input_summary?source_file=eq.{BROKEN_AT}") as response:
+                problem = json.loads(response.read())
+        finally:
+            cursor.execute(stuck)
+    assert (response.status, problem["title"]) == (503, title)
+
+
 def test_a_killed_backend_breaks_the_answer_off(site: Site) -> None:
     with site.get("/marts/input_summary", Accept="text/csv") as response:
         assert response.read(1000)

@@ -162,14 +162,14 @@ class TestPublishing(Published):
         for relation in (table, "one"):
             assert query(said, relation, relation) == [("One row per number.", "Two of them.")]
 
-    def test_a_failed_build_changes_nothing_and_leaves_nothing_for_long(self, query: Query) -> None:
+    def test_a_failed_build_changes_nothing_and_leaves_nothing(self, query: Query) -> None:
         run_dbt(["build"])
         shown, old = query(SHOWN), tables(query)
         set_number(query, 4)
         run_dbt(["build"], expect_pass=False)
         assert query(SHOWN) == shown
         assert query("select * from two") == [(1,)]
-        assert len(tables(query)) == 4
+        assert tables(query) == old
         # Tests alone look at what is published.
         run_dbt(["test"])
         set_number(query, 3)
@@ -178,6 +178,26 @@ class TestPublishing(Published):
         assert publications(query) == [(1,), (2,)]
         assert set(old) < set(tables(query))
         assert len(tables(query)) == 4
+
+    def test_seeds_come_after_what_a_killed_build_has_left(self, query: Query) -> None:
+        run_dbt(["build"])
+        kept = tables(query)
+        [(schema,)] = query("select current_schema()")
+        query(f"create table {schema}_builds.one__{'0' * 32} (n int)")
+        run_dbt(["seed"])
+        assert tables(query) == kept
+
+    def test_an_error_of_the_database_names_its_sqlstate(self, query: Query) -> None:
+        query(
+            "create function n() returns bigint language plpgsql as $$ begin raise exception "
+            "using errcode = '53100', message = 'Auf dem Gerät ist kein Platz mehr'; end $$"
+        )
+        query("alter table numbers rename to rows_of_numbers")
+        query("create view numbers as select n() as n")
+        failed = run_dbt(["build"], expect_pass=False)
+        said = [result.message for result in failed if result.status == "error"]
+        assert "Auf dem Gerät ist kein Platz mehr\n" in said[0]
+        assert "\n  SQLSTATE 53100\n" in said[0]
 
     def test_a_row_that_breaks_the_contract_fails_the_build(self, query: Query) -> None:
         run_dbt(["build"])

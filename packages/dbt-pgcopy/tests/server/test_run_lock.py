@@ -5,8 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -16,11 +18,16 @@ from dbt.tests.util import run_dbt
 Query = Callable[..., list[tuple[Any, ...]]]
 LIMIT = 120  # seconds that any dbt command may take on a busy machine
 NAME = f"dbt-pgcopy test {os.getpid()}"
-HELD = (
-    "select application_name from pg_locks join pg_stat_activity using (pid) "
-    "where locktype = 'advisory' and granted "
+HOLDER = (
+    "from pg_locks join pg_stat_activity using (pid) where locktype = 'advisory' and granted "
     "and (classid::bigint << 32 | objid::bigint) = hashtextextended(%s, 0)"
 )
+HELD = f"select application_name {HOLDER}"
+BLOCKED = f"""
+select true from pg_locks where not granted and locktype = 'relation'
+    and exists (select {HOLDER}) and relation = to_regclass('model_3')
+"""
+END = f"select pg_terminate_backend(pid, {LIMIT}000) {HOLDER}"
 
 
 @pytest.mark.usefixtures("project")
@@ -146,6 +153,33 @@ class TestRunLock(Locked):
             "NodeStart": [("dbt run lock",)],
             "EndOfRunSummary": [],
         }
+
+    def test_who_lost_it_stops_before_another_begins(
+        self,
+        dbt: Callable[..., "subprocess.Popen[str]"],
+        query: Query,
+        seed_file: Callable[..., Path],
+    ) -> None:
+        run_dbt(["build"])
+        with closing(psycopg2.connect("")) as reader:
+            [(schema,)] = query("select current_schema()")
+            reader.cursor().execute(f"lock table {schema}.model_3 in share mode")
+            first = dbt("build")
+            until(first, f"START sql table model {schema}.model_3")
+            deadline = time.monotonic() + LIMIT
+            while not query(BLOCKED, NAME):
+                assert time.monotonic() < deadline, "it never waits"
+            assert query(END, NAME) == [(True,)]
+            seed_file("user_id\n1\n")
+            second = dbt("build")
+            until(second, f"Another run holds the run lock '{NAME}'")
+            assert query("select count(*) from users") == [(1000,)]
+        output, _ = first.communicate(timeout=LIMIT)
+        assert first.returncode != 0
+        assert f"The session that held the run lock '{NAME}' was lost" in output
+        output, _ = second.communicate(timeout=LIMIT)
+        assert second.returncode == 0, output
+        assert query("select count(*) from model_5") == [(1,)]
 
     def test_run_operation_lets_it_go(self, query: Query) -> None:
         run_dbt(["run-operation", "say"])

@@ -137,7 +137,7 @@ def main() -> None:
     except Exception as error:  # Whatever it is, the other end can do without us.
         traceback.print_exc()
         answer = {"problem": f"{type(error).__name__}: {error}"}
-    with contextlib.suppress(ConnectionError):  # The other end has gone.
+    with contextlib.suppress(ConnectionError):  # The other end is gone.
         control.sendall(json.dumps(answer).encode() + b"\n")
         if not answer:
             Server(control, manifest).run()

@@ -251,6 +251,6 @@ def _start(
             start_new_session=True,
         )
     assert process.stdin
-    with process.stdin:
+    with contextlib.suppress(BrokenPipeError), process.stdin:  # It has died, as `ours` says.
         process.stdin.write(stdin)
     return process, ours

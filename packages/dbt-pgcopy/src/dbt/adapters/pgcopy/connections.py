@@ -1,6 +1,8 @@
 """Credentials, and sessions that outlive a node."""
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.context import SpawnContext
 from selectors import EVENT_READ, DefaultSelector
@@ -15,7 +17,10 @@ from dbt.adapters.contracts.connection import (
     ConnectionState,
     LazyHandle,
 )
+from dbt.adapters.exceptions.connection import FailedToConnectError
+from dbt.adapters.pgcopy.database_errors import CANNOT_CONNECT, with_sqlstate
 from dbt.adapters.postgres.connections import PostgresConnectionManager, PostgresCredentials
+from dbt_common.exceptions import DbtDatabaseError
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extensions import connection as PostgresSession  # noqa: N812
 
@@ -53,9 +58,13 @@ class PgcopyConnectionManager(PostgresConnectionManager):
     """Opens as many sessions as there are threads at work, where dbt-postgres opens one per node.
 
     A session let go by one node is reset, as if it were new, and given to the next.
+
+    Attributes:
+        join_run: called with each session before it is used, by whoever holds the run lock.
     """
 
     TYPE = "pgcopy"
+    join_run: Callable[[PostgresSession], None] | None = None
 
     def __init__(self, profile: AdapterRequiredConfig, mp_context: SpawnContext) -> None:
         super().__init__(profile, mp_context)  # type: ignore[no-untyped-call]
@@ -68,8 +77,26 @@ class PgcopyConnectionManager(PostgresConnectionManager):
         if not credentials.application_name:
             named = replace(credentials, application_name=credentials.session_name)
             connection.credentials = named
-        opened: Connection = super().open(connection)  # type: ignore[no-untyped-call]
+        try:
+            opened: Connection = super().open(connection)  # type: ignore[no-untyped-call]
+        except FailedToConnectError as error:
+            raise FailedToConnectError(f"{error.msg}\nSQLSTATE {CANNOT_CONNECT}") from error
         return opened
+
+    @contextmanager
+    def exception_handler(self, sql: str) -> Iterator[None]:
+        """Overridden to name the SQLSTATE."""
+        with super().exception_handler(sql):
+            try:
+                yield
+            except psycopg2.Error as error:
+                raise DbtDatabaseError(with_sqlstate(error)) from error
+
+    def cancel_open(self) -> list[str]:
+        """Overridden because cancelling needs no run lock."""
+        self.join_run = None
+        names: list[str] = super().cancel_open()
+        return names
 
     def set_connection_name(self, name: str | None = None) -> Connection:
         """Overridden so that a connection that is to be opened looks for an idle session first."""
@@ -117,18 +144,20 @@ class PgcopyConnectionManager(PostgresConnectionManager):
         """
         connection = self.get_thread_connection()
         session = connection.handle
-        if session.info.transaction_status == TRANSACTION_STATUS_IDLE:
-            session.rollback()
-            if session.autocommit:
-                session.cursor().execute("begin")
+        with self.exception_handler("begin"):
+            if session.info.transaction_status == TRANSACTION_STATUS_IDLE:
+                session.rollback()
+                if session.autocommit:
+                    session.cursor().execute("begin")
         if not connection.transaction_open:
             self.begin()  # type: ignore[no-untyped-call]
 
     def commit_in_earnest(self) -> None:
         """End what `begin_in_earnest` began; dbt-postgres sends no commit with `autocommit`."""
         session = self.get_thread_connection().handle
-        if session.autocommit:
-            session.cursor().execute("commit")
+        with self.exception_handler("commit"):
+            if session.autocommit:
+                session.cursor().execute("commit")
         self.commit()  # type: ignore[no-untyped-call]
 
     def _keep(self, connection: Connection) -> bool:
@@ -147,6 +176,13 @@ class PgcopyConnectionManager(PostgresConnectionManager):
         return True
 
     def _reuse_or_open(self, connection: Connection) -> Connection:
+        connection = self._idle_or_new(connection)
+        if self.join_run:
+            with self.exception_handler("join the run"):
+                self.join_run(connection.handle)
+        return connection
+
+    def _idle_or_new(self, connection: Connection) -> Connection:
         while self._idle:
             session = self._idle.pop()
             if _is_quiet(session):

@@ -13,6 +13,7 @@ from dbt.adapters.contracts.connection import Connection
 from dbt.adapters.events.logging import AdapterLogger
 from dbt.adapters.pgcopy import publishing
 from dbt.adapters.pgcopy.connections import PgcopyConnectionManager
+from dbt.adapters.pgcopy.database_errors import with_sqlstate
 from dbt.adapters.pgcopy.publishing import Build
 from dbt.adapters.pgcopy.relation import PgcopyRelation, address
 from dbt.adapters.pgcopy.run_lock import WRITING_COMMANDS, RunLock
@@ -42,7 +43,8 @@ class PgcopyAdapter(PostgresAdapter):
         self.Relation.built.clear()  # An adapter serves one invocation.
         self._files: dict[str, str] = {}
         self._preparing = threading.Lock()
-        self._prepared = False
+        self._is_tidy = False
+        self._unpublished_in: str | None = None  # the schema that may have tables of this build
 
     @PostgresAdapter.behavior.setter  # type: ignore[attr-defined,untyped-decorator]
     def behavior(self, flags: list[Any]) -> None:
@@ -58,10 +60,13 @@ class PgcopyAdapter(PostgresAdapter):
         if self._run_lock is None and self._needs_run_lock():
             self._run_lock = RunLock(self.config.credentials)
             self._run_lock.take()
+            self.connections.join_run = self._run_lock.join
         return super().acquire_connection(name)
 
     def cleanup_connections(self) -> None:
-        """Overridden to let the run lock go, after every session of the run."""
+        """Overridden to give back the space of a build that was not published, and the run lock."""
+        self.connections.join_run = None  # What is left is ours, whoever holds the run lock.
+        self._drop_unpublished()
         super().cleanup_connections()
         if self._run_lock is not None:
             self._run_lock.release()
@@ -125,15 +130,21 @@ class PgcopyAdapter(PostgresAdapter):
 
     @available
     def prepare_builds(self, schema: str) -> None:
-        """Before the first table of a run: make what publishing needs, drop what others left."""
+        """Before each table of a build: make what publishing needs, once."""
+        self.drop_leftovers(schema)
+        with self._preparing, self.connections.exception_handler("prepare builds"):
+            if self._unpublished_in is None:
+                publishing.prepare(self.connections.get_thread_connection().handle, schema)
+                self._unpublished_in = schema
+
+    @available
+    def drop_leftovers(self, schema: str) -> None:
+        """Before anything is written, once: drop the tables of builds that were broken off."""
         with self._preparing:
-            if self._prepared:
-                return
-            session = self.connections.get_thread_connection().handle
-            publishing.prepare(session, schema)
-            if self._run_lock is not None:  # Or they might be of a build that goes on.
-                publishing.drop_unneeded(session, schema, keep=None)
-            self._prepared = True
+            # Without the run lock they might be of a build that goes on.
+            if self._run_lock is not None and not self._is_tidy:
+                self.drop_unneeded_tables(schema, keep=None)
+            self._is_tidy = True
 
     @available
     def publish_build(
@@ -171,7 +182,7 @@ class PgcopyAdapter(PostgresAdapter):
             {**_selection(self.config.args), **options},
             self.config.version,
             run_id,
-            self._run_lock.holder if self._run_lock else None,
+            self._run_lock,
         )
         try:
             number = publishing.publish(connection.handle, build, wait_seconds)
@@ -179,6 +190,7 @@ class PgcopyAdapter(PostgresAdapter):
             return str(error)
         except psycopg2.Error as error:
             return self._what_became_of(build, error)
+        self._unpublished_in = None
         logger.info(f"Published as build {number}.")
         return ""
 
@@ -189,31 +201,50 @@ class PgcopyAdapter(PostgresAdapter):
         return context is not None and context.command.name == "retry"
 
     @available
-    def drop_unneeded_tables(self, schema: str, keep: int) -> None:
-        """Drop the tables of builds older than the newest `keep`; that it cannot fails nothing."""
+    def drop_unneeded_tables(self, schema: str, keep: int | None) -> None:
+        """Drop the tables that are not of the newest `keep` builds, or of none if that is None.
+
+        That it cannot be done fails nothing.
+        """
         session = self.connections.get_thread_connection().handle
         try:
             publishing.drop_unneeded(session, schema, keep)
         except psycopg2.Error as error:
             logger.warning(f"Tables of older builds stay for now: {error}")
 
+    def _drop_unpublished(self) -> None:
+        schema, self._unpublished_in = self._unpublished_in, None
+        if schema is None:
+            return
+        own = get_invocation_id().replace("-", "")
+        try:
+            with self.connection_named("drop unpublished"):
+                session = self.connections.get_thread_connection().handle
+                publishing.drop_unneeded(session, schema, keep=None, builds=own)
+        except (psycopg2.Error, DbtRuntimeError) as error:
+            logger.warning(f"The tables of this build stay until the next one: {error}")
+
     def _what_became_of(self, build: Build, error: psycopg2.Error) -> str:
         """After an error: the message that is true, which a new session has to find out."""
         said = " ".join(str(error).split()).rstrip(".")
+        self.connections.join_run = None  # Whoever only looks need not hold the lock.
         name = self.connections.get_thread_connection().name
         self.connections.close(self.connections.get_thread_connection())
         connection = self.connections.set_connection_name(name)
         try:
             number = publishing.number_of(connection.handle, build.schema, build.invocation_id)
         except (psycopg2.Error, DbtRuntimeError):
-            return (
+            text = (
                 f"The database was lost while this build was being published: {said}. What was "
                 "published before stays, unless this build was published in that moment: the table "
                 f"{build.schema}.publications tells."
             )
+            return with_sqlstate(error, text)
         if number is not None:
+            self._unpublished_in = None
             return ""
-        return f"The build could not be published: {said}. {publishing.STAYS}"
+        text = f"The build could not be published: {said}. {publishing.STAYS}"
+        return with_sqlstate(error, text)
 
     @contextmanager
     def _separator_noted(

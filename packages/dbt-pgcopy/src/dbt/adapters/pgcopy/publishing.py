@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dbt.adapters.events.logging import AdapterLogger
+from dbt.adapters.pgcopy.run_lock import RunLock
 from dbt.adapters.pgcopy.views import (
     InTheWayError,
     adopt_grants_and_comments,
@@ -32,14 +33,6 @@ set local synchronous_commit = on;
 -- Definitions of views then name all schemas.
 set local search_path = '';
 """
-_HOLDS_LOCK = """
-select exists (
-    select from pg_locks
-    where locktype = 'advisory' and granted and objsubid = 1 and pid = %(pid)s
-        and database = (select oid from pg_database where datname = current_database())
-        and (classid::bigint << 32 | objid::bigint) = hashtextextended(%(name)s, 0)
-)
-"""
 _LATEST = sql.SQL("select files, tables from {} order by build desc limit 1")
 _REGISTER = sql.SQL("""
 insert into {} (invocation_id, run_id, project_version, options, files, tables)
@@ -63,7 +56,7 @@ select
     case relkind when 'v' then 'view' else 'table' end
 from pg_class
 where relnamespace = to_regnamespace(%(schema)s)
-    and relkind in ('r', 'v') and relname ~ '__[0-9a-f]{{32}}$'
+    and relkind in ('r', 'v') and relname ~ ('__' || %(builds)s || '$')
     and relname not in (
         select entry.value ->> 'table'
         from (
@@ -92,7 +85,7 @@ class Build:
         schema: of its tables, and of `publications`.
         marts: of the project, by name: `view_schema`, `table` (None if it was not built this time)
             and whatever else is to be noted.
-        lock: name of the run lock and process id of the session that has to hold it still, if any.
+        lock: the run lock, which has to be held still, if any.
     """
 
     schema: str
@@ -102,7 +95,7 @@ class Build:
     options: Mapping[str, Any]
     project_version: str | None
     run_id: int | None
-    lock: tuple[str, int] | None
+    lock: RunLock | None
 
     @property
     def views(self) -> list[str]:
@@ -174,16 +167,31 @@ def number_of(session: PostgresSession, schema: str, invocation_id: str) -> int 
     return row[0] if row else None
 
 
-def drop_unneeded(session: PostgresSession, schema: str, keep: int | None) -> None:
+def drop_unneeded(
+    session: PostgresSession, schema: str, keep: int | None, builds: str = "[0-9a-f]{32}"
+) -> None:
     """Drop the tables that are not of the newest `keep` builds, or of none if that is None.
 
     One that is in use stays for now.
+
+    Args:
+        session: not in a transaction.
+        schema: of the tables of builds.
+        keep: how many builds keep their tables.
+        builds: a pattern of how the names of tables end.
     """
     publications = sql.Identifier(schema, "publications")
     with transaction(session) as cursor:
+        cursor.execute("select to_regclass(%s)", [publications.as_string(session)])
+        if cursor.fetchone() == (None,):
+            return
         cursor.execute(
             _UNNEEDED.format(publications=publications),
-            {"schema": sql.Identifier(schema).as_string(session), "keep": keep},
+            {
+                "schema": sql.Identifier(schema).as_string(session),
+                "keep": keep,
+                "builds": builds,
+            },
         )
         unneeded = cursor.fetchall()
     for name, kind in unneeded:
@@ -204,8 +212,8 @@ def drop_unneeded(session: PostgresSession, schema: str, keep: int | None) -> No
 
 def _publish(cursor: Cursor, build: Build) -> int:
     cursor.execute(_SETTINGS)
-    if build.lock is not None:
-        _require_lock(cursor, *build.lock)
+    if build.lock is not None and not build.lock.is_held(cursor):
+        raise PublishingError(build.lock.lost)
     publications = sql.Identifier(build.schema, "publications")
     # One publication at a time, whoever else reads.
     cursor.execute(sql.SQL("lock table {} in share row exclusive mode").format(publications))
@@ -252,15 +260,6 @@ def _tables(build: Build, before: Mapping[str, Any]) -> dict[str, dict[str, Any]
         elif name in before:
             published[name] = dict(before[name])
     return published
-
-
-def _require_lock(cursor: Cursor, name: str, pid: int) -> None:
-    cursor.execute(_HOLDS_LOCK, {"name": name, "pid": pid})
-    if cursor.fetchone() != (True,):
-        raise PublishingError(
-            f"The session that held the run lock '{name}' was lost, so another run may be "
-            f"going on. This build stays unpublished. {STAYS} Build again."
-        )
 
 
 def _quoted(*names: str) -> str:

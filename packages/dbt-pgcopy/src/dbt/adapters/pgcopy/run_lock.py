@@ -3,11 +3,16 @@
 import time
 from contextlib import suppress
 from dataclasses import replace
+from uuid import uuid4
 
 import psycopg2
 from dbt.adapters.contracts.connection import Connection, ConnectionState, Identifier
 from dbt.adapters.events.logging import AdapterLogger
 from dbt.adapters.pgcopy.connections import PgcopyConnectionManager, PgcopyCredentials
+from dbt.adapters.pgcopy.database_errors import LOST
+from dbt_common.exceptions import DbtDatabaseError
+from psycopg2.extensions import connection as PostgresSession  # noqa: N812
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 WRITING_COMMANDS = frozenset(
     {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot", "test"}
@@ -15,30 +20,38 @@ WRITING_COMMANDS = frozenset(
 _POLL = 0.1  # seconds; short waits let Ctrl-C through, which a waiting query would not
 _SAY_SO_AFTER = 1.0
 
-_TAKE = "select pg_try_advisory_lock(hashtextextended(%s, 0))"
-# The holder's last query is the one that took the lock, so its start is when that was. Columns of
-# another role's session read as null.
-_HOLDER = """
-select activity.pid, activity.application_name, activity.query_start::timestamp(0)::text
-from pg_locks as held
-join pg_stat_activity as activity using (pid)
+_TRY = "select pg_try_advisory_lock(hashtextextended(%s, 0))"
+_JOIN = "select pg_try_advisory_lock_shared(hashtextextended(%s, 0))"
+_HELD = """
+select held.pid from pg_locks as held
 where held.locktype = 'advisory' and held.granted and held.objsubid = 1
     and held.database = (select oid from pg_database where datname = current_database())
     and (held.classid::bigint << 32 | held.objid::bigint) = hashtextextended(%s, 0)
 """
+# A holder's last query is the one that took the lock, so its start is when that was. Columns of
+# another role's session read as null.
+_HOLDER = f"""
+select pid, application_name, query_start::timestamp(0)::text
+from pg_stat_activity where pid in ({_HELD})
+"""  # noqa: S608 (both are ours)
 
 logger = AdapterLogger("Pgcopy")
 
 
 class RunLock:
-    """A session advisory lock on a connection of its own, held from `take` to `release`.
+    """Session advisory locks, held from `take` to `release`.
 
-    Not in a hook: dbt fills its cache of relations before the first hook, and closes the session
-    of a hook after it. If dbt dies, the server frees the lock with the session.
+    The lock itself is on a connection of its own. Not in a hook: dbt fills its cache of relations
+    before the first hook, and closes the session of a hook after it. If dbt dies, the server frees
+    the lock with the session. If that session alone is lost, others of the run may still be at
+    work: each holds a second lock in share mode, and whoever takes the run lock waits for those.
     """
 
     def __init__(self, credentials: PgcopyCredentials) -> None:
-        self._name = credentials.run_lock
+        self._name = str(credentials.run_lock)
+        self._sessions = f"{self._name} sessions"
+        # A lock that nobody else takes: it is there for as long as the session is.
+        self._proof = f"{self._name} {uuid4()}"
         self._connection = Connection(
             type=Identifier(PgcopyConnectionManager.TYPE),
             name="run_lock",
@@ -49,17 +62,24 @@ class RunLock:
             ),
         )
 
+    @property
+    def lost(self) -> str:
+        """What to say when it is not held any more."""
+        return (
+            f"The session that held the run lock '{self._name}' was lost, so another run may be "
+            "going on. This build stays unpublished. What was published before stays. Build again."
+            f"\nSQLSTATE {LOST}"
+        )
+
     def take(self) -> None:
-        """Wait until nobody else holds the lock; say once who does."""
+        """Wait until nobody else holds the lock or works under it; say once who does."""
         PgcopyConnectionManager.open(self._connection)
         with self._connection.handle.cursor() as cursor:
             cursor.execute("set idle_session_timeout = 0")
-        started, said = time.monotonic(), False
-        while not self._try():
-            if not said and time.monotonic() - started >= _SAY_SO_AFTER:
-                logger.info(self._waiting())
-                said = True
-            time.sleep(_POLL)
+            self._wait_for(cursor, self._name)
+            self._wait_for(cursor, self._sessions)
+            cursor.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [self._sessions])
+            cursor.execute(_TRY, [self._proof])
 
     def release(self) -> None:
         """Let the lock go, if it was taken."""
@@ -69,20 +89,39 @@ class RunLock:
                 cursor.execute("select pg_advisory_unlock_all()")
             PgcopyConnectionManager.close(self._connection)
 
-    @property
-    def holder(self) -> tuple[str, int]:
-        """The name of the lock, and the process id of the session that holds it."""
-        return str(self._name), int(self._connection.handle.info.backend_pid)
+    def join(self, session: PostgresSession) -> None:
+        """Have a session work under the lock.
 
-    def _try(self) -> bool:
-        with self._connection.handle.cursor() as cursor:
-            cursor.execute(_TAKE, (self._name,))
-            return bool(cursor.fetchone()[0])
+        Raises:
+            DbtDatabaseError: the lock is lost.
+        """
+        with session.cursor() as cursor:
+            cursor.execute(f"{_JOIN}; {_HELD}", [self._sessions, self._proof])
+            is_held = cursor.rowcount > 0
+        session.commit()
+        if not is_held:
+            raise DbtDatabaseError(self.lost)
 
-    def _waiting(self) -> str:
-        with self._connection.handle.cursor() as cursor:
-            cursor.execute(_HOLDER, (self._name,))
-            holder = cursor.fetchone()
+    def is_held(self, cursor: Cursor) -> bool:
+        """Whether the session that took the lock is still there."""
+        cursor.execute(_HELD, [self._proof])
+        return cursor.rowcount > 0
+
+    def _wait_for(self, cursor: Cursor, name: str) -> None:
+        started, said = time.monotonic(), False
+        while not self._try(cursor, name):
+            if not said and time.monotonic() - started >= _SAY_SO_AFTER:
+                logger.info(self._waiting(cursor, name))
+                said = True
+            time.sleep(_POLL)
+
+    def _try(self, cursor: Cursor, name: str) -> bool:
+        cursor.execute(_TRY, [name])
+        return cursor.fetchone() == (True,)
+
+    def _waiting(self, cursor: Cursor, name: str) -> str:
+        cursor.execute(_HOLDER, [name])
+        holder = cursor.fetchone()
         if not holder:
             return f"Waiting for the run lock '{self._name}'."
         pid, application, since = (value or "unknown" for value in holder)

@@ -12,6 +12,9 @@
     ) -%}
   {%- endif -%}
 
+  {#- A disk may be full of them, and seeds come first. -#}
+  {%- do adapter.drop_leftovers(builds_schema()) -%}
+
   {%- set old_relation = adapter.get_relation(database=database, schema=schema, identifier=model['alias']) -%}
   {%- set target_relation = this.incorporate(type='table') -%}
 

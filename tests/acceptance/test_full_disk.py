@@ -1,0 +1,90 @@
+"""A full disk: `elute serve` in a small file system, which a file fills."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import psycopg2
+import pytest
+
+from elute.runs import queue
+from tests.conftest import new_home, without_settings
+from tests.service import Service, ended, held_up, listening, until, waits_for_lock
+
+SIZE = 160 << 20
+SOME = 200 << 10  # bytes that the queue may take, and a build has too few of
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    with new_home() as home:
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE},mode=711", "elute", str(home)]
+        if os.geteuid() or subprocess.run(mount, check=False).returncode:
+            pytest.skip("no file system can be mounted here")
+        try:
+            service = Service(home, without_settings())
+            try:
+                with listening(service.parameters) as session:
+                    first = until(lambda: next(iter(queue.page(session)), None), session=session)
+                    assert ended(session, first.run_id).state == "succeeded"
+                yield service
+            finally:
+                assert service.process.stop(seconds=10) == 0
+        finally:
+            subprocess.run(["umount", str(home)], check=True)
+
+
+@contextmanager
+def filled(service: Service, but: int = 0) -> Iterator[None]:
+    path = service.home / "filler"
+    try:
+        with suppress(OSError), path.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(1 << 16))
+        os.truncate(path, path.stat().st_size - but)
+        yield
+    finally:
+        path.unlink()
+
+
+def tables(service: Service) -> list[tuple[str]]:
+    with listening(service.parameters) as session, session.cursor() as cursor:
+        cursor.execute("select tablename from pg_tables where schemaname = 'builds' order by 1")
+        return cursor.fetchall()
+
+
+def test_a_build_says_so_and_gives_its_space_back(service: Service) -> None:
+    before = tables(service)
+    with filled(service, but=SOME):
+        answer = service.ask("POST", "/trigger-etl?force=1&wait=10")
+        assert service.ask("GET", "/etl-results").status == 200
+    message = answer.json["message"]
+    if answer.status == 202:  # There was no room to note how it ended.
+        with listening(service.parameters) as session:
+            message = ended(session, answer.json["run"]["run_id"]).error
+    else:
+        assert answer.status == 503
+    assert "is full. Make room on it, and try again." in message
+    assert tables(service) == before
+    assert service.ask("POST", "/trigger-etl?force=1").status == 200
+
+
+def test_a_run_outlives_a_server_that_a_full_disk_has_stopped(service: Service) -> None:
+    with listening(service.parameters) as session, held_up(service.parameters):
+        run = queue.request(session, "http")
+        until(lambda: waits_for_lock(session, run.run_id), session=session)
+        with filled(service):
+            with pytest.raises(psycopg2.OperationalError), session.cursor() as cursor:
+                cursor.execute(  # more of its log of changes than there is room for
+                    "select pg_logical_emit_message(true, 'x', repeat('x', 1 << 20)) "
+                    "from generate_series(1, 64)"
+                )
+            until(lambda: service.ask("GET", "/etl-results").status == 503)
+    until(lambda: service.ask("GET", "/etl-results").status == 200)
+    with listening(service.parameters) as session:
+        crashed = ended(session, run.run_id)
+        assert (crashed.state, crashed.error_kind) == ("crashed", "database")
+        again = until(lambda: queue.latest_try(session, run.run_id), session=session)
+        assert again.run_id != run.run_id
+        assert ended(session, again.run_id).state == "succeeded"
