@@ -405,7 +405,7 @@ def run(campaign: Campaign, faults: int) -> list[tuple[str, float]]:
     done: list[tuple[str, float]] = []
     begun = time.monotonic()
     while len(done) < faults:
-        done += campaign.round(min(campaign.random.randint(1, 5), faults - len(done)))
+        done += campaign.round(min(campaign.random.randint(1, 12), faults - len(done)))
         print(f"{len(done)} faults in {time.monotonic() - begun:.0f} s", flush=True)
     is_over.set()
     for reader in readers:
@@ -436,6 +436,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--experiments", type=int, default=50_000, help="of a larger laboratory")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # to end what it has started
     with scratch() as home:
         campaign = Campaign(home, arguments.seed, arguments.experiments)
         try:
