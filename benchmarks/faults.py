@@ -146,7 +146,9 @@ class Campaign:
             return
         with suppress(OSError):
             children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
-            named = [pid for pid in map(int, children) if (word or "") in command_line(pid)[0]]
+            named = [
+                pid for pid in map(int, children) if (word or "") in " ".join(command_line(pid))
+            ]
             found = [server.pid] if word is None else named
             if found:
                 os.kill(self.random.choice(found), number)
@@ -243,7 +245,7 @@ class Campaign:
             "worker killed": lambda: self.kill("worker"),
             "worker told to end": lambda: self.kill("worker", term),
             "warm dbt or a run of it killed": lambda: self.kill("dbt_warm.server"),
-            "backend killed": lambda: postgresql("elute", kill),
+            "backend killed": lambda: postgresql("127.0.0.1(", kill),
             "checkpointer killed": lambda: postgresql("checkpointer", kill),
             "postmaster killed": lambda: postgresql(None, kill),
             "postmaster: smart shutdown": lambda: postgresql(None, term),

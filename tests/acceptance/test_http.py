@@ -247,7 +247,7 @@ def test_readers_see_whole_builds_through_twenty_of_them(service: Service) -> No
 
     def read_on(path: str, form: str) -> None:
         # With a moment between, or they would take the builds' processor.
-        while not is_over.wait(0.02):
+        while not is_over.wait(0.1):
             read(path, form, seen[path, form])
 
     for users in files:
