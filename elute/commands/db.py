@@ -41,7 +41,7 @@ def _stop(server: Server) -> int:
 def _status(server: Server) -> int:
     running = server.running()
     if running is None:
-        print(f"PostgreSQL is not running. Its data is in {server.data}.")
+        print(f"PostgreSQL is not running, or not ready yet. Its data is in {server.data}.")
         return NOT_RUNNING
     print(_description(server, running))
     return 0

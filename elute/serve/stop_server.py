@@ -12,6 +12,7 @@ import select
 import sys
 
 from elute.database.own_server import own_server
+from elute.errors import EluteError
 from elute.settings import Settings
 
 _OTHERS_SECONDS = 8.0
@@ -21,7 +22,15 @@ def main() -> None:
     """Wait for the end, and stop the server."""
     os.read(0, 1)
     select.select([int(sys.argv[1])], [], [], _OTHERS_SECONDS)
-    with own_server(Settings.from_environment()) as server:
+    try:
+        stop(Settings.from_environment())
+    except EluteError as error:
+        sys.exit(f"elute: {error}")
+
+
+def stop(settings: Settings) -> None:
+    """Stop the server."""
+    with own_server(settings) as server:
         server.stop()
 
 

@@ -11,6 +11,7 @@ from elute.database import schema
 from elute.database.server import is_embedded
 from elute.environment import adopt
 from elute.private import own_token
+from elute.serve import stop_server
 from elute.serve.child import Child
 from elute.serve.exposure import require_token_if_exposed
 from elute.serve.lock import ServeError, address, listen, lock_home
@@ -115,8 +116,8 @@ class Supervisor:
             child.end(deadline)
         os.close(self._others_live)
         os.close(self._our_life)
-        if self._stopper:
-            self._stopper.wait()
+        if self._stopper and self._stopper.wait() != 0:  # It was killed.
+            stop_server.stop(self._settings)
 
     def _start_stopper(
         self, lifeline: int, others_end: int, held: int

@@ -31,16 +31,19 @@ class Waiter:
 
     @contextmanager
     def breaking_off(self) -> Iterator[None]:
-        """Have a signal break off, by KeyboardInterrupt, what may take long."""
+        """Have the first signal break off, by KeyboardInterrupt, what may take long."""
         self._breaks_off = True
         try:
+            if self.is_stopping:
+                raise KeyboardInterrupt
             yield
         finally:
             self._breaks_off = False
 
     def _take(self, *_: object) -> None:
+        is_first = not self.is_stopping
         self.stop()
-        if self._breaks_off:
+        if is_first and self._breaks_off:
             raise KeyboardInterrupt
 
     def stop(self) -> None:

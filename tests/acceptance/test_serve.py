@@ -267,6 +267,14 @@ def test_killed_it_leaves_nothing_and_starts_again(service: Service) -> None:
     assert service.ask("GET", "/etl-results").status == 200
 
 
+def test_it_stops_postgresql_also_without_its_helper(service: Service) -> None:
+    [helper] = service.pids_of("elute.serve.stop_server")
+    os.kill(helper, signal.SIGKILL)
+    assert service.process.stop() == 0
+    assert is_quiet(service)
+    service.start()
+
+
 MOMENTS: dict[str, Callable[[Path], object]] = {
     "its helper": lambda home: pids_of(home, "elute.serve.stop_server"),
     "initdb": lambda home: (home / "postgres" / "new" / "data").exists(),
