@@ -65,6 +65,7 @@ class PgcopyAdapter(PostgresAdapter):
 
     def cleanup_connections(self) -> None:
         """Overridden to give back the space of a build that was not published, and the run lock."""
+        self.connections.join_run = None  # What is left is ours, whoever holds the run lock.
         self._drop_unpublished()
         super().cleanup_connections()
         if self._run_lock is not None:
@@ -215,7 +216,6 @@ class PgcopyAdapter(PostgresAdapter):
         schema, self._unpublished_in = self._unpublished_in, None
         if schema is None:
             return
-        self.connections.join_run = None  # They are ours, whoever holds the run lock.
         own = get_invocation_id().replace("-", "")
         try:
             with self.connection_named("drop unpublished"):
