@@ -69,7 +69,7 @@ def _reason(name: str, message: str) -> str:
     """What a node said, without dbt's heading."""
     lines = [line.strip() for line in message.strip().splitlines()]
     if lines and lines[0].endswith(" failed, error:"):  # of a hook, which says itself what failed
-        return " ".join(line for line in lines[1:] if not line.startswith("CONTEXT:"))
+        return " ".join(lines[1:])
     if lines and " Error in " in lines[0]:
         del lines[0]
     text = " ".join(lines)

@@ -4,11 +4,13 @@ import psycopg2
 
 LOST = "08006"  # connection_failure
 CANNOT_CONNECT = "08001"  # sqlclient_unable_to_establish_sqlconnection
-_RAISED = "P0001"  # by `raise exception`, whose message says it all
+_OURS = "X0001"  # raised by the macro publish_build
 
 
 def with_sqlstate(error: psycopg2.Error, text: str = "") -> str:
     """The text, or else the server's message, and the SQLSTATE in a line after it."""
+    if error.pgcode == _OURS:
+        return error.diag.message_primary or ""
     text, code = text or str(error).strip(), error.pgcode
     # Of a connection that is gone, psycopg2 has no SQLSTATE to tell.
     if code is None and type(error) in (
@@ -17,4 +19,4 @@ def with_sqlstate(error: psycopg2.Error, text: str = "") -> str:
         psycopg2.InterfaceError,
     ):
         code = LOST
-    return text if code in (None, _RAISED) else f"{text}\nSQLSTATE {code}"
+    return f"{text}\nSQLSTATE {code}" if code else text

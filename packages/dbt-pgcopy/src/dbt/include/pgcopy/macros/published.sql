@@ -134,7 +134,7 @@
   {%- set error = adapter.publish_build(builds_schema(), marts, options, run_id, wait_seconds) -%}
   {%- if error -%}
     {#- An error of this statement is one of the hook; one raised here would end dbt half way. -#}
-    {{ return("do $pgcopy$ begin raise exception using message = '" ~ error | replace("'", "''") ~ "'; end $pgcopy$") }}
+    {{ return("do $pgcopy$ begin raise exception using errcode = 'X0001', message = '" ~ error | replace("'", "''") ~ "'; end $pgcopy$") }}
   {%- endif -%}
   {%- do adapter.drop_unneeded_tables(builds_schema(), keep) -%}
   {{ return('') }}
