@@ -8,7 +8,7 @@ from typing import Any
 
 import flask
 import psycopg2
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from pgrest_query import QueryError
 from werkzeug.exceptions import HTTPException
 
@@ -60,6 +60,11 @@ def unavailable(title: str, detail: str, **extra: Any) -> Problem:
     return Problem(503, title, detail, headers={"Retry-After": str(_RETRY_SECONDS)}, **extra)
 
 
+def full_disk() -> faults.Fault | None:
+    """What there is to say of the disk of ELUTE_HOME, if it is full."""
+    return faults.of_disk(current_app.config["SETTINGS"].home)
+
+
 def is_passing(error: EluteError | psycopg2.Error) -> bool:
     """Whether the database is away or busy, so that it is worth looking again."""
     if isinstance(error, Problem):
@@ -89,6 +94,8 @@ def from_error(error: Exception) -> Problem:
     if isinstance(error, HTTPException):
         return _from_werkzeug(error)
     if fault := faults.of_error(error):
+        if fault.ends_sessions:
+            fault = full_disk() or fault
         _LOG.warning("%s: %s", fault.title, " ".join(str(error).split()))
         return unavailable(fault.title, fault.detail)
     if isinstance(error, EluteError):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from api import database
-from api.problems import Problem
+from api.problems import Problem, full_disk
 from elute.database.sessions import Session
 from elute.runs import queue
 from elute.runs.run import Event, Run
@@ -46,6 +46,8 @@ def status_of(run: Run) -> int:
 
 def message_of(run: Run, has_worker: bool = True) -> str:
     """How a run stands, in a sentence or two."""
+    if not run.has_ended and (fault := full_disk()):
+        return f"Run {run.run_id} has not ended. {fault.detail}"
     if run.state == "queued":
         return f"Run {run.run_id} waits{'.' if has_worker else f': {_NO_WORKER}.'}"
     if run.state == "running":

@@ -116,12 +116,19 @@ def init_app(app: Flask) -> None:
         return response
 
 
+class _FileHandler(RotatingFileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
+        """Overridden for a full disk: standard error has the line, and no traceback for each."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+
 def _handlers(settings: Settings, name: str) -> list[logging.Handler]:
     stderr = logging.StreamHandler(sys.stderr)
     folder = settings.home / "logs"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = RotatingFileHandler(
+        file = _FileHandler(
             folder / f"{name}.log", maxBytes=_MOST_BYTES, backupCount=_KEPT, encoding="utf-8"
         )
     except OSError:

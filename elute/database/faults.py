@@ -1,8 +1,10 @@
 """What an error of the database means, by its SQLSTATE: its words are in the server's language."""
 
 import errno
+import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 import psycopg2
@@ -10,6 +12,7 @@ import psycopg2
 from elute.errors import ServerError
 
 _DISKS = tuple(f"[Errno {number}]" for number in (errno.ENOSPC, errno.EDQUOT))
+_LEAST = 16 << 20  # bytes free that PostgreSQL needs to go on: the next file of its WAL
 _SQLSTATE = re.compile(r"\s*\bSQLSTATE (\w{5})\b")  # as dbt-pgcopy writes it
 
 
@@ -19,7 +22,7 @@ class Fault(NamedTuple):
     Attributes:
         title: for a heading.
         detail: what is wrong, and what to do.
-        ends_sessions: whether it is over as soon as there is another session.
+        ends_sessions: whether it ends sessions, so that the same may succeed in others.
     """
 
     title: str
@@ -35,6 +38,10 @@ UNREACHABLE = Fault(
 )
 LOST = UNREACHABLE._replace(detail="A connection to the database was lost.")
 ENDED = UNREACHABLE._replace(detail="The database ended a session, or is being stopped or started.")
+_FAILED = Fault(
+    "The database has failed",
+    "The database reports an error in itself, or with its files; its log says more.",
+)
 _OWN_DISK = Fault(
     "The disk is full", "The disk that holds ELUTE_HOME is full. Make room on it, and try again."
 )
@@ -48,15 +55,14 @@ _FAULTS = {
         "Out of memory", "The database has run out of memory. Try again when it has less to do."
     ),
     "53300": Fault("Busy", "The database takes no more sessions at the moment. Try again shortly."),
+    "57014": Fault(
+        "Took too long", "The database was told to end a query, or took longer than it may."
+    ),
     "57P": ENDED,
     "08001": UNREACHABLE,
     "08": LOST,
-    "58": Fault(
-        "The database is damaged", "The database cannot read or write its files; its log says why."
-    ),
-    "XX": Fault(
-        "The database is damaged", "The database reports an error in itself; its log says more."
-    ),
+    "58": _FAILED,
+    "XX": _FAILED,
 }
 
 
@@ -72,6 +78,19 @@ def of_error(error: BaseException | None) -> Fault | None:
     # Of a session that is gone, or never was, psycopg2 has no SQLSTATE to tell.
     is_lost = isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError))
     return LOST if is_lost or type(error) is psycopg2.DatabaseError else None
+
+
+def of_disk(home: Path) -> Fault | None:
+    """That the disk of ELUTE_HOME is full.
+
+    A server on it takes no more sessions then, and of why a session was refused psycopg2 has
+    nothing but words.
+    """
+    try:
+        disk = os.statvfs(home)
+    except OSError:
+        return None
+    return _OWN_DISK if disk.f_bavail * disk.f_frsize < _LEAST else None
 
 
 def of_messages(messages: Iterable[str]) -> Fault | None:

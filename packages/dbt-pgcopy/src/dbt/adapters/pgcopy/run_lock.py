@@ -21,19 +21,17 @@ _POLL = 0.1  # seconds; short waits let Ctrl-C through, which a waiting query wo
 _SAY_SO_AFTER = 1.0
 
 _TRY = "select pg_try_advisory_lock(hashtextextended(%s, 0))"
-_JOIN = "select pg_try_advisory_lock_shared(hashtextextended(%s, 0))"
-_HELD = """
-select held.pid from pg_locks as held
+_SHARE = "select pg_try_advisory_lock_shared(hashtextextended(%s, 0))"
+# The holder's last query is the one that took the lock, so its start is when that was. Columns of
+# another role's session read as null.
+_HOLDER = """
+select activity.pid, activity.application_name, activity.query_start::timestamp(0)::text
+from pg_locks as held
+join pg_stat_activity as activity using (pid)
 where held.locktype = 'advisory' and held.granted and held.objsubid = 1
     and held.database = (select oid from pg_database where datname = current_database())
     and (held.classid::bigint << 32 | held.objid::bigint) = hashtextextended(%s, 0)
 """
-# A holder's last query is the one that took the lock, so its start is when that was. Columns of
-# another role's session read as null.
-_HOLDER = f"""
-select pid, application_name, query_start::timestamp(0)::text
-from pg_stat_activity where pid in ({_HELD})
-"""  # noqa: S608 (both are ours)
 
 logger = AdapterLogger("Pgcopy")
 
@@ -50,7 +48,7 @@ class RunLock:
     def __init__(self, credentials: PgcopyCredentials) -> None:
         self._name = str(credentials.run_lock)
         self._sessions = f"{self._name} sessions"
-        # A lock that nobody else takes: it is there for as long as the session is.
+        # A lock that no other run takes: whether it can be had tells whether the session is gone.
         self._proof = f"{self._name} {uuid4()}"
         self._connection = Connection(
             type=Identifier(PgcopyConnectionManager.TYPE),
@@ -96,16 +94,16 @@ class RunLock:
             DbtDatabaseError: the lock is lost.
         """
         with session.cursor() as cursor:
-            cursor.execute(f"{_JOIN}; {_HELD}", [self._sessions, self._proof])
-            is_held = cursor.rowcount > 0
+            cursor.execute(_SHARE, [self._sessions])
+            is_held = self.is_held(cursor)
         session.commit()
         if not is_held:
             raise DbtDatabaseError(self.lost)
 
     def is_held(self, cursor: Cursor) -> bool:
-        """Whether the session that took the lock is still there."""
-        cursor.execute(_HELD, [self._proof])
-        return cursor.rowcount > 0
+        """Whether the session that took the lock is still there: then nobody gets the proof."""
+        cursor.execute(_SHARE, [self._proof])
+        return cursor.fetchone() == (False,)
 
     def _wait_for(self, cursor: Cursor, name: str) -> None:
         started, said = time.monotonic(), False
