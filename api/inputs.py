@@ -1,16 +1,20 @@
 """`/inputs`: look at the input files, download them, and replace them."""
 
 import os
+from pathlib import Path
 from typing import Any
 
+import psycopg2
 from flask import Blueprint, Response, current_app, request, send_file
 from seed_csv import Report
 from werkzeug.datastructures import ETags
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
-from api import uploads
+from api import database, uploads
 from api.problems import Problem
 from elute import inputs as input_files
+from elute import rehearsal
+from elute.errors import EluteError
 from elute.inputs import Version
 from elute.settings import Settings
 
@@ -70,13 +74,23 @@ def replace(name: str) -> tuple[dict[str, Any], int, dict[str, str]]:
         uploads.receive(received)
         report = _require_good(input_files.check(received, name, settings.csv_encoding))
         if dry_run:
-            return {"dry_run": True, **_contents(name, report)}, 200, {}
+            stops = _rehearsed(name, received)
+            return {"dry_run": True, **_contents(name, report), "stops": stops}, 200, {}
         with input_files.turn(settings):
             before = input_files.version_of(settings, name)
             _require_match(before)
             kept = input_files.swap(settings, name, received)
     body = {**_describe(name), "kept_as": kept}
     return body, 200 if before else 201, {"ETag": f'"{body["etag"]}"'}
+
+
+def _rehearsed(name: str, received: Path) -> list[str]:
+    """What would stop a build with this file; nothing without a database to ask."""
+    try:
+        with database.current().owner.session() as session:
+            return rehearsal.findings(session, _settings(), name, received)
+    except (EluteError, psycopg2.Error):
+        return []
 
 
 def _settings() -> Settings:

@@ -58,9 +58,11 @@ function offer(upload, found) {
   const ignored = found.extra_columns?.length ? ` Columns ignored: ${found.extra_columns.join(", ")}.` : "";
   return element(
     "div",
-    { class: "notice good" },
-    element("p", {}, element("strong", {}, `${file.name} can be used. `),
+    { class: found.stops.length ? "notice bad" : "notice good" },
+    element("p", {}, element("strong", {}, `${file.name} can be ${found.stops.length ? "read" : "used"}. `),
       `${counted(found.records, "record")}${before}, ${bytes(file.size)}.${ignored}`),
+    ...found.stops.map((text) => element("p", {},
+      element("strong", {}, "With the other files as they are, a build would stop. "), text)),
     element("p", {}, "Nothing has been replaced yet."),
     element("p", { class: "actions" },
       element("button", { type: "button", class: "primary", onclick: () => replace(upload) }, `Replace ${input.name}`),

@@ -17,6 +17,7 @@ from elute.database.sessions import connect
 from elute.environment import drop_foreign
 from elute.errors import EluteError
 from elute.inputs import COLUMNS, check
+from elute.rehearsal import findings
 from elute.settings import CHECKOUT, Settings
 
 _SCHEMAS = ("raw", "staging", "intermediate", "marts")
@@ -44,6 +45,7 @@ def run(settings: Settings, _arguments: list[str]) -> int:
         _server,
         _disk,
         _files,
+        _audits,
     )
     bad = 0
     for look in checks:
@@ -134,6 +136,18 @@ def _disk(settings: Settings) -> Iterator[Finding]:
     text = f"{free / 1e9:.1f} GB free in {folder} (a build of these files needs {needed / 1e9:.1f})"
     yield Finding(free >= needed, text)
     yield Finding(os.access(folder, os.W_OK), f"{folder} can be written to")
+
+
+def _audits(settings: Settings) -> Iterator[Finding]:
+    """What a build would stop at, if the server runs and has built before."""
+    try:
+        if is_embedded(settings) and not _is_running(settings):
+            return
+        with closing(connect(connection_environment(settings))) as session:
+            session.autocommit = True
+            yield from (Finding(False, text) for text in findings(session, settings))
+    except EluteError:
+        return  # Said already.
 
 
 def _files(settings: Settings) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """`elute check`: what it says of a set-up and of files, and that it leaves them alone."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -75,3 +76,47 @@ def test_a_server_that_is_not_there_is_wrong(laboratory: Laboratory) -> None:
     assert result.returncode == 1
     assert "No connection to the database." in result.stdout
     assert "Traceback" not in result.stdout + result.stderr
+
+
+def foreign_dates(files: dict[str, bytes]) -> None:
+    files["users.csv"] = re.sub(rb"(\d{4})-(\d\d)-(\d\d)", rb"\3/\2/\1", files["users.csv"])
+
+
+def decimal_commas(files: dict[str, bytes]) -> None:
+    name = "user_experiments.csv"
+    files[name] = re.sub(rb",(\d+)\.?(\d*)\n", rb',"\1,\g<2>5"\n', files[name])
+
+
+def another_list(files: dict[str, bytes]) -> None:
+    files["user_experiments.csv"] = files["user_experiments.csv"].replace(b";", b"|")
+
+
+def keys_of_words(files: dict[str, bytes]) -> None:
+    files["compounds.csv"] = re.sub(rb"(?m)^(\d)", rb"C\1", files["compounds.csv"])
+
+
+def users_of_another_laboratory(files: dict[str, bytes]) -> None:
+    files["users.csv"] = re.sub(rb"(?m)^(\d)", rb"77\1", files["users.csv"])
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [foreign_dates, decimal_commas, another_list, keys_of_words, users_of_another_laboratory],
+)
+def test_what_a_build_would_stop_at_is_said_before_it(
+    laboratory: Laboratory, spoil: Callable[[dict[str, bytes]], None]
+) -> None:
+    assert laboratory.elute("build", "--exclude-resource-type", "unit_test").returncode == 0
+    before = laboratory.marts()
+    assert laboratory.elute("check").returncode == 0
+    files = dict(SAMPLE)
+    spoil(files)
+    laboratory.write(files)
+    checked = laboratory.elute("check")
+    built = laboratory.build()
+    assert (checked.returncode, built.returncode) == (1, 1)
+    wrong = [line for line in checked.stdout.splitlines() if line.startswith("WRONG")]
+    assert wrong
+    for line in wrong:
+        assert line.removeprefix("WRONG").strip() in " ".join(built.stderr.split())
+    assert laboratory.marts() == before

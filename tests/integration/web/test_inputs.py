@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from api import uploads
 from elute import inputs as input_files
 from tests.conftest import SAMPLE
+from tests.integration.conftest import Laboratory
 
 USERS = SAMPLE["users.csv"]
 MORE = USERS + b"99,Zoe,zoe@lab.example,2024-02-29\n"
@@ -101,6 +102,23 @@ def test_a_dry_run_replaces_nothing(client: FlaskClient, files: Path) -> None:
     assert client.put("/inputs/users.csv?dry_run=1", data=b"x").status_code == 422
     assert (files / "users.csv").read_bytes() == USERS
     assert sorted(path.name for path in files.iterdir()) == sorted(SAMPLE)
+
+
+def test_a_dry_run_says_what_would_stop_a_build(
+    client: FlaskClient, files: Path, one_laboratory: Laboratory
+) -> None:
+    check = "/inputs/users.csv?dry_run=1"
+    assert put(client, MORE, check.removeprefix("/inputs/")).get_json()["stops"] == []
+    built = one_laboratory.elute("build", "--exclude-resource-type", "unit_test")
+    assert built.returncode == 0, built.stderr
+    assert client.put(check, data=MORE, content_type="text/csv").get_json()["stops"] == []
+    dates = USERS.replace(b"-0", b"/0").replace(b"-1", b"/1").replace(b"-2", b"/2")
+    answer = client.put(check, data=dates, content_type="text/csv").get_json()
+    assert (answer["records"], answer["problems"]) == (14, [])
+    [stop] = answer["stops"]
+    assert stop.startswith("users.csv: 14 of 14 values of signup_date could not be used")
+    assert "ELUTE_DATE_FORMAT" in stop
+    assert (files / "users.csv").read_bytes() == USERS
 
 
 def test_what_somebody_else_has_replaced_is_not_overwritten(

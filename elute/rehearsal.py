@@ -1,0 +1,146 @@
+"""What would stop a build before it publishes, if it read a file in the place of an input file.
+
+dbt need not be loaded to know: with its last build, or for the docs, it has left the SQL of every
+node. Here that runs on temporary tables, which are gone afterwards.
+"""
+
+import io
+import json
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+from seed_csv import SEPARATOR, SeedFile, SeedFileError
+
+from elute.database.sessions import Session
+from elute.inputs import COLUMNS, path_of
+from elute.settings import Settings
+
+MOST_BYTES = 50_000_000  # of all files: more would take long
+_SECONDS = 20
+_AUDITS = ("test.elute.assert_files_are_usable", "test.elute.assert_values_are_usable")
+# A table of a build is called by its model and the invocation; of a long name by its beginning.
+_RELATION = re.compile(r'"[^"]+"\."[^"]+"\."([^"]+?)(_[0-9a-f]{6})?(?:__[0-9a-f]{32})?"')
+_LOG = logging.getLogger("elute")
+Nodes = Mapping[str, Mapping[str, Any]]
+
+
+def findings(
+    session: Session, settings: Settings, name: str = "", path: Path = Path()
+) -> list[str]:
+    """What the audits of a build would say, in words; nothing if that cannot be known.
+
+    Args:
+        session: in autocommit mode, of a user who may make temporary tables.
+        settings: where the input files are.
+        name: of the input file that another stands in for.
+        path: that other.
+    """
+    files = {file: path if file == name else path_of(settings, file) for file in COLUMNS}
+    nodes = _compiled(settings)
+    try:
+        if nodes is None or sum(file.stat().st_size for file in files.values()) > MOST_BYTES:
+            return []
+        with _rolled_back(session) as cursor:
+            return list(_findings(cursor, nodes, files, settings.csv_encoding))
+    except (OSError, SeedFileError, psycopg2.Error) as error:
+        _LOG.info("No rehearsal of a build: %s", " ".join(str(error).split()))
+        return []
+
+
+def _compiled(settings: Settings) -> Nodes | None:
+    """The nodes of the newest manifest that has the SQL of the audits."""
+    folders = (settings.home / "target", settings.home / "worker" / "target")
+    paths = [folder / "manifest.json" for folder in folders if (folder / "manifest.json").exists()]
+    newest_first = sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)
+    return next(filter(None, map(_nodes, newest_first)), None)
+
+
+def _nodes(path: Path) -> Nodes | None:
+    try:
+        nodes: Nodes = json.loads(path.read_text(encoding="utf-8"))["nodes"]
+        return nodes if all(nodes[audit].get("compiled_code") for audit in _AUDITS) else None
+    except (OSError, ValueError, KeyError):
+        return None  # It is being written, or is of a build of something else.
+
+
+def _findings(
+    cursor: Cursor, nodes: Nodes, files: Mapping[str, Path], encoding: str
+) -> Iterator[str]:
+    needed: dict[str, None] = {}
+    for audit in _AUDITS:
+        _add_with_parents(audit, nodes, needed)
+    names = {nodes[key]["alias"] for key in needed}
+
+    def of_here(match: re.Match[str]) -> str:
+        start, is_cut = match[1], match[2] is not None
+        found = [name for name in names if name == start or (is_cut and name.startswith(start))]
+        return f'pg_temp."{found[0]}"' if found else match[0]
+
+    for key in needed:
+        node = nodes[key]
+        if node["resource_type"] == "seed":
+            _load(cursor, node, files[f"{node['alias']}.csv"], encoding)
+            continue
+        code = sql.SQL(_RELATION.sub(of_here, node["compiled_code"]))
+        if node["resource_type"] == "test":
+            cursor.execute(sql.SQL("select message from ({}) as audit").format(code))
+            yield from (message for (message,) in cursor.fetchall())
+        elif node["config"]["materialized"] != "ephemeral":
+            _make(cursor, node, code)
+
+
+def _add_with_parents(key: str, nodes: Nodes, found: dict[str, None]) -> None:
+    for parent in nodes[key]["depends_on"].get("nodes", []):
+        _add_with_parents(parent, nodes, found)
+    found.setdefault(key)
+
+
+def _make(cursor: Cursor, node: Mapping[str, Any], code: sql.Composable) -> None:
+    config, name = node["config"], sql.Identifier("pg_temp", node["alias"])
+    is_view = config["materialized"] == "view" or config.get("as_view")
+    kind = sql.SQL("view" if is_view else "table")
+    cursor.execute(sql.SQL("create temporary {} {} as {}").format(kind, name, code))
+    if not is_view:
+        cursor.execute(sql.SQL("analyze {}").format(name))
+
+
+def _load(cursor: Cursor, node: Mapping[str, Any], path: Path, encoding: str) -> None:
+    """Load a file as its seed would be."""
+    columns, table = node["config"]["column_types"], sql.Identifier("pg_temp", node["alias"])
+    declared = [
+        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(type_))
+        for name, type_ in columns.items()
+    ]
+    cursor.execute(
+        sql.SQL("create temporary table {} ({})").format(table, sql.SQL(", ").join(declared))
+    )
+    wanted = [name for name, type_ in columns.items() if " generated " not in type_]
+    with SeedFile(path, wanted, encoding=encoding) as file:
+        if file.delimiter != "," and SEPARATOR in columns:
+            default = sql.SQL("alter table {} alter column {} set default {}")
+            separator = sql.Literal(file.delimiter)
+            cursor.execute(default.format(table, sql.Identifier(SEPARATOR), separator))
+        for part in file.copy_parts():
+            copy = sql.SQL("copy {} ({}) from stdin (format csv, delimiter {}, encoding 'UTF8')")
+            names = sql.SQL(", ").join(map(sql.Identifier, part.columns))
+            statement = copy.format(table, names, sql.Literal(file.delimiter))
+            for chunk in part.chunks:
+                cursor.copy_expert(statement, io.BytesIO(chunk))
+
+
+@contextmanager
+def _rolled_back(session: Session) -> Iterator[Cursor]:
+    with session.cursor() as cursor:
+        cursor.execute(f"begin; set local statement_timeout = '{_SECONDS}s'")
+        try:
+            yield cursor
+        finally:
+            if not session.closed:
+                cursor.execute("rollback")
