@@ -112,7 +112,7 @@ def test_a_mart(copy: Copy) -> None:
     assert 'data-column="user_count"' in page
     assert "Number of users who signed up in it." in page
     assert copy.get("/download/signup_years.csv").splitlines()[:2] == [
-        "signup_year,user_count",
+        "\ufeffsignup_year,user_count",
         "2021,3",
     ]
     assert 'elute_mart_rows{mart="signup_years"}' in copy.get("/metrics")

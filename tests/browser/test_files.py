@@ -97,7 +97,7 @@ def test_what_was_left_out_and_why(open_page: Open) -> None:
     expect(page.locator("#issues tbody")).to_contain_text("record dropped")
     with page.expect_download() as waiting:
         page.get_by_role("link", name="CSV").click()
-    header, record, *rest = waiting.value.path().read_text().splitlines()
+    header, record, *rest = waiting.value.path().read_text("utf-8-sig").splitlines()
     assert header == "source_file,record_number,column_name,value,problem,action,record"
     assert record.startswith("user_experiments.csv,52,user_id,41,unknown user,record dropped,")
     assert rest == []
