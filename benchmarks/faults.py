@@ -362,8 +362,11 @@ class Campaign:
             self.standby.stop()
         self.service.process.stop()
         self.service.cluster.stop()
-        for pid in processes_of(self.service.home):
-            self.fail(f"process {pid} is left")
+        until = time.monotonic() + 10  # Those whose parent was killed end a moment later.
+        while (left := processes_of(self.service.home)) and time.monotonic() < until:
+            time.sleep(0.1)
+        for pid in left:
+            self.fail(f"process {pid} is left: {' '.join(command_line(pid))}")
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
