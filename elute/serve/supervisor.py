@@ -138,7 +138,8 @@ class Supervisor:
 
     def _note_end(self, child: Child, status: int) -> None:
         print(f"elute: the {child.name} ended (status {status}); again.", file=sys.stderr)
-        if child is self._web and child.ends >= _MOST_ENDS:
+        has_given_up = status > 0  # and was not killed
+        if child is self._web and has_given_up and child.ends >= _MOST_ENDS:
             raise ServeError(
                 f"The web app ended {child.ends} times in a row, the last time with status "
                 f"{status}. What it said is above and in {self._settings.home / 'logs'}."

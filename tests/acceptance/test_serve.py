@@ -243,17 +243,22 @@ def test_what_was_answered_outlives_a_crash_of_postgresql(service: Service) -> N
         until(lambda: all(run.has_ended for run in queue.page(session)), session=session)
 
 
-def test_the_web_app_is_started_again(service: Service) -> None:
-    for pid in service.pids_of("dashboard.server"):
-        os.kill(pid, signal.SIGKILL)
-
+def test_the_web_app_is_started_again_however_often_it_is_killed(service: Service) -> None:
     def answers() -> bool:
         try:
             return service.ask("GET", "/health/live").status == 200
         except (OSError, http.client.HTTPException):
             return False
 
+    def kill() -> None:
+        [pid] = until(lambda: service.pids_of("dashboard.server"))
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: pid not in service.pids_of("dashboard.server"))
+
+    for _ in range(5):
+        kill()
     until(answers)
+    assert service.process.process.poll() is None
 
 
 def is_quiet(service: Service) -> bool:
