@@ -6,6 +6,7 @@ import { moment } from "./format.js";
 import { page } from "./states.js";
 
 const COLUMNS = [["When"], ["Who"], ["What"], ["From"]];
+const ACTIONS = { trigger: "started", cancel: "cancelled", upload: "replaced" };
 let shown = [];
 
 async function load(older = []) {
@@ -26,7 +27,7 @@ function row({ changed_at: when, who, action, subject, asked_from: from }) {
   return [
     element("span", { class: "whole" }, moment(when)),
     who ?? none(),
-    element("span", {}, `${action} `, what),
+    element("span", {}, `${ACTIONS[action] ?? action} `, what),
     from,
   ];
 }
