@@ -6,6 +6,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api import (
     access,
+    builds,
     events,
     health,
     histogram,
@@ -23,6 +24,7 @@ from elute.settings import Settings
 
 BLUEPRINTS = (
     routes.blueprint,
+    builds.blueprint,
     histogram.blueprint,
     runs.blueprint,
     trigger.blueprint,
@@ -39,7 +41,8 @@ HEADERS = {
 }
 # What a page of another site may look at, beside what every page may.
 EXPOSED_HEADERS = (
-    "Content-Range", "ETag", "Location", "Preference-Applied", "Retry-After", "WWW-Authenticate",
+    "Content-Range", "ETag", "Link", "Location", "Memento-Datetime", "Preference-Applied",
+    "Retry-After", "WWW-Authenticate",
 )  # fmt: skip
 LARGEST_BODY = 1024 * 1024  # bytes; an upload of a file sets its own limit
 

@@ -1,4 +1,4 @@
-"""What requests about runs ask for: their parameters, and who asks."""
+"""What requests ask for: their parameters, and who asks."""
 
 import math
 import re
@@ -31,6 +31,12 @@ def whole_number(name: str, least: int, most: int) -> int | None:
     if not re.fullmatch(r"\d{1,19}", value, re.ASCII) or not least <= int(value) <= most:
         raise _no_number(name, value, f"a whole number from {least} to {most}")
     return int(value)
+
+
+def query_without(name: str) -> str:
+    """The query string as it came, but for one parameter."""
+    text = request.query_string.decode("utf-8", "surrogateescape")
+    return "&".join(part for part in text.split("&") if not part.startswith(f"{name}="))
 
 
 def options() -> dict[str, Any]:

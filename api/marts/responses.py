@@ -6,13 +6,13 @@ import re
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from email.utils import formatdate, parsedate_to_datetime
 
 import psycopg2
-from flask import Response, request
+from flask import Response, current_app, request
 from pgrest_query import Query, QueryError, Statement, parse
 from psycopg2 import errors
 from werkzeug.wsgi import wrap_file
@@ -31,6 +31,8 @@ MOST_ROWS_WHOLE = 1000
 MOST_STREAMS = 12
 _STREAMS = threading.BoundedSemaphore(MOST_STREAMS)
 VARY = "Accept, Authorization, Cookie, Prefer, Range"
+_YEAR = 365 * 24 * 3600  # seconds
+Look = Callable[[Session], tuple[Build, Mart]]
 _FORMAT = "3"  # another number when the same rows come to look different
 # JSON text holds no control characters, so COPY has nothing to quote.
 _JSON = r"""
@@ -65,8 +67,9 @@ from ({rows}) as _row
 class RowsRequest:
     """A request for rows: of which mart of which build, in which media type, and whether for one.
 
-    `key` is that of the row, None where any one will do or there may be several. `headers` are
-    those of the response, and `total` is the number of all rows if that is wanted.
+    `key` is that of the row, None where any one will do or there may be several; `is_fixed` means
+    that the address names the build, so that the answer is the same for ever. `headers` are those
+    of the response, and `total` is the number of all rows if that is wanted.
     """
 
     build: Build
@@ -75,6 +78,7 @@ class RowsRequest:
     media_type: str
     is_single: bool
     key: str | None
+    is_fixed: bool = False
     headers: dict[str, str] = field(default_factory=dict)
     total: int | None = None
 
@@ -101,10 +105,34 @@ def respond(name: str, media_type: str, key: str | None = None) -> Response:
         QueryError: it says what is wrong with the query.
     """
     few = _few(name, media_type, key)
-    if few is not None:
-        return few
+    return few or _respond(lambda session: find(session, name), media_type, key)
+
+
+def respond_for_ever(look: Look, media_type: str) -> Response:
+    """Answer this request, which names the build, with rows of a mart of it.
+
+    Args:
+        look: finds build and mart.
+        media_type: one of `media.MEDIA_TYPES`.
+
+    Raises:
+        Problem, QueryError: as `respond`.
+    """
+    return _respond(look, media_type, is_fixed=True)
+
+
+def for_ever() -> str:
+    """The Cache-Control of what never changes."""
+    kept_by = "private" if current_app.config["SETTINGS"].read_token else "public"
+    return f"{kept_by}, max-age={_YEAR}, immutable"
+
+
+def _respond(
+    look: Look, media_type: str, key: str | None = None, *, is_fixed: bool = False
+) -> Response:
+    """The answer; with a second look for what can have come in between."""
     try:
-        return _respond(name, media_type, key)
+        return _once(look, media_type, key, is_fixed)
     except errors.InsufficientPrivilege:
         # Made by another user: the upgrade gives the reading role its rights.
         database.current().reset()
@@ -113,7 +141,7 @@ def respond(name: str, media_type: str, key: str | None = None) -> Response:
     except (psycopg2.OperationalError, psycopg2.InterfaceError):
         # The server has been started anew: no session is of use.
         database.current().forget_readers()
-    return _respond(name, media_type, key)
+    return _once(look, media_type, key, is_fixed)
 
 
 def _few(name: str, media_type: str, key: str | None) -> Response | None:
@@ -153,10 +181,10 @@ def _few_rows(session: Session, wanted: RowsRequest) -> tuple[str, int | None, i
     return found
 
 
-def _respond(name: str, media_type: str, key: str | None) -> Response:
+def _once(look: Look, media_type: str, key: str | None, is_fixed: bool) -> Response:
     with ExitStack() as stack:
         session = stack.enter_context(database.current().streams.session())
-        wanted = _wanted(*find(session, name), media_type, key)
+        wanted = _wanted(*look(session), media_type, key, is_fixed)
         if _is_known(wanted.headers):
             return Response(status=304, headers=wanted.headers)
         try:
@@ -167,11 +195,13 @@ def _respond(name: str, media_type: str, key: str | None) -> Response:
             raise described_error(wanted.query, error) from error
 
 
-def _wanted(build: Build, mart: Mart, media_type: str, key: str | None) -> RowsRequest:
+def _wanted(
+    build: Build, mart: Mart, media_type: str, key: str | None, is_fixed: bool = False
+) -> RowsRequest:
     is_single = key is not None or media_type in media.OBJECTS
     query = _query(mart, key)
     query = query.limited(2) if is_single else query
-    wanted = RowsRequest(build, mart, query, media_type, is_single, key)
+    wanted = RowsRequest(build, mart, query, media_type, is_single, key, is_fixed)
     wanted.headers = _validators(wanted)
     if query.preferences.applied:
         wanted.headers["Preference-Applied"] = query.preferences.applied
@@ -318,12 +348,15 @@ def _validators(wanted: RowsRequest) -> dict[str, str]:
     digest = hashlib.blake2b(request_text.encode("utf-8", "surrogateescape"), digest_size=9)
     # The full second after it was published; nothing before that, as more may follow in it.
     second = math.ceil(wanted.build.published_at.timestamp())
-    is_over = second <= time.time()
+    etag = f'"{wanted.build.number}-{digest.hexdigest()}"'
+    last_modified = {"Last-Modified": formatdate(second, usegmt=True)}
+    if wanted.is_fixed:
+        return {"ETag": etag, **last_modified, "Cache-Control": for_ever(), "Vary": VARY}
     return {
-        "ETag": f'W/"{wanted.build.number}-{digest.hexdigest()}"',
-        **({"Last-Modified": formatdate(second, usegmt=True)} if is_over else {}),
+        "ETag": f"W/{etag}",
+        **(last_modified if second <= time.time() else {}),
         "Cache-Control": "no-cache",
-        "Vary": VARY,
+        "Vary": f"{VARY}, Accept-Datetime",
     }
 
 

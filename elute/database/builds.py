@@ -16,7 +16,7 @@ from elute.database.sessions import Session
 _NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
 # The newest first: an index is read from its end, whatever the number of builds.
 NEWEST = "select invocation_id from builds.publications order by build desc limit 1"
-_BUILD = "select * from builds.publications where invocation_id = %s"
+_BUILD = "select * from builds.publications where {} = %s"
 _COLUMNS = """
 select
     entry.key as mart,
@@ -54,7 +54,10 @@ class Column(pgrest_query.Column):
 
 @dataclass(frozen=True, eq=False)
 class Mart:
-    """A mart of one build. `table` is the build's own, which nothing ever changes."""
+    """A mart of one build. `table` is the build's own, which nothing ever changes.
+
+    It has no columns once that is dropped.
+    """
 
     name: str
     description: str
@@ -107,15 +110,25 @@ class Catalogue:
         if build is None or build.invocation_id != row[0]:
             with self._lock:  # Only one describes it, for all.
                 if self.known is None or self.known.invocation_id != row[0]:
-                    self.known = _described(session, row[0])
+                    self.known = _described(session, "invocation_id", row[0])
                 build = self.known
         return build
 
 
-def _described(session: Session, invocation_id: str) -> Build:
+def numbered(session: Session, number: int) -> Build | None:
+    """The build of that number; None if there never was one."""
+    try:
+        return _described(session, "build", number)
+    except errors.UndefinedTable:
+        return None
+
+
+def _described(session: Session, column: str, value: object) -> Build | None:
     with session.cursor(cursor_factory=RealDictCursor) as cursor:
-        cursor.execute(_BUILD, [invocation_id])
-        [build] = cursor.fetchall()
+        cursor.execute(_BUILD.format(column), [value])
+        build = cursor.fetchone()
+        if build is None:
+            return None
         served = {
             name: table
             for name, table in build["tables"].items()
@@ -127,7 +140,7 @@ def _described(session: Session, invocation_id: str) -> Build:
             columns[row["mart"]].append(row)
     return Build(
         number=build["build"],
-        invocation_id=invocation_id,
+        invocation_id=build["invocation_id"],
         run_id=build["run_id"],
         published_at=build["published_at"],
         marts={name: _mart(name, table, columns[name]) for name, table in served.items()},
