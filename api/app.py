@@ -7,6 +7,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from api import (
     access,
     builds,
+    changes,
     events,
     health,
     histogram,
@@ -25,6 +26,7 @@ from elute.settings import Settings
 BLUEPRINTS = (
     routes.blueprint,
     builds.blueprint,
+    changes.blueprint,
     histogram.blueprint,
     runs.blueprint,
     trigger.blueprint,

@@ -33,10 +33,11 @@ def whole_number(name: str, least: int, most: int) -> int | None:
     return int(value)
 
 
-def query_without(name: str) -> str:
-    """The query string as it came, but for one parameter."""
+def query_without(*names: str) -> str:
+    """The query string as it came, but for these parameters."""
     text = request.query_string.decode("utf-8", "surrogateescape")
-    return "&".join(part for part in text.split("&") if not part.startswith(f"{name}="))
+    starts = tuple(f"{name}=" for name in names)
+    return "&".join(part for part in text.split("&") if not part.startswith(starts))
 
 
 def options() -> dict[str, Any]:

@@ -67,7 +67,7 @@ def find_in(session: Session, number: int, name: str) -> tuple[Build, Mart]:
     build = numbered(session, number)
     mart = _mart(build, name)
     if not mart.columns:
-        raise _no_longer_kept(session, number)
+        raise no_longer_kept(session, number)
     return build, mart
 
 
@@ -110,7 +110,8 @@ def no_such_build(number: int) -> Problem:
     )
 
 
-def _no_longer_kept(session: Session, number: int) -> Problem:
+def no_longer_kept(session: Session, number: int) -> Problem:
+    """The tables of this build are gone."""
     kept = history.kept(session)
     most = current_app.config["SETTINGS"].keep_builds
     return Problem(

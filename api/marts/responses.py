@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from email.utils import formatdate, parsedate_to_datetime
+from functools import partial
 
 import psycopg2
 from flask import Response, current_app, request
@@ -21,6 +22,7 @@ from api import database
 from api.marts import media
 from api.marts.copying import BLOCK, Copy
 from api.marts.published import described_error, find
+from api.parameters import query_without
 from api.problems import Problem, unavailable
 from elute.database.builds import NEWEST, Build, Mart
 from elute.database.sessions import Session
@@ -33,6 +35,7 @@ _STREAMS = threading.BoundedSemaphore(MOST_STREAMS)
 VARY = "Accept, Authorization, Cookie, Prefer, Range"
 _YEAR = 365 * 24 * 3600  # seconds
 Look = Callable[[Session], tuple[Build, Mart]]
+Ask = Callable[[Build, Mart], "RowsRequest"]
 _FORMAT = "3"  # another number when the same rows come to look different
 # JSON text holds no control characters, so COPY has nothing to quote.
 _JSON = r"""
@@ -105,20 +108,23 @@ def respond(name: str, media_type: str, key: str | None = None) -> Response:
         QueryError: it says what is wrong with the query.
     """
     few = _few(name, media_type, key)
-    return few or _respond(lambda session: find(session, name), media_type, key)
+    ask = partial(_wanted, media_type=media_type, key=key)
+    return few or _respond(lambda session: find(session, name), ask)
 
 
-def respond_for_ever(look: Look, media_type: str) -> Response:
+def respond_for_ever(look: Look, media_type: str, *parameters: str) -> Response:
     """Answer this request, which names the build, with rows of a mart of it.
 
     Args:
         look: finds build and mart.
         media_type: one of `media.MEDIA_TYPES`.
+        parameters: those that are no part of the query.
 
     Raises:
         Problem, QueryError: as `respond`.
     """
-    return _respond(look, media_type, is_fixed=True)
+    ask = partial(_wanted, media_type=media_type, parameters=parameters, is_fixed=True)
+    return _respond(look, ask)
 
 
 def for_ever() -> str:
@@ -127,12 +133,10 @@ def for_ever() -> str:
     return f"{kept_by}, max-age={_YEAR}, immutable"
 
 
-def _respond(
-    look: Look, media_type: str, key: str | None = None, *, is_fixed: bool = False
-) -> Response:
+def _respond(look: Look, ask: Ask) -> Response:
     """The answer; with a second look for what can have come in between."""
     try:
-        return _once(look, media_type, key, is_fixed)
+        return _once(look, ask)
     except errors.InsufficientPrivilege:
         # Made by another user: the upgrade gives the reading role its rights.
         database.current().reset()
@@ -141,7 +145,7 @@ def _respond(
     except (psycopg2.OperationalError, psycopg2.InterfaceError):
         # The server has been started anew: no session is of use.
         database.current().forget_readers()
-    return _once(look, media_type, key, is_fixed)
+    return _once(look, ask)
 
 
 def _few(name: str, media_type: str, key: str | None) -> Response | None:
@@ -153,7 +157,7 @@ def _few(name: str, media_type: str, key: str | None) -> Response | None:
     if build is None or name not in build.marts:
         return None
     try:
-        wanted = _wanted(build, build.marts[name], media_type, key)
+        wanted = _wanted(build, build.marts[name], media_type, key=key)
     except (QueryError, Problem):
         return None  # What is wrong may be right in a newer build.
     limit = wanted.query.limit
@@ -181,10 +185,10 @@ def _few_rows(session: Session, wanted: RowsRequest) -> tuple[str, int | None, i
     return found
 
 
-def _once(look: Look, media_type: str, key: str | None, is_fixed: bool) -> Response:
+def _once(look: Look, ask: Ask) -> Response:
     with ExitStack() as stack:
         session = stack.enter_context(database.current().streams.session())
-        wanted = _wanted(*look(session), media_type, key, is_fixed)
+        wanted = ask(*look(session))
         if _is_known(wanted.headers):
             return Response(status=304, headers=wanted.headers)
         try:
@@ -195,11 +199,17 @@ def _once(look: Look, media_type: str, key: str | None, is_fixed: bool) -> Respo
             raise described_error(wanted.query, error) from error
 
 
-def _wanted(
-    build: Build, mart: Mart, media_type: str, key: str | None, is_fixed: bool = False
+def _wanted(  # noqa: PLR0913
+    build: Build,
+    mart: Mart,
+    media_type: str,
+    *,
+    key: str | None = None,
+    parameters: tuple[str, ...] = (),
+    is_fixed: bool = False,
 ) -> RowsRequest:
     is_single = key is not None or media_type in media.OBJECTS
-    query = _query(mart, key)
+    query = _query(mart, key, parameters)
     query = query.limited(2) if is_single else query
     wanted = RowsRequest(build, mart, query, media_type, is_single, key, is_fixed)
     wanted.headers = _validators(wanted)
@@ -223,8 +233,8 @@ def is_bigint(text: str) -> bool:
     return bool(re.fullmatch(r"[+-]?[0-9]{1,19}", text)) and -(2**63) <= int(text) < 2**63
 
 
-def _query(mart: Mart, key: str | None) -> Query:
-    text = request.query_string.decode("utf-8", "surrogateescape")
+def _query(mart: Mart, key: str | None, parameters: tuple[str, ...]) -> Query:
+    text = query_without(*parameters)
     if key is not None:
         if not is_bigint(key):
             raise no_such_row(mart, key)
@@ -290,7 +300,7 @@ def _stream(wanted: RowsRequest, first: bytes, copy: Copy, stack: ExitStack) -> 
     What goes wrong from here on breaks the response off, which a client notices.
     """
     if not _STREAMS.acquire(blocking=False):
-        raise _busy()
+        raise busy()
     stack.callback(_STREAMS.release)
     blocks = _blocks(first, copy)
     body = _array(blocks) if wanted.media_type in media.ARRAYS else blocks
@@ -376,11 +386,9 @@ def _is_known(validators: dict[str, str]) -> bool:
     return given >= parsedate_to_datetime(validators["Last-Modified"])
 
 
-def _busy() -> Problem:
-    return unavailable(
-        "Busy",
-        "Too many large answers are being sent. Try again shortly.",
-    )
+def busy() -> Problem:
+    """503: others have to end first."""
+    return unavailable("Busy", "Too many large answers are being sent. Try again shortly.")
 
 
 def _not_one(row_count: int) -> Problem:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from flask import Flask
 
-from api import events, trigger
+from api import changes, events, trigger
 from api.marts import responses
 from dashboard import server
 from dashboard.app import create_app
@@ -198,6 +198,7 @@ def test_every_state_of_a_run_is_told() -> None:
         ("docs/api.md", f"At most {responses.MOST_STREAMS} large answers"),
         ("docs/api.md", f"up to {responses.LARGEST_WHOLE // 1024} KiB"),
         ("docs/api.md", f"a `limit` of up to {responses.MOST_ROWS_WHOLE}"),
+        ("docs/api.md", f"At most {changes.MOST_AT_ONCE} comparisons"),
         ("docs/api.md", f"{events.MOST_STREAMS} clients can follow at a time"),
         ("docs/api.md", f"`wait` is at most {trigger.LONGEST_WAIT} seconds"),
         ("docs/api.md", f"waits for the end, {trigger.USUAL_WAIT} seconds at most"),

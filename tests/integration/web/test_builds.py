@@ -337,3 +337,10 @@ def test_nothing_is_built_yet(client: FlaskClient, owner: Session) -> None:
         assert client.get("/marts/user_summary?as_of=2999-01-01").status_code == 503
     finally:
         owner.cursor().execute(rename.format(*reversed(names)))
+
+
+@pytest.mark.parametrize("path", ["/builds", "/runs", "/marts/user_summary"])
+def test_a_query_that_is_not_in_utf_8(client: FlaskClient, path: str) -> None:
+    answer = client.get(path, environ_overrides={"QUERY_STRING": "limit=\xe9"})
+    assert answer.status_code == 400
+    assert answer.get_json()["detail"] == "The query is not in UTF-8."
