@@ -11,7 +11,7 @@ from psycopg2 import errors
 from api import database, parameters
 from api.marts import media
 from api.marts.published import LARGEST_NUMBER, find_in, no_longer_kept, numbered
-from api.marts.responses import busy, for_ever, respond_for_ever
+from api.marts.responses import again, busy, for_ever, respond_for_ever
 from api.problems import Problem
 from elute.database import history
 from elute.database.builds import Build, Mart
@@ -30,14 +30,10 @@ def show(build: int) -> Response:
     def read(session: Session) -> str:
         return _changes(session, *_both(session, build))
 
+    headers = {"Cache-Control": for_ever(), "Vary": "Authorization, Cookie"}
     reader = database.current().reader
     with _turn():
-        try:
-            text = reader.read(read)
-        except errors.UndefinedTable:  # A build was pruned after it was looked up.
-            text = reader.read(read)
-    headers = {"Cache-Control": for_ever(), "Vary": "Authorization, Cookie"}
-    return Response(text, content_type=media.JSON, headers=headers)
+        return again(lambda: Response(reader.read(read), content_type=media.JSON, headers=headers))
 
 
 @blueprint.get("/builds/<int:build>/changes/<name>")

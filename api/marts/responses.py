@@ -109,7 +109,7 @@ def respond(name: str, media_type: str, key: str | None = None) -> Response:
     """
     few = _few(name, media_type, key)
     ask = partial(_wanted, media_type=media_type, key=key)
-    return few or _respond(lambda session: find(session, name), ask)
+    return few or again(lambda: _respond(lambda session: find(session, name), ask))
 
 
 def respond_for_ever(look: Look, media_type: str, *parameters: str) -> Response:
@@ -124,7 +124,7 @@ def respond_for_ever(look: Look, media_type: str, *parameters: str) -> Response:
         Problem, QueryError: as `respond`.
     """
     ask = partial(_wanted, media_type=media_type, parameters=parameters, is_fixed=True)
-    return _respond(look, ask)
+    return again(lambda: _respond(look, ask))
 
 
 def for_ever() -> str:
@@ -133,10 +133,10 @@ def for_ever() -> str:
     return f"{kept_by}, max-age={_YEAR}, immutable"
 
 
-def _respond(look: Look, ask: Ask) -> Response:
-    """The answer; with a second look for what can have come in between."""
+def again(answer: Callable[[], Response]) -> Response:
+    """An answer; with a second try for what can have come in between."""
     try:
-        return _once(look, ask)
+        return answer()
     except errors.InsufficientPrivilege:
         # Made by another user: the upgrade gives the reading role its rights.
         database.current().reset()
@@ -145,7 +145,7 @@ def _respond(look: Look, ask: Ask) -> Response:
     except (psycopg2.OperationalError, psycopg2.InterfaceError):
         # The server has been started anew: no session is of use.
         database.current().forget_readers()
-    return _once(look, ask)
+    return answer()
 
 
 def _few(name: str, media_type: str, key: str | None) -> Response | None:
@@ -185,7 +185,7 @@ def _few_rows(session: Session, wanted: RowsRequest) -> tuple[str, int | None, i
     return found
 
 
-def _once(look: Look, ask: Ask) -> Response:
+def _respond(look: Look, ask: Ask) -> Response:
     with ExitStack() as stack:
         session = stack.enter_context(database.current().streams.session())
         wanted = ask(*look(session))
@@ -250,10 +250,10 @@ def _query(mart: Mart, key: str | None, parameters: tuple[str, ...]) -> Query:
 def _rows(session: Session, wanted: RowsRequest, stack: ExitStack) -> Response:
     if wanted.query.preferences.wants_count:
         wanted.total = _total(session, wanted.query)
-    statement = _statement(session, wanted)
+    copied = statement(session, wanted.query, wanted.media_type)
     # The server in front of Flask knows whether the client is still there.
     is_abandoned = request.environ.get("waitress.client_disconnected", lambda: False)
-    copy = Copy(session, statement, is_abandoned)
+    copy = Copy(session, copied, is_abandoned)
     stack.callback(copy.close)
     data = _BYTE_ORDER_MARK if wanted.media_type == media.SPREADSHEET else b""
     while len(data) < LARGEST_WHOLE:
@@ -271,15 +271,16 @@ def _total(session: Session, query: Query) -> int:
     return int(total)
 
 
-def _statement(session: Session, wanted: RowsRequest) -> str:
-    rows, values = wanted.query.rows()
-    cell = _SPREADSHEET_CELL if wanted.media_type == media.SPREADSHEET else _CELL
-    columns = ", ".join(cell.format(name=name) for name in wanted.query.identifiers)
-    template = _CSV if wanted.media_type.startswith(media.CSV) else _JSON
-    row = media.row_expression(wanted.media_type)
-    statement = template.format(rows=rows, columns=columns, row=row)
+def statement(session: Session, query: Query, media_type: str) -> str:
+    """The COPY that writes the rows of a query in this media type."""
+    rows, values = query.rows()
+    cell = _SPREADSHEET_CELL if media_type == media.SPREADSHEET else _CELL
+    columns = ", ".join(cell.format(name=name) for name in query.identifiers)
+    template = _CSV if media_type.startswith(media.CSV) else _JSON
+    row = media.row_expression(media_type)
+    copied = template.format(rows=rows, columns=columns, row=row)
     with session.cursor() as cursor:
-        return str(cursor.mogrify(statement, values).decode())
+        return str(cursor.mogrify(copied, values).decode())
 
 
 def _whole(wanted: RowsRequest, data: bytes, row_count: int) -> Response:
@@ -295,33 +296,48 @@ def _whole(wanted: RowsRequest, data: bytes, row_count: int) -> Response:
 
 
 def _stream(wanted: RowsRequest, first: bytes, copy: Copy, stack: ExitStack) -> Response:
-    """What is left is sent as it comes; the session is given back when the client has it, or goes.
+    blocks = _blocks(first, copy)
+    body = _array(blocks) if wanted.media_type in media.ARRAYS else blocks
 
-    What goes wrong from here on breaks the response off, which a client notices.
+    def respond(body: Iterable[bytes], is_collected: bool) -> Response:
+        row_count = copy.row_count if is_collected else None
+        if wanted.total is not None:
+            most = wanted.total - wanted.query.offset
+            row_count = min(most, wanted.query.limit or most)
+        return wanted.response(body, row_count)
+
+    return streamed(body, respond, stack)
+
+
+def streamed(
+    body: Iterator[bytes], respond: Callable[[Iterable[bytes], bool], Response], stack: ExitStack
+) -> Response:
+    """A response of any length.
+
+    It is sent as it comes, and `stack` closed when the client has it, or goes. What goes wrong from
+    here on breaks the response off, which a client notices. One that only the length tells whether
+    it has all of it gets what was collected in a file.
+
+    Args:
+        body: what is sent.
+        respond: makes the response of it, and is told whether it was collected.
+        stack: what is held until then.
+
+    Raises:
+        Problem: 503, too many are sent already.
     """
     if not _STREAMS.acquire(blocking=False):
         raise busy()
     stack.callback(_STREAMS.release)
-    blocks = _blocks(first, copy)
-    body = _array(blocks) if wanted.media_type in media.ARRAYS else blocks
-    if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
-        return _kept(wanted, body, copy)
-    row_count = None
-    if wanted.total is not None:
-        most = wanted.total - wanted.query.offset
-        row_count = min(most, wanted.query.limit or most)
-    response = wanted.response(body, row_count)
-    response.call_on_close(stack.pop_all().close)
-    return response
-
-
-def _kept(wanted: RowsRequest, body: Iterator[bytes], copy: Copy) -> Response:
-    """For a client that only the length tells whether it has all of it."""
+    if request.environ.get("SERVER_PROTOCOL") != "HTTP/1.0":
+        response = respond(body, False)
+        response.call_on_close(stack.pop_all().close)
+        return response
     file = tempfile.TemporaryFile()  # noqa: SIM115 (it is closed with the response)
     file.writelines(body)
     length = file.tell()
     file.seek(0)
-    response = wanted.response(wrap_file(request.environ, file, BLOCK), copy.row_count)
+    response = respond(wrap_file(request.environ, file, BLOCK), True)
     response.content_length = length
     return response
 

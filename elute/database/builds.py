@@ -41,10 +41,14 @@ order by entry.key, pg_attribute.attnum
 
 @dataclass(frozen=True)
 class Column(pgrest_query.Column):
-    """A column of a mart. `data_type` is as `format_type()` names it, such as `bigint`."""
+    """A column of a mart. `data_type` is as `format_type()` names it, such as `bigint`.
+
+    `unit` is that of its values, if its meta states one.
+    """
 
     description: str = ""
     nullable: bool = True
+    unit: str = ""
 
     @property
     def is_number(self) -> bool:
@@ -74,7 +78,8 @@ class Mart:
 class Build:
     """A published build: the marts of it that are served, and all its tables, by name.
 
-    A table is its schema and its name.
+    A table is its schema and its name. `noted` is what else `builds.publications` has of it, by
+    column; `sql` the compiled SQL of the models that made it, by name, if that is kept.
     """
 
     number: int
@@ -83,6 +88,8 @@ class Build:
     published_at: datetime
     marts: Mapping[str, Mart]
     tables: Mapping[str, tuple[str, str]]
+    noted: Mapping[str, Any]
+    sql: Mapping[str, str]
 
 
 class Catalogue:
@@ -145,12 +152,21 @@ def _described(session: Session, column: str, value: object) -> Build | None:
         published_at=build["published_at"],
         marts={name: _mart(name, table, columns[name]) for name, table in served.items()},
         tables={name: (table["schema"], table["table"]) for name, table in build["tables"].items()},
+        noted={name: value for name, value in build.items() if name != "tables"},
+        sql={k: v for table in build["tables"].values() for k, v in table.get("sql", {}).items()},
     )
 
 
 def _mart(name: str, table: Mapping[str, Any], rows: list[Mapping[str, Any]]) -> Mart:
     columns = tuple(
-        Column(row["name"], row["data_type"], row["description"], row["nullable"]) for row in rows
+        Column(
+            row["name"],
+            row["data_type"],
+            row["description"],
+            row["nullable"],
+            str(table.get("column_meta", {}).get(row["name"], {}).get("unit", "")),
+        )
+        for row in rows
     )
     key = sorted((row["key_position"], row["name"]) for row in rows if row["key_position"])
     source = pgrest_query.Table(

@@ -1,0 +1,81 @@
+"""A build as a data package (specs.frictionlessdata.io): what its tables and columns are."""
+
+import re
+from typing import Any, NamedTuple
+
+from elute.database.builds import Build, Column, Mart
+
+_TYPES = {"boolean": "boolean", "date": "date", "text": "string"}
+_WHOLE = ("smallint", "integer", "bigint")
+
+
+class Table(NamedTuple):
+    """A mart as it lies in the package."""
+
+    mart: Mart
+    path: str
+    size: int  # bytes
+    sha256: str
+
+
+def path_of(mart: Mart) -> str:
+    """Where the rows of a mart are in the package."""
+    return f"data/{_plain(mart.name)}.csv"
+
+
+def describe(build: Build, tables: list[Table]) -> dict[str, Any]:
+    """The content of datapackage.json."""
+    return {
+        "profile": "tabular-data-package",
+        "name": f"elute-build-{build.number}",
+        "title": f"Build {build.number}",
+        "created": build.published_at.isoformat(),
+        "sources": [
+            {"title": name, "hash": f"sha256:{sha256}"}
+            for name, sha256 in build.noted["files"].items()
+        ],
+        "build": {name: value for name, value in build.noted.items() if name != "files"},
+        "resources": [_resource(table) for table in tables],
+    }
+
+
+def _resource(table: Table) -> dict[str, Any]:
+    key = list(table.mart.table.key)
+    return {
+        "profile": "tabular-data-resource",
+        "name": _plain(table.mart.name),
+        "path": table.path,
+        "description": table.mart.description,
+        "format": "csv",
+        "mediatype": "text/csv",
+        "encoding": "utf-8",
+        "bytes": table.size,
+        "hash": f"sha256:{table.sha256}",
+        "schema": {
+            "fields": [_field(column) for column in table.mart.columns],
+            "missingValues": [""],
+            **({"primaryKey": key} if key else {}),
+        },
+    }
+
+
+def _field(column: Column) -> dict[str, Any]:
+    return {
+        "name": column.name,
+        **_type(column),
+        "description": column.description,
+        **({"unit": column.unit} if column.unit else {}),
+    }
+
+
+def _type(column: Column) -> dict[str, str]:
+    name = column.data_type.partition("(")[0]
+    if name.startswith("timestamp"):
+        return {"type": "datetime", "format": "any"}
+    if column.is_number:
+        return {"type": "integer" if name in _WHOLE else "number"}
+    return {"type": _TYPES.get(name, "any")}
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower())
