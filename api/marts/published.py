@@ -112,8 +112,8 @@ def no_such_build(number: int) -> Problem:
 
 def no_longer_kept(session: Session, number: int) -> Problem:
     """The tables of this build are gone."""
-    kept = history.kept(session)
     most = current_app.config["SETTINGS"].keep_builds
+    kept = history.kept(session, most)
     return Problem(
         410,
         "No longer kept",

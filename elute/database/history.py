@@ -43,8 +43,8 @@ select build from builds.publications where published_at <= %(moment)s order by 
 _FIRST = "select published_at from builds.publications order by build limit 1"
 
 
-def page(session: Session, limit: int | None, before: int | None = None) -> list[dict[str, Any]]:
-    """The newest builds, or those before `before`, the newest first; None for all of them.
+def page(session: Session, limit: int, before: int | None = None) -> list[dict[str, Any]]:
+    """The newest builds, or those before `before`, the newest first.
 
     Each has `build`, `run_id`, `published_at`, `project_version`, `options`, `files` (SHA-256 by
     name), `marts` (the names of those that are served), and `is_kept`, whether their tables are.
@@ -57,9 +57,9 @@ def one(session: Session, build: int) -> dict[str, Any] | None:
     return next(iter(_rows(session, _ONE, build=build)), None)
 
 
-def kept(session: Session) -> list[int]:
-    """The builds whose tables are kept, the oldest first."""
-    return [row["build"] for row in reversed(page(session, limit=None)) if row["is_kept"]]
+def kept(session: Session, most: int) -> list[int]:
+    """Those of the newest `most` builds whose tables are kept, the oldest first."""
+    return [row["build"] for row in reversed(page(session, most)) if row["is_kept"]]
 
 
 def at(session: Session, moment: datetime) -> int | None:
