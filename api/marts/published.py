@@ -98,37 +98,35 @@ def not_built() -> Problem:
         "Nothing has been built yet. Build with POST /trigger-etl, "
         "or see what became of the last build at GET /runs."
     )
-    return unavailable(
-        "Not built yet", detail, code="PGRST205", message=detail, details=None, hint=None
-    )
+    return unavailable("Not built yet", detail, **_as_postgrest(detail))
 
 
 def no_such_build(number: int) -> Problem:
     """There never was a build of this number."""
-    return Problem(
-        404, "No such build", f"There is no build {number}; /builds lists those there are."
-    )
+    detail = f"There is no build {number}; /builds lists those there are."
+    return Problem(404, "No such build", detail, **_as_postgrest(detail))
 
 
 def no_longer_kept(session: Session, number: int) -> Problem:
     """The tables of this build are gone."""
     most = current_app.config["SETTINGS"].keep_builds
     kept = history.kept(session, most)
-    return Problem(
-        410,
-        "No longer kept",
+    detail = (
         f"The tables of build {number} are no longer kept. Those of these builds are: "
-        f"{', '.join(map(str, kept))}. ELUTE_KEEP_BUILDS, which is {most}, says of how many.",
-        kept=kept,
+        f"{', '.join(map(str, kept))}. ELUTE_KEEP_BUILDS, which is {most}, says of how many."
     )
+    return Problem(410, "No longer kept", detail, kept=kept, **_as_postgrest(detail))
+
+
+def _as_postgrest(detail: str) -> dict[str, Any]:
+    """What PostgREST's clients show when what they ask for is not there."""
+    return {"code": "PGRST205", "message": detail, "details": None, "hint": None}
 
 
 def _mart(build: Build, name: str) -> Mart:
     if name not in build.marts:
         detail = f"There is no mart {name!r}; there are {', '.join(sorted(build.marts))}."
-        raise Problem(
-            404, "No such mart", detail, code="PGRST205", message=detail, details=None, hint=None
-        )
+        raise Problem(404, "No such mart", detail, **_as_postgrest(detail))
     return build.marts[name]
 
 

@@ -13,6 +13,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from postgrest import CountMethod, SyncPostgrestClient
+from postgrest.exceptions import APIError
 from psycopg2 import sql
 
 from dashboard.app import create_app
@@ -169,6 +170,9 @@ def test_a_client_of_postgrest_changes_its_base_address(
         users = postgrest.from_("user_summary")
         page = users.select("*", count=CountMethod("exact")).ilike("name", "a%").execute()
         one = users.select("name").eq("user_id", 1).single().execute()
+        other = SyncPostgrestClient("http://localhost/builds/999/marts", http_client=http)
+        with pytest.raises(APIError, match="There is no build 999"):
+            other.from_("user_summary").select("*").execute()
     assert [row["name"] for row in page.data][:1] == ["Amara Okafor"]
     assert page.count == len(page.data)
     assert one.data == {"name": "Amara Okafor"}
