@@ -11,7 +11,8 @@ from psycopg2 import errors
 from api import database, parameters
 from api.marts import media
 from api.marts.published import LARGEST_NUMBER, find_in, no_longer_kept, numbered
-from api.marts.responses import again, busy, for_ever, respond_for_ever
+from api.marts.responses import respond_for_ever
+from api.marts.sending import again, busy, for_ever
 from api.problems import Problem
 from elute.database import history
 from elute.database.builds import Build, Mart

@@ -3,8 +3,6 @@
 import hashlib
 import math
 import re
-import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -13,27 +11,23 @@ from email.utils import formatdate, parsedate_to_datetime
 from functools import partial
 
 import psycopg2
-from flask import Response, current_app, request
+from flask import Response, request
 from pgrest_query import Query, QueryError, Statement, parse
 from psycopg2 import errors
-from werkzeug.wsgi import wrap_file
 
 from api import database
 from api.marts import media
 from api.marts.copying import BLOCK, Copy
 from api.marts.published import described_error, find
+from api.marts.sending import again, for_ever, streamed
 from api.parameters import query_without
-from api.problems import Problem, unavailable
+from api.problems import Problem
 from elute.database.builds import NEWEST, Build, Mart
 from elute.database.sessions import Session
 
 LARGEST_WHOLE = 4 * BLOCK  # bytes of an answer that is made before it is sent
 MOST_ROWS_WHOLE = 1000
-# Each holds a session and a thread until its client has all of it; the others stay free.
-MOST_STREAMS = 12
-_STREAMS = threading.BoundedSemaphore(MOST_STREAMS)
 VARY = "Accept, Authorization, Cookie, Prefer, Range"
-_YEAR = 365 * 24 * 3600  # seconds
 Look = Callable[[Session], tuple[Build, Mart]]
 Ask = Callable[[Build, Mart], "RowsRequest"]
 _FORMAT = "3"  # another number when the same rows come to look different
@@ -125,27 +119,6 @@ def respond_for_ever(look: Look, media_type: str, *parameters: str) -> Response:
     """
     ask = partial(_wanted, media_type=media_type, parameters=parameters, is_fixed=True)
     return again(lambda: _respond(look, ask))
-
-
-def for_ever() -> str:
-    """The Cache-Control of what never changes."""
-    kept_by = "private" if current_app.config["SETTINGS"].read_token else "public"
-    return f"{kept_by}, max-age={_YEAR}, immutable"
-
-
-def again(answer: Callable[[], Response]) -> Response:
-    """An answer; with a second try for what can have come in between."""
-    try:
-        return answer()
-    except errors.InsufficientPrivilege:
-        # Made by another user: the upgrade gives the reading role its rights.
-        database.current().reset()
-    except errors.UndefinedTable:
-        pass  # The build was pruned after it was looked up, or the table of builds is not there.
-    except (psycopg2.OperationalError, psycopg2.InterfaceError):
-        # The server has been started anew: no session is of use.
-        database.current().forget_readers()
-    return answer()
 
 
 def _few(name: str, media_type: str, key: str | None) -> Response | None:
@@ -309,39 +282,6 @@ def _stream(wanted: RowsRequest, first: bytes, copy: Copy, stack: ExitStack) -> 
     return streamed(body, respond, stack)
 
 
-def streamed(
-    body: Iterator[bytes], respond: Callable[[Iterable[bytes], bool], Response], stack: ExitStack
-) -> Response:
-    """A response of any length.
-
-    It is sent as it comes, and `stack` closed when the client has it, or goes. What goes wrong from
-    here on breaks the response off, which a client notices. One that only the length tells whether
-    it has all of it gets what was collected in a file.
-
-    Args:
-        body: what is sent.
-        respond: makes the response of it, and is told whether it was collected.
-        stack: what is held until then.
-
-    Raises:
-        Problem: 503, too many are sent already.
-    """
-    if not _STREAMS.acquire(blocking=False):
-        raise busy()
-    stack.callback(_STREAMS.release)
-    if request.environ.get("SERVER_PROTOCOL") != "HTTP/1.0":
-        response = respond(body, False)
-        response.call_on_close(stack.pop_all().close)
-        return response
-    file = tempfile.TemporaryFile()  # noqa: SIM115 (it is closed with the response)
-    file.writelines(body)
-    length = file.tell()
-    file.seek(0)
-    response = respond(wrap_file(request.environ, file, BLOCK), True)
-    response.content_length = length
-    return response
-
-
 def _blocks(first: bytes, copy: Copy) -> Iterator[bytes]:
     yield first
     while block := copy.read():
@@ -400,11 +340,6 @@ def _is_known(validators: dict[str, str]) -> bool:
     except (ValueError, TypeError, OverflowError):
         return False
     return given >= parsedate_to_datetime(validators["Last-Modified"])
-
-
-def busy() -> Problem:
-    """503: others have to end first."""
-    return unavailable("Busy", "Too many large answers are being sent. Try again shortly.")
 
 
 def _not_one(row_count: int) -> Problem:

@@ -103,10 +103,14 @@ def compare(session: Session, before: Mart, after: Mart) -> Comparison:
         before: that of the one build.
         after: that of the other; what is added is in it.
     """
-    common = [_pair(session, before.by_name[n], after.by_name[n]) for n in _common(before, after)]
+    common = [
+        _pair(session, before.by_name[column.name], column)
+        for column in after.columns
+        if column.name in before.by_name
+    ]
     names = _common_key(before, after)
-    key = [pair for pair in common if pair.before.name in names]
-    others = [pair for pair in common if pair.before.name not in names]
+    key = [pair for pair in common if pair.after.name in names]
+    others = [pair for pair in common if pair.after.name not in names]
     tables = {
         "before": _quoted(session, before.table.schema, before.table.name),
         "after": _quoted(session, after.table.schema, after.table.name),
@@ -115,7 +119,11 @@ def compare(session: Session, before: Mart, after: Mart) -> Comparison:
     columns = (
         *(pair.after for pair in key),
         Column("change", "text", f"What became of the row: {', '.join(KINDS)}.", nullable=False),
-        *(side for pair in others for side in _sides(pair, as_text=bool(pair.cast and not key))),
+        *(
+            _side(name, column, is_text=bool(pair.cast) and not key)
+            for pair in others
+            for name, column in (("before", pair.before), ("after", pair.after))
+        ),
     )
     order = names or tuple(column.name for column in columns)
     table = pgrest_query.Table(
@@ -130,10 +138,6 @@ def compare(session: Session, before: Mart, after: Mart) -> Comparison:
     )
 
 
-def _common(before: Mart, after: Mart) -> list[str]:
-    return [name for name in after.by_name if name in before.by_name]
-
-
 def _common_key(before: Mart, after: Mart) -> tuple[str, ...]:
     key = after.table.key
     is_common = key == before.table.key and all(
@@ -144,22 +148,14 @@ def _common_key(before: Mart, after: Mart) -> tuple[str, ...]:
 
 def _pair(session: Session, before: Column, after: Column) -> _Pair:
     types = {before.data_type, after.data_type}
-    is_comparable = len(types) == 1 and types.isdisjoint(_WITHOUT_EQUALITY)
+    is_comparable = len(types) == 1 and after.data_type.rstrip("[]") not in _WITHOUT_EQUALITY
     name, was, now = (_quoted(session, side + after.name) for side in ("", "before_", "after_"))
     return _Pair(before, after, name, was, now, "" if is_comparable else "::text")
 
 
-def _sides(pair: _Pair, as_text: bool) -> tuple[Column, Column]:
-    was, now = (
-        replace(
-            column,
-            name=side + column.name,
-            data_type="text" if as_text else column.data_type,
-            nullable=True,
-        )
-        for side, column in (("before_", pair.before), ("after_", pair.after))
-    )
-    return was, now
+def _side(side: str, column: Column, is_text: bool) -> Column:
+    data_type = "text" if is_text else column.data_type
+    return replace(column, name=f"{side}_{column.name}", data_type=data_type, nullable=True)
 
 
 def _by_key(key: list[_Pair], others: list[_Pair], tables: dict[str, str]) -> str:

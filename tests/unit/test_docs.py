@@ -11,7 +11,7 @@ import yaml
 from flask import Flask
 
 from api import changes, events, trigger
-from api.marts import responses
+from api.marts import responses, sending
 from dashboard import server
 from dashboard.app import create_app
 from elute import inputs
@@ -195,7 +195,7 @@ def test_every_state_of_a_run_is_told() -> None:
 @pytest.mark.parametrize(
     ("page", "said"),
     [
-        ("docs/api.md", f"At most {responses.MOST_STREAMS} large answers"),
+        ("docs/api.md", f"At most {sending.MOST_STREAMS} large answers"),
         ("docs/api.md", f"up to {responses.LARGEST_WHOLE // 1024} KiB"),
         ("docs/api.md", f"a `limit` of up to {responses.MOST_ROWS_WHOLE}"),
         ("docs/api.md", f"At most {changes.MOST_AT_ONCE} comparisons"),

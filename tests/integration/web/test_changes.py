@@ -171,7 +171,8 @@ def test_a_mart_without_a_key_is_compared_as_a_bag_of_rows(
         [[first, tables]] = cursor.fetchall()
         cursor.execute(
             'drop table if exists builds."bags_1", builds."bags_2";'
-            'create table builds."bags_1" ("50% ""off""" text, record jsonb, raw json, n numeric);'
+            'create table builds."bags_1" '
+            '("50% ""off""" text, record jsonb, raw json, n numeric, more json[]);'
             'create table builds."bags_2" (like builds."bags_1");'
             "insert into builds.bags_1 values"
             """ ('a', '{"x": 1}', '[1]', 1), ('a', '{"x": 1}', '[1]', 1), ('b', null, null, 2);"""
