@@ -7,12 +7,15 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from api import (
     access,
     audit,
+    builds,
+    changes,
     events,
     health,
     histogram,
     inputs,
     metrics,
     openapi,
+    package,
     problems,
     runs,
     trigger,
@@ -24,6 +27,9 @@ from elute.settings import Settings
 
 BLUEPRINTS = (
     routes.blueprint,
+    builds.blueprint,
+    changes.blueprint,
+    package.blueprint,
     histogram.blueprint,
     runs.blueprint,
     trigger.blueprint,
@@ -41,7 +47,8 @@ HEADERS = {
 }
 # What a page of another site may look at, beside what every page may.
 EXPOSED_HEADERS = (
-    "Content-Range", "ETag", "Location", "Preference-Applied", "Retry-After", "WWW-Authenticate",
+    "Content-Range", "ETag", "Link", "Location", "Memento-Datetime", "Preference-Applied",
+    "Retry-After", "WWW-Authenticate",
 )  # fmt: skip
 LARGEST_BODY = 1024 * 1024  # bytes; an upload of a file sets its own limit
 

@@ -1,4 +1,4 @@
-"""What requests about runs ask for: their parameters, and who asks."""
+"""What requests ask for: their parameters, and who asks."""
 
 import math
 import re
@@ -32,6 +32,13 @@ def whole_number(name: str, least: int, most: int) -> int | None:
     if not re.fullmatch(r"\d{1,19}", value, re.ASCII) or not least <= int(value) <= most:
         raise _no_number(name, value, f"a whole number from {least} to {most}")
     return int(value)
+
+
+def query_without(*names: str) -> str:
+    """The query string as it came, but for these parameters."""
+    text = request.query_string.decode("utf-8", "surrogateescape")
+    starts = tuple(f"{name}=" for name in names)
+    return "&".join(part for part in text.split("&") if not part.startswith(starts))
 
 
 def options() -> dict[str, Any]:

@@ -89,6 +89,8 @@ def from_error(error: Exception) -> Problem:
     """The problem that an exception amounts to; what is not for clients goes to the log instead."""
     if isinstance(error, Problem):
         return error
+    if isinstance(error, UnicodeDecodeError) and error.object == request.query_string:
+        error = QueryError("The query is not in UTF-8.", code="22021")
     if isinstance(error, QueryError):
         return _from_query(error)
     if isinstance(error, HTTPException):

@@ -1,17 +1,21 @@
-"""The published build for requests, and what to say of what it does not have."""
+"""The builds for requests, and what to say of what they do not have."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import psycopg2
+from flask import current_app
 from pgrest_query import Query
 from psycopg2 import errors
 
 from api import database
 from api.problems import Problem, unavailable
+from elute.database import builds, history
 from elute.database.builds import Build, Mart
 from elute.database.sessions import Session
 from elute.errors import EluteError
 
+LARGEST_NUMBER = 2**63 - 1
 # SQLSTATEs of what is wrong with a query, or with a value in it, or is more than PostgreSQL can do.
 _REFUSED = ("0A", "21", "22", "42", "54")
 
@@ -38,24 +42,92 @@ def find(session: Session, name: str) -> tuple[Build, Mart]:
     """
     build = newest(session)
     if build is None:
-        detail = (
-            "Nothing has been built yet. Build with POST /trigger-etl, "
-            "or see what became of the last build at GET /runs."
-        )
-        raise unavailable(
-            "Not built yet",
-            detail,
-            code="PGRST205",
-            message=detail,
-            details=None,
-            hint=None,
-        )
+        raise not_built()
+    return build, _mart(build, name)
+
+
+def numbered(session: Session, number: int) -> Build:
+    """The build of that number.
+
+    Raises:
+        Problem: 404, there never was one.
+    """
+    build = builds.numbered(session, number) if number <= LARGEST_NUMBER else None
+    if build is None:
+        raise no_such_build(number)
+    return build
+
+
+def find_in(session: Session, number: int, name: str) -> tuple[Build, Mart]:
+    """The build of that number, and its mart of this name.
+
+    Raises:
+        Problem: 404 there never was such a build or mart, 410 its table is no longer kept.
+    """
+    build = numbered(session, number)
+    mart = _mart(build, name)
+    if not mart.columns:
+        raise no_longer_kept(session, number)
+    return build, mart
+
+
+def as_json(build: Build, mart: Mart, path: str) -> dict[str, Any]:
+    """What a mart is, and where its rows are."""
+    return {
+        "name": mart.name,
+        "description": mart.description,
+        "path": path,
+        "build": build.number,
+        "published_at": build.published_at.isoformat(),
+        "key": list(mart.table.key),
+        "columns": [
+            {
+                "name": column.name,
+                "data_type": column.data_type,
+                "description": column.description,
+                "nullable": column.nullable,
+            }
+            for column in mart.columns
+        ],
+    }
+
+
+def not_built() -> Problem:
+    """Nothing has been built yet."""
+    detail = (
+        "Nothing has been built yet. Build with POST /trigger-etl, "
+        "or see what became of the last build at GET /runs."
+    )
+    return unavailable("Not built yet", detail, **_as_postgrest(detail))
+
+
+def no_such_build(number: int) -> Problem:
+    """There never was a build of this number."""
+    detail = f"There is no build {number}; /builds lists those there are."
+    return Problem(404, "No such build", detail, **_as_postgrest(detail))
+
+
+def no_longer_kept(session: Session, number: int) -> Problem:
+    """The tables of this build are gone."""
+    most = current_app.config["SETTINGS"].keep_builds
+    kept = history.kept(session, most)
+    detail = (
+        f"The tables of build {number} are no longer kept. Those of these builds are: "
+        f"{', '.join(map(str, kept))}. ELUTE_KEEP_BUILDS, which is {most}, says of how many."
+    )
+    return Problem(410, "No longer kept", detail, kept=kept, **_as_postgrest(detail))
+
+
+def _as_postgrest(detail: str) -> dict[str, Any]:
+    """What PostgREST's clients show when what they ask for is not there."""
+    return {"code": "PGRST205", "message": detail, "details": None, "hint": None}
+
+
+def _mart(build: Build, name: str) -> Mart:
     if name not in build.marts:
         detail = f"There is no mart {name!r}; there are {', '.join(sorted(build.marts))}."
-        raise Problem(
-            404, "No such mart", detail, code="PGRST205", message=detail, details=None, hint=None
-        )
-    return build, build.marts[name]
+        raise Problem(404, "No such mart", detail, **_as_postgrest(detail))
+    return build.marts[name]
 
 
 def described_error(query: Query, error: psycopg2.Error) -> Exception:

@@ -3,34 +3,33 @@
 import hashlib
 import math
 import re
-import tempfile
-import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from email.utils import formatdate, parsedate_to_datetime
+from functools import partial
 
 import psycopg2
 from flask import Response, request
 from pgrest_query import Query, QueryError, Statement, parse
 from psycopg2 import errors
-from werkzeug.wsgi import wrap_file
 
 from api import database
 from api.marts import media
 from api.marts.copying import BLOCK, Copy
 from api.marts.published import described_error, find
-from api.problems import Problem, unavailable
+from api.marts.sending import again, for_ever, streamed
+from api.parameters import query_without
+from api.problems import Problem
 from elute.database.builds import NEWEST, Build, Mart
 from elute.database.sessions import Session
 
 LARGEST_WHOLE = 4 * BLOCK  # bytes of an answer that is made before it is sent
 MOST_ROWS_WHOLE = 1000
-# Each holds a session and a thread until its client has all of it; the others stay free.
-MOST_STREAMS = 12
-_STREAMS = threading.BoundedSemaphore(MOST_STREAMS)
 VARY = "Accept, Authorization, Cookie, Prefer, Range"
+Look = Callable[[Session], tuple[Build, Mart]]
+Ask = Callable[[Build, Mart], "RowsRequest"]
 _FORMAT = "3"  # another number when the same rows come to look different
 # JSON text holds no control characters, so COPY has nothing to quote.
 _JSON = r"""
@@ -65,8 +64,9 @@ from ({rows}) as _row
 class RowsRequest:
     """A request for rows: of which mart of which build, in which media type, and whether for one.
 
-    `key` is that of the row, None where any one will do or there may be several. `headers` are
-    those of the response, and `total` is the number of all rows if that is wanted.
+    `key` is that of the row, None where any one will do or there may be several; `is_fixed` means
+    that the address names the build, so that the answer is the same for ever. `headers` are those
+    of the response, and `total` is the number of all rows if that is wanted.
     """
 
     build: Build
@@ -75,6 +75,7 @@ class RowsRequest:
     media_type: str
     is_single: bool
     key: str | None
+    is_fixed: bool = False
     headers: dict[str, str] = field(default_factory=dict)
     total: int | None = None
 
@@ -101,19 +102,23 @@ def respond(name: str, media_type: str, key: str | None = None) -> Response:
         QueryError: it says what is wrong with the query.
     """
     few = _few(name, media_type, key)
-    if few is not None:
-        return few
-    try:
-        return _respond(name, media_type, key)
-    except errors.InsufficientPrivilege:
-        # Made by another user: the upgrade gives the reading role its rights.
-        database.current().reset()
-    except errors.UndefinedTable:
-        pass  # The build was pruned after it was looked up, or the table of builds is not there.
-    except (psycopg2.OperationalError, psycopg2.InterfaceError):
-        # The server has been started anew: no session is of use.
-        database.current().forget_readers()
-    return _respond(name, media_type, key)
+    ask = partial(_wanted, media_type=media_type, key=key)
+    return few or again(lambda: _respond(lambda session: find(session, name), ask))
+
+
+def respond_for_ever(look: Look, media_type: str, *parameters: str) -> Response:
+    """Answer this request, which names the build, with rows of a mart of it.
+
+    Args:
+        look: finds build and mart.
+        media_type: one of `media.MEDIA_TYPES`.
+        parameters: those that are no part of the query.
+
+    Raises:
+        Problem, QueryError: as `respond`.
+    """
+    ask = partial(_wanted, media_type=media_type, parameters=parameters, is_fixed=True)
+    return again(lambda: _respond(look, ask))
 
 
 def _few(name: str, media_type: str, key: str | None) -> Response | None:
@@ -125,7 +130,7 @@ def _few(name: str, media_type: str, key: str | None) -> Response | None:
     if build is None or name not in build.marts:
         return None
     try:
-        wanted = _wanted(build, build.marts[name], media_type, key)
+        wanted = _wanted(build, build.marts[name], media_type, key=key)
     except (QueryError, Problem):
         return None  # What is wrong may be right in a newer build.
     limit = wanted.query.limit
@@ -153,10 +158,10 @@ def _few_rows(session: Session, wanted: RowsRequest) -> tuple[str, int | None, i
     return found
 
 
-def _respond(name: str, media_type: str, key: str | None) -> Response:
+def _respond(look: Look, ask: Ask) -> Response:
     with ExitStack() as stack:
         session = stack.enter_context(database.current().streams.session())
-        wanted = _wanted(*find(session, name), media_type, key)
+        wanted = ask(*look(session))
         if _is_known(wanted.headers):
             return Response(status=304, headers=wanted.headers)
         try:
@@ -167,11 +172,19 @@ def _respond(name: str, media_type: str, key: str | None) -> Response:
             raise described_error(wanted.query, error) from error
 
 
-def _wanted(build: Build, mart: Mart, media_type: str, key: str | None) -> RowsRequest:
+def _wanted(  # noqa: PLR0913
+    build: Build,
+    mart: Mart,
+    media_type: str,
+    *,
+    key: str | None = None,
+    parameters: tuple[str, ...] = (),
+    is_fixed: bool = False,
+) -> RowsRequest:
     is_single = key is not None or media_type in media.OBJECTS
-    query = _query(mart, key)
+    query = _query(mart, key, parameters)
     query = query.limited(2) if is_single else query
-    wanted = RowsRequest(build, mart, query, media_type, is_single, key)
+    wanted = RowsRequest(build, mart, query, media_type, is_single, key, is_fixed)
     wanted.headers = _validators(wanted)
     if query.preferences.applied:
         wanted.headers["Preference-Applied"] = query.preferences.applied
@@ -193,8 +206,8 @@ def is_bigint(text: str) -> bool:
     return bool(re.fullmatch(r"[+-]?[0-9]{1,19}", text)) and -(2**63) <= int(text) < 2**63
 
 
-def _query(mart: Mart, key: str | None) -> Query:
-    text = request.query_string.decode("utf-8", "surrogateescape")
+def _query(mart: Mart, key: str | None, parameters: tuple[str, ...]) -> Query:
+    text = query_without(*parameters)
     if key is not None:
         if not is_bigint(key):
             raise no_such_row(mart, key)
@@ -210,10 +223,10 @@ def _query(mart: Mart, key: str | None) -> Query:
 def _rows(session: Session, wanted: RowsRequest, stack: ExitStack) -> Response:
     if wanted.query.preferences.wants_count:
         wanted.total = _total(session, wanted.query)
-    statement = _statement(session, wanted)
+    copied = statement(session, wanted.query, wanted.media_type)
     # The server in front of Flask knows whether the client is still there.
     is_abandoned = request.environ.get("waitress.client_disconnected", lambda: False)
-    copy = Copy(session, statement, is_abandoned)
+    copy = Copy(session, copied, is_abandoned)
     stack.callback(copy.close)
     data = _BYTE_ORDER_MARK if wanted.media_type == media.SPREADSHEET else b""
     while len(data) < LARGEST_WHOLE:
@@ -231,15 +244,16 @@ def _total(session: Session, query: Query) -> int:
     return int(total)
 
 
-def _statement(session: Session, wanted: RowsRequest) -> str:
-    rows, values = wanted.query.rows()
-    cell = _SPREADSHEET_CELL if wanted.media_type == media.SPREADSHEET else _CELL
-    columns = ", ".join(cell.format(name=name) for name in wanted.query.identifiers)
-    template = _CSV if wanted.media_type.startswith(media.CSV) else _JSON
-    row = media.row_expression(wanted.media_type)
-    statement = template.format(rows=rows, columns=columns, row=row)
+def statement(session: Session, query: Query, media_type: str) -> str:
+    """The COPY that writes the rows of a query in this media type."""
+    rows, values = query.rows()
+    cell = _SPREADSHEET_CELL if media_type == media.SPREADSHEET else _CELL
+    columns = ", ".join(cell.format(name=name) for name in query.identifiers)
+    template = _CSV if media_type.startswith(media.CSV) else _JSON
+    row = media.row_expression(media_type)
+    copied = template.format(rows=rows, columns=columns, row=row)
     with session.cursor() as cursor:
-        return str(cursor.mogrify(statement, values).decode())
+        return str(cursor.mogrify(copied, values).decode())
 
 
 def _whole(wanted: RowsRequest, data: bytes, row_count: int) -> Response:
@@ -255,35 +269,17 @@ def _whole(wanted: RowsRequest, data: bytes, row_count: int) -> Response:
 
 
 def _stream(wanted: RowsRequest, first: bytes, copy: Copy, stack: ExitStack) -> Response:
-    """What is left is sent as it comes; the session is given back when the client has it, or goes.
-
-    What goes wrong from here on breaks the response off, which a client notices.
-    """
-    if not _STREAMS.acquire(blocking=False):
-        raise _busy()
-    stack.callback(_STREAMS.release)
     blocks = _blocks(first, copy)
     body = _array(blocks) if wanted.media_type in media.ARRAYS else blocks
-    if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
-        return _kept(wanted, body, copy)
-    row_count = None
-    if wanted.total is not None:
-        most = wanted.total - wanted.query.offset
-        row_count = min(most, wanted.query.limit or most)
-    response = wanted.response(body, row_count)
-    response.call_on_close(stack.pop_all().close)
-    return response
 
+    def respond(body: Iterable[bytes], is_collected: bool) -> Response:
+        row_count = copy.row_count if is_collected else None
+        if wanted.total is not None:
+            most = wanted.total - wanted.query.offset
+            row_count = min(most, wanted.query.limit or most)
+        return wanted.response(body, row_count)
 
-def _kept(wanted: RowsRequest, body: Iterator[bytes], copy: Copy) -> Response:
-    """For a client that only the length tells whether it has all of it."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115 (it is closed with the response)
-    file.writelines(body)
-    length = file.tell()
-    file.seek(0)
-    response = wanted.response(wrap_file(request.environ, file, BLOCK), copy.row_count)
-    response.content_length = length
-    return response
+    return streamed(body, respond, stack)
 
 
 def _blocks(first: bytes, copy: Copy) -> Iterator[bytes]:
@@ -318,12 +314,15 @@ def _validators(wanted: RowsRequest) -> dict[str, str]:
     digest = hashlib.blake2b(request_text.encode("utf-8", "surrogateescape"), digest_size=9)
     # The full second after it was published; nothing before that, as more may follow in it.
     second = math.ceil(wanted.build.published_at.timestamp())
-    is_over = second <= time.time()
+    etag = f'"{wanted.build.number}-{digest.hexdigest()}"'
+    last_modified = {"Last-Modified": formatdate(second, usegmt=True)}
+    if wanted.is_fixed:
+        return {"ETag": etag, **last_modified, "Cache-Control": for_ever(), "Vary": VARY}
     return {
-        "ETag": f'W/"{wanted.build.number}-{digest.hexdigest()}"',
-        **({"Last-Modified": formatdate(second, usegmt=True)} if is_over else {}),
+        "ETag": f"W/{etag}",
+        **(last_modified if second <= time.time() else {}),
         "Cache-Control": "no-cache",
-        "Vary": VARY,
+        "Vary": f"{VARY}, Accept-Datetime",
     }
 
 
@@ -341,13 +340,6 @@ def _is_known(validators: dict[str, str]) -> bool:
     except (ValueError, TypeError, OverflowError):
         return False
     return given >= parsedate_to_datetime(validators["Last-Modified"])
-
-
-def _busy() -> Problem:
-    return unavailable(
-        "Busy",
-        "Too many large answers are being sent. Try again shortly.",
-    )
 
 
 def _not_one(row_count: int) -> Problem:

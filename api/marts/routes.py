@@ -1,16 +1,14 @@
 """Where the marts are served."""
 
 import re
-from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify
 from psycopg2 import errors
 
 from api import database
-from api.marts import explanations, media
-from api.marts.published import find, newest
+from api.marts import explanations, media, past
+from api.marts.published import as_json, find, newest
 from api.marts.responses import is_bigint, no_such_row, respond
-from elute.database.builds import Build, Mart
 from elute.database.sessions import Session
 
 blueprint = Blueprint("marts", __name__)
@@ -20,7 +18,7 @@ RESULTS = "user_summary"
 @blueprint.get("/marts/<name>")
 def mart(name: str) -> Response:
     """Rows of a mart, in the query language of PostgREST."""
-    return respond(name, media.negotiated(*media.MEDIA_TYPES))
+    return past.redirection(name) or respond(name, media.negotiated(*media.MEDIA_TYPES))
 
 
 @blueprint.get("/download/<name>.<extension>")
@@ -38,7 +36,7 @@ def download(name: str, extension: str) -> Response:
 @blueprint.get("/etl-results")
 def results() -> Response:
     """Rows of user_summary, ready for pandas.read_json."""
-    return respond(RESULTS, media.negotiated(*media.MEDIA_TYPES))
+    return past.redirection(RESULTS) or respond(RESULTS, media.negotiated(*media.MEDIA_TYPES))
 
 
 @blueprint.get("/etl-results/<user_id>")
@@ -73,26 +71,6 @@ def show_all() -> Response:
     """The marts of the published build, and what is in them."""
     build = database.current().reader.read(newest)
     marts = build.marts.values() if build else ()
-    response = jsonify([_described(build, mart) for mart in marts if build])
+    response = jsonify([as_json(build, mart, f"/marts/{mart.name}") for mart in marts if build])
     response.headers["Cache-Control"] = "no-cache"
     return response
-
-
-def _described(build: Build, mart: Mart) -> dict[str, Any]:
-    return {
-        "name": mart.name,
-        "description": mart.description,
-        "path": f"/marts/{mart.name}",
-        "build": build.number,
-        "published_at": build.published_at.isoformat(),
-        "key": list(mart.table.key),
-        "columns": [
-            {
-                "name": column.name,
-                "data_type": column.data_type,
-                "description": column.description,
-                "nullable": column.nullable,
-            }
-            for column in mart.columns
-        ],
-    }

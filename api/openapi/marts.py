@@ -37,8 +37,8 @@ def paths(marts: Mapping[str, Mart], responses: Mapping[str, Json]) -> dict[str,
         found[f"/marts/{name}"] = _get(
             f"marts_{name}",
             f"Rows of {name}, in the query language of PostgREST.",
-            [*_shape(mart), *_filters(mart), *_HEADERS],
-            _rows(mart, responses),
+            [*_shape(mart), *_filters(mart), *_HEADERS, *_PAST],
+            _of_any_time(mart, responses),
         )
         found[f"/marts/{name}/histogram"] = _histogram(mart, responses)
         found[f"/download/{name}.{{extension}}"] = _download(mart, responses)
@@ -47,8 +47,8 @@ def paths(marts: Mapping[str, Mart], responses: Mapping[str, Json]) -> dict[str,
         found["/etl-results"] = _get(
             "etl_results",
             "Rows of user_summary, ready for pandas.read_json.",
-            [*_shape(mart), *_filters(mart), *_HEADERS],
-            _rows(mart, responses),
+            [*_shape(mart), *_filters(mart), *_HEADERS, *_PAST],
+            _of_any_time(mart, responses),
         )
         found["/etl-results/{user_id}"] = _one_row(mart, responses)
     return found
@@ -88,6 +88,14 @@ def _rows(mart: Mart, responses: Mapping[str, Json]) -> Json:
         "304": responses["unchanged"],
         "406": responses["not_acceptable"],
         "416": responses["range_not_satisfiable"],
+    }
+
+
+def _of_any_time(mart: Mart, responses: Mapping[str, Json]) -> Json:
+    return {
+        **_rows(mart, responses),
+        "302": responses["redirected"],
+        "404": responses["no_such_build"],
     }
 
 
@@ -224,6 +232,10 @@ _HEADERS = (
     _header("Range", "Rows, such as 0-49."),
     _header("Prefer", "Write count=exact to have the rows counted, in Content-Range."),
     *_CONDITIONS,
+)
+_PAST = (
+    _query("as_of", _TEXT, "Rows as they were at a time, such as 2026-11-20T06:00."),
+    _header("Accept-Datetime", "The same as a date of HTTP (RFC 7089)."),
 )
 _ETAG: Json = {"description": "The build and the request.", "schema": _TEXT}
 _CONTENT_RANGE: Json = {

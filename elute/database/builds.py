@@ -16,7 +16,7 @@ from elute.database.sessions import Session
 _NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
 # The newest first: an index is read from its end, whatever the number of builds.
 NEWEST = "select invocation_id from builds.publications order by build desc limit 1"
-_BUILD = "select * from builds.publications where invocation_id = %s"
+_BUILD = "select * from builds.publications where {} = %s"
 _COLUMNS = """
 select
     entry.key as mart,
@@ -41,10 +41,14 @@ order by entry.key, pg_attribute.attnum
 
 @dataclass(frozen=True)
 class Column(pgrest_query.Column):
-    """A column of a mart. `data_type` is as `format_type()` names it, such as `bigint`."""
+    """A column of a mart. `data_type` is as `format_type()` names it, such as `bigint`.
+
+    `unit` is that of its values, if its meta states one.
+    """
 
     description: str = ""
     nullable: bool = True
+    unit: str = ""
 
     @property
     def is_number(self) -> bool:
@@ -54,7 +58,10 @@ class Column(pgrest_query.Column):
 
 @dataclass(frozen=True, eq=False)
 class Mart:
-    """A mart of one build. `table` is the build's own, which nothing ever changes."""
+    """A mart of one build. `table` is the build's own, which nothing ever changes.
+
+    It has no columns once that is dropped.
+    """
 
     name: str
     description: str
@@ -71,7 +78,8 @@ class Mart:
 class Build:
     """A published build: the marts of it that are served, and all its tables, by name.
 
-    A table is its schema and its name.
+    A table is its schema and its name. `noted` is what else `builds.publications` has of it, by
+    column; `sql` the compiled SQL of the models that made it, by name, if that is kept.
     """
 
     number: int
@@ -80,6 +88,8 @@ class Build:
     published_at: datetime
     marts: Mapping[str, Mart]
     tables: Mapping[str, tuple[str, str]]
+    noted: Mapping[str, Any]
+    sql: Mapping[str, str]
 
 
 class Catalogue:
@@ -107,15 +117,25 @@ class Catalogue:
         if build is None or build.invocation_id != row[0]:
             with self._lock:  # Only one describes it, for all.
                 if self.known is None or self.known.invocation_id != row[0]:
-                    self.known = _described(session, row[0])
+                    self.known = _described(session, "invocation_id", row[0])
                 build = self.known
         return build
 
 
-def _described(session: Session, invocation_id: str) -> Build:
+def numbered(session: Session, number: int) -> Build | None:
+    """The build of that number; None if there never was one."""
+    try:
+        return _described(session, "build", number)
+    except errors.UndefinedTable:
+        return None
+
+
+def _described(session: Session, column: str, value: object) -> Build | None:
     with session.cursor(cursor_factory=RealDictCursor) as cursor:
-        cursor.execute(_BUILD, [invocation_id])
-        [build] = cursor.fetchall()
+        cursor.execute(_BUILD.format(column), [value])
+        build = cursor.fetchone()
+        if build is None:
+            return None
         served = {
             name: table
             for name, table in build["tables"].items()
@@ -127,17 +147,26 @@ def _described(session: Session, invocation_id: str) -> Build:
             columns[row["mart"]].append(row)
     return Build(
         number=build["build"],
-        invocation_id=invocation_id,
+        invocation_id=build["invocation_id"],
         run_id=build["run_id"],
         published_at=build["published_at"],
         marts={name: _mart(name, table, columns[name]) for name, table in served.items()},
         tables={name: (table["schema"], table["table"]) for name, table in build["tables"].items()},
+        noted={name: value for name, value in build.items() if name != "tables"},
+        sql={k: v for table in build["tables"].values() for k, v in table.get("sql", {}).items()},
     )
 
 
 def _mart(name: str, table: Mapping[str, Any], rows: list[Mapping[str, Any]]) -> Mart:
     columns = tuple(
-        Column(row["name"], row["data_type"], row["description"], row["nullable"]) for row in rows
+        Column(
+            row["name"],
+            row["data_type"],
+            row["description"],
+            row["nullable"],
+            str(table.get("column_meta", {}).get(row["name"], {}).get("unit", "")),
+        )
+        for row in rows
     )
     key = sorted((row["key_position"], row["name"]) for row in rows if row["key_position"])
     source = pgrest_query.Table(

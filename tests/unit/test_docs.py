@@ -10,8 +10,8 @@ import pytest
 import yaml
 from flask import Flask
 
-from api import events, trigger
-from api.marts import responses
+from api import changes, events, trigger
+from api.marts import responses, sending
 from dashboard import server
 from dashboard.app import create_app
 from elute import inputs
@@ -195,9 +195,10 @@ def test_every_state_of_a_run_is_told() -> None:
 @pytest.mark.parametrize(
     ("page", "said"),
     [
-        ("docs/api.md", f"At most {responses.MOST_STREAMS} large answers"),
+        ("docs/api.md", f"At most {sending.MOST_STREAMS} large answers"),
         ("docs/api.md", f"up to {responses.LARGEST_WHOLE // 1024} KiB"),
         ("docs/api.md", f"a `limit` of up to {responses.MOST_ROWS_WHOLE}"),
+        ("docs/api.md", f"At most {changes.MOST_AT_ONCE} comparisons"),
         ("docs/api.md", f"{events.MOST_STREAMS} clients can follow at a time"),
         ("docs/api.md", f"`wait` is at most {trigger.LONGEST_WAIT} seconds"),
         ("docs/api.md", f"waits for the end, {trigger.USUAL_WAIT} seconds at most"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import psycopg2
 import pytest
-from pgrest_query import Query, Table, parse
+from pgrest_query import Column, Query, Table, parse
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
 
@@ -247,3 +247,11 @@ def test_what_postgresql_refuses(
     error = query.refused(raised.value.diag.message_primary or "", raised.value.pgcode or "")
     assert said in str(error)
     assert (error.code, error.status) == (code, 400)
+
+
+def test_a_query_in_the_place_of_a_table(session: Connection, people: Table) -> None:
+    query = f"select id % 2 as rest, name from {people.schema}.people where name like 'A%'"
+    columns = (Column("rest", "bigint"), Column("name", "text"))
+    source = Table("", "", columns, key=("name",), query=query.replace("%", "%%"))
+    assert run(session, parse(source, "select=name&rest=eq.1")) == [{"name": "Ada"}]
+    assert run(session, parse(source, "select=count()")) == [{"count": 1}]

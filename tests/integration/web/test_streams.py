@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from api.marts import responses
+from api.marts import sending
 from elute.database import schema
 from elute.database.sessions import Session, connect
 from tests.integration.conftest import Laboratory
@@ -194,7 +194,7 @@ def test_an_error_right_after_the_first_rows_is_never_taken_for_the_end(site: Si
 def test_clients_that_do_not_read_stop_nobody_else(site: Site) -> None:
     with ExitStack() as held:
         count = 0
-        while count < responses.MOST_STREAMS:
+        while count < sending.MOST_STREAMS:
             response = held.enter_context(site.get("/etl-results"))
             count += response.status == 200
         for _ in range(4):

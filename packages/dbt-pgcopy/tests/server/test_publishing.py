@@ -132,6 +132,8 @@ class TestPublishing(Published):
         assert (build, run_id, options) == (1, 7, {"a": 1})
         seed = Path(project.project_root, "seeds", "letters.csv")
         assert files == {seed.name: hashlib.sha256(seed.read_bytes()).hexdigest()}
+        compiled = marts["one"].pop("sql")
+        assert compiled == {"one": f"select n, 2 * n as twice from {project.test_schema}.numbers"}
         assert marts["one"] == {
             "schema": f"{project.test_schema}_builds",
             "table": tables(query)[0],

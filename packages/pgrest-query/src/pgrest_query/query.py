@@ -128,11 +128,14 @@ class Query:
             return self._groups()
         return [identifier(TABLE, name) for name in self.table.key or ("ctid",)]
 
+    def _source(self) -> Fragment:
+        if self.table.query:
+            return Fragment(f"({self.table.query})")
+        return identifier(self.table.schema, self.table.name)
+
     def _select(self) -> Fragment:
         columns = [output.item for output in self.outputs]
-        source = build(
-            "{} as {}", identifier(self.table.schema, self.table.name), identifier(TABLE)
-        )
+        source = build("{} as {}", self._source(), identifier(TABLE))
         parts = [build("select {} from {}", joined(", ", columns), source)]
         if self.where:
             parts.append(build("where {}", self.where))

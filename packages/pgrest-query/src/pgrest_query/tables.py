@@ -30,6 +30,8 @@ class Table:
     leaves it open. Without one it is the place of a row in the table (`ctid`): pages fit together
     only if it is a table, not a view, and nothing is written to it meanwhile.
     `label` is what messages call it; its name, if it is empty.
+    `query` is SQL whose rows are asked for in the place of a table's: with a `key`, and a % in it
+    doubled. It is taken as it is, so nothing of it may come from outside.
     """
 
     schema: str
@@ -37,6 +39,7 @@ class Table:
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
     label: str = ""
+    query: str = ""
 
     @cached_property
     def by_name(self) -> Mapping[str, Column]:

@@ -18,4 +18,4 @@ comment on column {schema}.publications.invocation_id is 'Of the dbt run that ma
 comment on column {schema}.publications.run_id is 'What the caller knows that run by, if anything.';
 comment on column {schema}.publications.options is 'What dbt was asked to do, and what else decided the outcome.';
 comment on column {schema}.publications.files is 'SHA-256 of each file that it was made from, by file name.';
-comment on column {schema}.publications.tables is 'By name of the mart: schema, table, view_schema, description, meta, column_meta.';
+comment on column {schema}.publications.tables is 'By name of the mart: schema, table, view_schema, description, meta, column_meta, sql.';

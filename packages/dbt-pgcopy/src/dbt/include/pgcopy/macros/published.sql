@@ -125,6 +125,16 @@
     {{ return('') }}
   {%- endif -%}
 
+  {#- By id, the SQL of each model that has run, and of those that it reads and that are not of the build. -#}
+  {%- set sql = {} -%}
+  {%- for node in results | map(attribute='node') if node.resource_type == 'model' -%}
+    {%- set needed = {} -%}
+    {%- for parent in node.depends_on.nodes if parent in sql and graph.nodes[parent].config.materialized != 'published' -%}
+      {%- do needed.update(sql[parent]) -%}
+    {%- endfor -%}
+    {%- do sql.update({node.unique_id: dict(needed, **{node.name: node.compiled_code})}) -%}
+  {%- endfor -%}
+
   {%- set marts = {} -%}
   {%- for node in graph.nodes.values() if node.config.materialized == 'published' -%}
     {%- set column_meta = {} -%}
@@ -136,6 +146,7 @@
       'description': node.description,
       'meta': node.config.meta,
       'column_meta': column_meta,
+      'sql': sql.get(node.unique_id, {}),
     }}) -%}
   {%- endfor -%}
   {%- set error = adapter.publish_build(builds_schema(), marts, options, run_id, wait_seconds) -%}

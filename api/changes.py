@@ -1,0 +1,124 @@
+"""What changed between two builds: how much, with samples, and every row before and after."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import Blueprint, Response, url_for
+from psycopg2 import errors
+
+from api import database, parameters
+from api.marts import media
+from api.marts.published import LARGEST_NUMBER, find_in, no_longer_kept, numbered
+from api.marts.responses import respond_for_ever
+from api.marts.sending import again, busy, for_ever
+from api.problems import Problem
+from elute.database import history
+from elute.database.builds import Build, Mart
+from elute.database.changes import compare
+from elute.database.sessions import Session
+
+blueprint = Blueprint("changes", __name__)
+MOST_AT_ONCE = 4  # Each reads two builds whole, with a session that small answers wait for.
+_COMPARISONS = threading.BoundedSemaphore(MOST_AT_ONCE)
+
+
+@blueprint.get("/builds/<int:build>/changes")
+def show(build: int) -> Response:
+    """Per mart, how many rows were added, removed and changed since `?from=`, and some of them."""
+
+    def read(session: Session) -> str:
+        return _changes(session, *_both(session, build))
+
+    headers = {"Cache-Control": for_ever(), "Vary": "Authorization, Cookie"}
+    reader = database.current().reader
+    with _turn():
+        return again(lambda: Response(reader.read(read), content_type=media.JSON, headers=headers))
+
+
+@blueprint.get("/builds/<int:build>/changes/<name>")
+def rows(build: int, name: str) -> Response:
+    """The rows of a mart that are not the same since `?from=`, as they were and as they are."""
+
+    def look(session: Session) -> tuple[Build, Mart]:
+        _, before = find_in(session, _earlier(session, build), name)
+        found, after = find_in(session, build, name)
+        return found, compare(session, before, after).rows
+
+    with _turn():
+        return respond_for_ever(look, media.negotiated(*media.MEDIA_TYPES), "from")
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    if not _COMPARISONS.acquire(blocking=False):
+        raise busy()
+    try:
+        yield
+    finally:
+        _COMPARISONS.release()
+
+
+def _both(session: Session, number: int) -> tuple[Build, Build]:
+    after = numbered(session, number)
+    return numbered(session, _earlier(session, number)), after
+
+
+def _earlier(session: Session, number: int) -> int:
+    """The build that `from` names, else the one that was published before this."""
+    given = parameters.whole_number("from", 0, LARGEST_NUMBER)
+    if given is not None:
+        return given
+    numbered(session, number)
+    for build in history.page(session, 1, before=number):
+        return int(build["build"])
+    raise Problem(
+        404, "Nothing to compare with", f"There is no build before {number}; name one with ?from=."
+    )
+
+
+def _changes(session: Session, before: Build, after: Build) -> str:
+    both = sorted(after.marts.keys() & before.marts.keys())
+    kept = [name for name in both if before.marts[name].columns and after.marts[name].columns]
+    if both and not kept:
+        gone = after if before.marts[both[0]].columns else before
+        raise no_longer_kept(session, gone.number)
+    told = {
+        "build": after.number,
+        "from": before.number,
+        "new_marts": sorted(after.marts.keys() - before.marts.keys()),
+        "gone_marts": sorted(before.marts.keys() - after.marts.keys()),
+        "not_kept": sorted(set(both) - set(kept)),
+    }
+    compared = ", ".join(_compared(session, before, after, name) for name in kept)
+    return f'{json.dumps(told)[:-1]}, "marts": [{compared}]}}'
+
+
+def _compared(session: Session, before: Build, after: Build, name: str) -> str:
+    """A mart's part of the answer; the numbers of the rows are as PostgreSQL writes them."""
+    comparison = compare(session, before.marts[name], after.marts[name])
+    path = f"{url_for('changes.rows', build=after.number, name=name)}?from={before.number}"
+    told = {
+        "name": name,
+        "path": path,
+        "key": comparison.key,
+        "new_columns": comparison.new,
+        "gone_columns": comparison.gone,
+    }
+    with session.cursor() as cursor:
+        try:
+            cursor.execute(comparison.summary)
+        except errors.QueryCanceled as error:
+            raise _too_slow(name, path) from error
+        [[counts]] = cursor.fetchall()
+    return f"{json.dumps(told)[:-1]}, {counts.lstrip()[1:]}"
+
+
+def _too_slow(name: str, path: str) -> Problem:
+    return Problem(
+        503,
+        "Took too long",
+        f"To compare {name} takes longer than ELUTE_QUERY_SECONDS. Ask for its rows at {path}, "
+        "which may take longer, or set more seconds.",
+    )

@@ -1,0 +1,149 @@
+"""A build as a data package (specs.frictionlessdata.io), in a zip file that is sent as it comes."""
+
+import json
+import re
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from datetime import timezone
+from hashlib import sha256
+from typing import Any, NamedTuple
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from elute.database.builds import Build, Column, Mart
+
+Blocks = Generator[bytes, None, None]
+_TYPES = {"boolean": "boolean", "date": "date", "text": "string"}
+_WHOLE = ("smallint", "integer", "bigint")
+
+
+class Table(NamedTuple):
+    """A mart as it lies in the package."""
+
+    mart: Mart
+    path: str
+    size: int  # bytes
+    sha256: str
+
+
+def package(build: Build, rows: Callable[[Mart], Blocks]) -> Iterator[bytes]:
+    """The zip file: the marts, what is in them, the SQL that made them, and checksums.
+
+    Args:
+        build: whose files' time is that of the build, so that the package is the same each time.
+        rows: those of a mart, as CSV.
+    """
+    archive, tables = _Archive(build), []
+    for _, mart in sorted(build.marts.items()):
+        path = f"data/{_plain(mart.name)}.csv"
+        yield from archive.add(path, rows(mart))
+        tables.append(Table(mart, path, *archive.added[path]))
+    described = json.dumps(_described(build, tables), indent=2, ensure_ascii=False, default=str)
+    yield from archive.add("datapackage.json", _text(f"{described}\n"))
+    for name, text in sorted(build.sql.items()):
+        yield from archive.add(f"sql/{name}.sql", _text(text))
+    # As sha256sum writes and checks them.
+    sums = "".join(f"{digest}  {path}\n" for path, (_, digest) in archive.added.items())
+    yield from archive.add("SHA256SUMS", _text(sums))
+    yield archive.end()
+
+
+class _Archive:
+    """A zip file, and the size and SHA-256 of each file that was added."""
+
+    def __init__(self, build: Build) -> None:
+        self.added: dict[str, tuple[int, str]] = {}
+        self._moment = build.published_at.astimezone(timezone.utc).timetuple()[:6]
+        self._written = b""
+        self._file = ZipFile(self, "w")  # type: ignore[call-overload]
+
+    def write(self, data: bytes) -> int:
+        """What ZipFile calls. Without `tell` it writes what can be sent as it comes."""
+        self._written += data
+        return len(data)
+
+    def flush(self) -> None:
+        """What ZipFile calls."""
+
+    def add(self, path: str, blocks: Blocks) -> Iterator[bytes]:
+        """Add a file; what can be sent by now."""
+        entry = ZipInfo(path, self._moment)
+        entry.compress_type = ZIP_DEFLATED
+        size, digest = 0, sha256()
+        with closing(blocks), self._file.open(entry, "w", force_zip64=True) as file:
+            for block in blocks:
+                file.write(block)
+                digest.update(block)
+                size += len(block)
+                yield self._taken()
+        self.added[path] = size, digest.hexdigest()
+
+    def end(self) -> bytes:
+        """What is left to be sent."""
+        self._file.close()
+        return self._taken()
+
+    def _taken(self) -> bytes:
+        written, self._written = self._written, b""
+        return written
+
+
+def _text(text: str) -> Blocks:
+    yield text.encode()
+
+
+def _described(build: Build, tables: Iterable[Table]) -> dict[str, Any]:
+    """The content of datapackage.json."""
+    return {
+        "profile": "tabular-data-package",
+        "name": f"elute-build-{build.number}",
+        "title": f"Build {build.number}",
+        "created": build.published_at.isoformat(),
+        "sources": [
+            {"title": name, "hash": f"sha256:{sha256}"}
+            for name, sha256 in build.noted["files"].items()
+        ],
+        "build": {name: value for name, value in build.noted.items() if name != "files"},
+        "resources": [_resource(table) for table in tables],
+    }
+
+
+def _resource(table: Table) -> dict[str, Any]:
+    key = list(table.mart.table.key)
+    return {
+        "profile": "tabular-data-resource",
+        "name": _plain(table.mart.name),
+        "path": table.path,
+        "description": table.mart.description,
+        "format": "csv",
+        "mediatype": "text/csv",
+        "encoding": "utf-8",
+        "bytes": table.size,
+        "hash": f"sha256:{table.sha256}",
+        "schema": {
+            "fields": [_field(column) for column in table.mart.columns],
+            "missingValues": [""],
+            **({"primaryKey": key} if key else {}),
+        },
+    }
+
+
+def _field(column: Column) -> dict[str, Any]:
+    return {
+        "name": column.name,
+        **_type(column),
+        "description": column.description,
+        **({"unit": column.unit} if column.unit else {}),
+    }
+
+
+def _type(column: Column) -> dict[str, str]:
+    name = column.data_type.partition("(")[0]
+    if name.startswith("timestamp"):
+        return {"type": "datetime", "format": "any"}
+    if column.is_number:
+        return {"type": "integer" if name in _WHOLE else "number"}
+    return {"type": _TYPES.get(name, "any")}
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower())
