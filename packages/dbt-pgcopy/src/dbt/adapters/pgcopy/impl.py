@@ -3,26 +3,27 @@
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import version
 from multiprocessing.context import SpawnContext
 from typing import Any
 
 import click
+import immutable_builds
 import psycopg2
 from dbt.adapters.base.meta import available
 from dbt.adapters.contracts.connection import Connection
 from dbt.adapters.events.logging import AdapterLogger
-from dbt.adapters.pgcopy import publishing
 from dbt.adapters.pgcopy.connections import PgcopyConnectionManager
 from dbt.adapters.pgcopy.database_errors import with_sqlstate
-from dbt.adapters.pgcopy.publishing import Build
 from dbt.adapters.pgcopy.relation import PgcopyRelation, address
 from dbt.adapters.pgcopy.run_lock import WRITING_COMMANDS, RunLock
 from dbt.adapters.pgcopy.seeds import Seed, refuse_what_dbt_cannot_hash, seed_for_copy
-from dbt.adapters.pgcopy.waiting import PublishingError
 from dbt.adapters.postgres.impl import PostgresAdapter
 from dbt_common.exceptions import DbtRuntimeError
 from dbt_common.invocation import get_invocation_id
+from immutable_builds import Build, PublishingError
 from psycopg2 import sql
+from psycopg2.extensions import connection as PostgresSession  # noqa: N812
 from seed_csv import SEPARATOR, SeedFile, SeedFileError
 
 logger = AdapterLogger("Pgcopy")
@@ -121,7 +122,7 @@ class PgcopyAdapter(PostgresAdapter):
     @available
     def name_table(self, mart: str) -> str:
         """The name of this build's table of a mart."""
-        return publishing.table_name(mart, get_invocation_id())
+        return immutable_builds.table_name(mart, get_invocation_id())
 
     @available
     def note_built(self, view: PgcopyRelation, table: PgcopyRelation) -> None:
@@ -134,7 +135,9 @@ class PgcopyAdapter(PostgresAdapter):
         self.drop_leftovers(schema)
         with self._preparing, self.connections.exception_handler("prepare builds"):
             if self._unpublished_in is None:
-                publishing.prepare(self.connections.get_thread_connection().handle, schema)
+                session = self.connections.get_thread_connection().handle
+                with immutable_builds.transaction(session) as cursor:
+                    immutable_builds.prepare(cursor, schema)
                 self._unpublished_in = schema
 
     @available
@@ -151,17 +154,15 @@ class PgcopyAdapter(PostgresAdapter):
         self,
         schema: str,
         marts: Mapping[str, Mapping[str, Any]],
-        options: Mapping[str, Any],
-        run_id: int | None,
+        noted: Mapping[str, Any],
         wait_seconds: float,
     ) -> str:
         """Publish this build; why it could not be, or an empty text.
 
         Args:
             schema: of the tables of builds.
-            marts: every mart of the project, by name; see `publishing.Build`.
-            options: what decided the outcome besides the files.
-            run_id: what the caller knows this run by.
+            marts: every mart of the project, by name; see `immutable_builds.Build`.
+            noted: `options`, `versions` and `run_id`, as the macro `publish_build` has them.
             wait_seconds: how long to wait for those who hold a view.
         """
         connection = self.connections.get_thread_connection()
@@ -179,13 +180,14 @@ class PgcopyAdapter(PostgresAdapter):
                 for name, mart in marts.items()
             },
             self._files,
-            {**_selection(self.config.args), **options},
+            {**_selection(self.config.args), **noted["options"]},
             self.config.version,
-            run_id,
+            {**_versions(connection.handle), **noted["versions"]},
+            noted["run_id"],
             self._run_lock,
         )
         try:
-            number = publishing.publish(connection.handle, build, wait_seconds)
+            number = immutable_builds.publish(connection.handle, build, wait_seconds, logger.info)
         except PublishingError as error:
             return str(error)
         except psycopg2.Error as error:
@@ -208,7 +210,7 @@ class PgcopyAdapter(PostgresAdapter):
         """
         session = self.connections.get_thread_connection().handle
         try:
-            publishing.drop_unneeded(session, schema, keep)
+            immutable_builds.drop_unneeded(session, schema, keep)
         except psycopg2.Error as error:
             logger.warning(f"Tables of older builds stay for now: {error}")
 
@@ -220,7 +222,7 @@ class PgcopyAdapter(PostgresAdapter):
         try:
             with self.connection_named("drop unpublished"):
                 session = self.connections.get_thread_connection().handle
-                publishing.drop_unneeded(session, schema, keep=None, builds=own)
+                immutable_builds.drop_unneeded(session, schema, keep=None, builds=own)
         except (psycopg2.Error, DbtRuntimeError) as error:
             logger.warning(f"The tables of this build stay until the next one: {error}")
 
@@ -232,7 +234,9 @@ class PgcopyAdapter(PostgresAdapter):
         self.connections.close(self.connections.get_thread_connection())
         connection = self.connections.set_connection_name(name)
         try:
-            number = publishing.number_of(connection.handle, build.schema, build.invocation_id)
+            number = immutable_builds.number_of(
+                connection.handle, build.schema, build.invocation_id
+            )
         except (psycopg2.Error, DbtRuntimeError):
             text = (
                 f"The database was lost while this build was being published: {said}. What was "
@@ -243,7 +247,7 @@ class PgcopyAdapter(PostgresAdapter):
         if number is not None:
             self._unpublished_in = None
             return ""
-        text = f"The build could not be published: {said}. {publishing.STAYS}"
+        text = f"The build could not be published: {said}. {immutable_builds.STAYS}"
         return with_sqlstate(error, text)
 
     @contextmanager
@@ -292,6 +296,13 @@ class _Stream:
         except Exception as error:
             self.error = error
             raise
+
+
+def _versions(session: PostgresSession) -> dict[str, str | None]:
+    return {
+        "dbt": version("dbt-core"),
+        "postgres": session.info.parameter_status("server_version"),
+    }
 
 
 def _selection(arguments: Any) -> dict[str, Any]:

@@ -100,11 +100,12 @@
 
   results: as dbt gives them.
   options: what decided the outcome besides files and selection, a dictionary.
+  versions: of what else it was made with, beside dbt and PostgreSQL, a dictionary.
   run_id: a number by which the caller knows the run.
   wait_seconds: how long to wait for transactions that hold a view.
   keep: how many builds keep their tables.
 -#}
-{% macro publish_build(results, options={}, run_id=none, wait_seconds=60, keep=10) %}
+{% macro publish_build(results, options={}, versions={}, run_id=none, wait_seconds=60, keep=10) %}
   {%- if not execute or flags.WHICH not in ('build', 'run') -%}
     {{ return('') }}
   {%- endif -%}
@@ -138,7 +139,8 @@
       'column_meta': column_meta,
     }}) -%}
   {%- endfor -%}
-  {%- set error = adapter.publish_build(builds_schema(), marts, options, run_id, wait_seconds) -%}
+  {%- set noted = {'options': options, 'versions': versions, 'run_id': run_id} -%}
+  {%- set error = adapter.publish_build(builds_schema(), marts, noted, wait_seconds) -%}
   {%- if error -%}
     {#- An error of this statement is one of the hook; one raised here would end dbt half way. -#}
     {{ return("do $pgcopy$ begin raise exception using errcode = 'X0001', message = '" ~ error | replace("'", "''") ~ "'; end $pgcopy$") }}

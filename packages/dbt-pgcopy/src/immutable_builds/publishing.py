@@ -1,25 +1,24 @@
 """Publishing a build: one transaction registers it and points every view at its tables."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from dbt.adapters.events.logging import AdapterLogger
-from dbt.adapters.pgcopy.run_lock import RunLock
-from dbt.adapters.pgcopy.views import (
+from psycopg2 import errors, sql
+from psycopg2.extensions import connection as PostgresSession  # noqa: N812
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+from psycopg2.extras import Json
+
+from immutable_builds.views import (
     InTheWayError,
     adopt_grants_and_comments,
     drop_view,
     point_view,
 )
-from dbt.adapters.pgcopy.waiting import PublishingError, Waiting, transaction
-from dbt.include.pgcopy import PACKAGE_PATH
-from psycopg2 import errors, sql
-from psycopg2.extensions import connection as PostgresSession  # noqa: N812
-from psycopg2.extensions import cursor as Cursor  # noqa: N812
-from psycopg2.extras import Json
+from immutable_builds.waiting import PublishingError, Waiting, transaction
 
 STAYS = "What was published before stays."
 _MOST_BYTES = 63  # of a name in PostgreSQL
@@ -33,10 +32,12 @@ set local synchronous_commit = on;
 -- Definitions of views then name all schemas.
 set local search_path = '';
 """
+_NEWEST_COLUMN = "versions"
+_IS_PREPARED = "select from pg_attribute where attrelid = to_regclass(%s) and attname = %s"
 _LATEST = sql.SQL("select files, tables from {} order by build desc limit 1")
 _REGISTER = sql.SQL("""
-insert into {} (invocation_id, run_id, project_version, options, files, tables)
-values (%s, %s, %s, %s, %s, %s)
+insert into {} (invocation_id, run_id, project_version, options, files, tables, versions)
+values (%s, %s, %s, %s, %s, %s, %s)
 returning build
 """)
 # All at once, for whoever reads two marts may hold the one and want the other. Changes nothing.
@@ -74,7 +75,18 @@ where relnamespace = to_regnamespace(%(schema)s)
 order by oid desc
 """)
 
-logger = AdapterLogger("Pgcopy")
+logger = logging.getLogger(__name__)
+
+
+class Lock(Protocol):
+    """What keeps other runs off."""
+
+    @property
+    def lost(self) -> str:
+        """What to say when it is not held any more."""
+
+    def is_held(self, cursor: Cursor) -> bool:
+        """Whether it still is."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +106,9 @@ class Build:
     files: Mapping[str, str]
     options: Mapping[str, Any]
     project_version: str | None
+    versions: Mapping[str, Any]
     run_id: int | None
-    lock: RunLock | None
+    lock: Lock | None
 
     @property
     def views(self) -> list[str]:
@@ -114,28 +127,30 @@ def table_name(mart: str, invocation_id: str) -> str:
     return mart + suffix
 
 
-def prepare(session: PostgresSession, schema: str) -> None:
-    """Make the schema of builds and its table `publications`, if they are not there."""
-    with transaction(session) as cursor:
-        cursor.execute("select to_regclass(%s)", [_quoted(schema, "publications")])
-        if cursor.fetchone() == (None,):
-            text = Path(PACKAGE_PATH, "builds.sql").read_text(encoding="utf-8")
-            cursor.execute(sql.SQL(text).format(schema=sql.Identifier(schema)))
+def prepare(cursor: Cursor, schema: str) -> None:
+    """Make the schema of builds and its table `publications`, or bring that up to date."""
+    cursor.execute(_IS_PREPARED, [_quoted(schema, "publications"), _NEWEST_COLUMN])
+    if cursor.rowcount == 0:
+        text = Path(__file__).with_name("builds.sql").read_text(encoding="utf-8")
+        cursor.execute(sql.SQL(text).format(schema=sql.Identifier(schema)))
 
 
-def publish(session: PostgresSession, build: Build, seconds: float) -> int:
+def publish(
+    session: PostgresSession, build: Build, seconds: float, say: Callable[[str], object]
+) -> int:
     """Publish a build, and return its number.
 
     Args:
         session: not in a transaction.
         build: what to publish.
         seconds: how long to try again while somebody else holds a view.
+        say: told for whom it waits.
 
     Raises:
         PublishingError: it cannot be.
         psycopg2.Error: something went wrong; nothing is published, unless the session was lost.
     """
-    waiting = Waiting(build.views, _quoted(build.schema, "publications"), seconds)
+    waiting = Waiting(build.views, _quoted(build.schema, "publications"), seconds, say)
     while (number := _attempt(session, build)) is None:
         waiting.wait(session)
     return number
@@ -244,6 +259,7 @@ def _publish(cursor: Cursor, build: Build) -> int:
             Json(dict(build.options)),
             Json({**files, **build.files}),
             Json(published),
+            Json(dict(build.versions)),
         ],
     )
     row = cursor.fetchone()
