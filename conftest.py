@@ -30,6 +30,7 @@ SLOW = (
     "tests/acceptance/",
     "tests/integration/test_",
     "tests/integration/web/test_connections.py",
+    "tests/integration/web/test_current.py",
     "tests/integration/web/test_health.py",
     "tests/integration/web/test_openapi.py::test_nothing_answers_otherwise_than_it_says",
     "tests/integration/web/test_sessions.py",

@@ -33,6 +33,24 @@ def whole_number(name: str, least: int, most: int) -> int | None:
     return int(value)
 
 
+def switch(name: str) -> bool:
+    """A parameter of the query string that is 1 or 0, which it is if it is not given."""
+    return bool(whole_number(name, 0, 1))
+
+
+def idempotency_key() -> str | None:
+    """What a client calls this request, to send it again without asking for more.
+
+    Raises:
+        Problem: 400, it is no such key.
+    """
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not re.fullmatch(r"[ -~]{1,255}", key):
+        detail = "An Idempotency-Key has from 1 to 255 ASCII characters, such as a UUID."
+        raise Problem(400, "No such key", detail)
+    return key
+
+
 def options() -> dict[str, Any]:
     """What a run is asked to do otherwise: `max_dropped_ratio`, from the body or the query.
 

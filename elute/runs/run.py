@@ -60,6 +60,18 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Published:
+    """The newest row of `builds.publications`; the comments there say what each column means."""
+
+    build: int
+    run_id: int
+    published_at: datetime
+    options: dict[str, Any]
+    files: dict[str, str]
+    versions: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Event:
     """Something that happened in a run.
 

@@ -1,9 +1,11 @@
 """What the worker has dbt do, and the environment that it gets."""
 
+import json
 import os
 
 from dbt_warm import Invocation, WarmDbt
 
+from elute import provenance
 from elute.runs.run import Run
 from elute.settings import CHECKOUT, Settings
 from elute.worker.run_outcome import session_name
@@ -34,7 +36,9 @@ def build(dbt: WarmDbt, settings: Settings, run: Run) -> Invocation:
         **_folders(settings),
         "PGAPPNAME": session_name(run.run_id),
         "PGOPTIONS": f"{options} {_CHECK_CONNECTION}".strip(),
-        "ELUTE_RUN_ID": str(run.run_id),  # noted with the build that it publishes
+        # Noted with the build that it publishes.
+        "ELUTE_RUN_ID": str(run.run_id),
+        "ELUTE_VERSIONS": json.dumps(provenance.versions()),
     }
     if "max_dropped_ratio" in run.options:
         variables["ELUTE_MAX_DROPPED_RATIO"] = str(run.options["max_dropped_ratio"])
