@@ -13,7 +13,11 @@ create table if not exists {schema}.publications (
     files jsonb not null,
     tables jsonb not null
 );
-alter table {schema}.publications add column if not exists versions jsonb not null default '{{}}';
+alter table {schema}.publications
+    add column if not exists versions jsonb not null default '{{}}',
+    add column if not exists returns_to bigint,
+    add column if not exists requested_by text,
+    add column if not exists reason text;
 comment on table {schema}.publications is 'One row per published build; the newest one is what the views show.';
 comment on column {schema}.publications.invocation_id is 'Of the dbt run that made it.';
 comment on column {schema}.publications.run_id is 'What the caller knows that run by, if anything.';
@@ -21,3 +25,6 @@ comment on column {schema}.publications.options is 'What dbt was asked to do, an
 comment on column {schema}.publications.files is 'SHA-256 of each file that it was made from, by file name.';
 comment on column {schema}.publications.tables is 'By name of the mart: schema, table, view_schema, description, meta, column_meta.';
 comment on column {schema}.publications.versions is 'Of dbt, of PostgreSQL, and of what else the caller names.';
+comment on column {schema}.publications.returns_to is 'The earlier build that it is, or was made again from the files of.';
+comment on column {schema}.publications.requested_by is 'Who asked for that return.';
+comment on column {schema}.publications.reason is 'Why they did.';

@@ -21,6 +21,7 @@ from immutable_builds.views import (
 from immutable_builds.waiting import PublishingError, Waiting, transaction
 
 STAYS = "What was published before stays."
+_GONE = "it is no longer in the project"
 _MOST_BYTES = 63  # of a name in PostgreSQL
 _LOCK_TIMEOUT = "100ms"  # Others queue behind a lock that is waited for.
 _RECONNECT_SECONDS = 5.0
@@ -32,13 +33,25 @@ set local synchronous_commit = on;
 -- Definitions of views then name all schemas.
 set local search_path = '';
 """
-_NEWEST_COLUMN = "versions"
+_NEWEST_COLUMN = "reason"
 _IS_PREPARED = "select from pg_attribute where attrelid = to_regclass(%s) and attname = %s"
 _LATEST = sql.SQL("select files, tables from {} order by build desc limit 1")
 _REGISTER = sql.SQL("""
-insert into {} (invocation_id, run_id, project_version, options, files, tables, versions)
-values (%s, %s, %s, %s, %s, %s, %s)
+insert into {} (
+    invocation_id, run_id, project_version, options, files, tables, versions,
+    returns_to, requested_by, reason
+)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 returning build
+""")
+_BEFORE = sql.SQL("""
+select build, returns_to, requested_by, reason from {} where build < %s order by build desc limit 1
+""")
+_FILES = sql.SQL("""
+select file.value
+from (select build, files from {} order by build desc limit %s) as newest
+cross join lateral jsonb_each_text(newest.files) as file
+order by newest.build desc
 """)
 # All at once, for whoever reads two marts may hold the one and want the other. Changes nothing.
 _LOCKS = """
@@ -98,6 +111,9 @@ class Build:
         marts: of the project, by name: `view_schema`, `table` (None if it was not built this time)
             and whatever else is to be noted.
         lock: the run lock, which has to be held still, if any.
+        returns_to: the number of an earlier build that it is, or was made again from the files of.
+        requested_by: who has asked for that.
+        reason: and why.
     """
 
     schema: str
@@ -109,6 +125,9 @@ class Build:
     versions: Mapping[str, Any]
     run_id: int | None
     lock: Lock | None
+    returns_to: int | None = None
+    requested_by: str | None = None
+    reason: str | None = None
 
     @property
     def views(self) -> list[str]:
@@ -144,7 +163,7 @@ def publish(
         session: not in a transaction.
         build: what to publish.
         seconds: how long to try again while somebody else holds a view.
-        say: told for whom it waits.
+        say: told for whom it waits, and what it replaces, if that was a return.
 
     Raises:
         PublishingError: it cannot be.
@@ -153,7 +172,24 @@ def publish(
     waiting = Waiting(build.views, _quoted(build.schema, "publications"), seconds, say)
     while (number := _attempt(session, build)) is None:
         waiting.wait(session)
+    _say_what_it_replaces(session, build.schema, number, say)
     return number
+
+
+def _say_what_it_replaces(
+    session: PostgresSession, schema: str, number: int, say: Callable[[str], object]
+) -> None:
+    """Say so if the build before was a return, which somebody has wanted."""
+    with transaction(session) as cursor:
+        cursor.execute(_BEFORE.format(sql.Identifier(schema, "publications")), [number])
+        before = cursor.fetchone()
+    if before and before[1] is not None:
+        build, returns_to, *more = before
+        by, why = (text or "unknown" for text in more)
+        say(
+            f"Build {number} replaces build {build}, a return to build {returns_to} "
+            f"(asked for by: {by}; reason: {why})."
+        )
 
 
 def _attempt(session: PostgresSession, build: Build) -> int | None:
@@ -225,6 +261,14 @@ def drop_unneeded(
             logger.debug(f"{name} stays for now: {error}")
 
 
+def files_of_newest(session: PostgresSession, schema: str, keep: int) -> list[str]:
+    """The SHA-256 of each file of the newest `keep` builds, the newest first."""
+    publications = sql.Identifier(schema, "publications")
+    with transaction(session) as cursor:
+        cursor.execute(_FILES.format(publications), [keep])
+        return [digest for (digest,) in cursor.fetchall()]
+
+
 def _publish(cursor: Cursor, build: Build) -> int:
     cursor.execute(_SETTINGS)
     if build.lock is not None and not build.lock.is_held(cursor):
@@ -244,7 +288,8 @@ def _publish(cursor: Cursor, build: Build) -> int:
     for name, entry in sorted(published.items()):
         point_view(cursor, (entry["view_schema"], name), (entry["schema"], entry["table"]))
     for name in sorted(set(tables) - set(published)):
-        drop_view(cursor, (tables[name]["view_schema"], name), "it is no longer in the project")
+        why = f"build {build.returns_to} has none" if build.returns_to else _GONE
+        drop_view(cursor, (tables[name]["view_schema"], name), why)
     adopt_grants_and_comments(
         cursor,
         [_quoted(entry["view_schema"], name) for name, entry in published.items()],
@@ -257,9 +302,12 @@ def _publish(cursor: Cursor, build: Build) -> int:
             build.run_id,
             build.project_version,
             Json(dict(build.options)),
-            Json({**files, **build.files}),
+            Json({**(files if build.returns_to is None else {}), **build.files}),
             Json(published),
             Json(dict(build.versions)),
+            build.returns_to,
+            build.requested_by,
+            build.reason,
         ],
     )
     row = cursor.fetchone()

@@ -2,9 +2,10 @@
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import version
 from multiprocessing.context import SpawnContext
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,6 +16,7 @@ from dbt.adapters.contracts.connection import Connection
 from dbt.adapters.events.logging import AdapterLogger
 from dbt.adapters.pgcopy.connections import PgcopyConnectionManager
 from dbt.adapters.pgcopy.database_errors import with_sqlstate
+from dbt.adapters.pgcopy.kept_files import Copy, copied, forget_files
 from dbt.adapters.pgcopy.relation import PgcopyRelation, address
 from dbt.adapters.pgcopy.run_lock import WRITING_COMMANDS, RunLock
 from dbt.adapters.pgcopy.seeds import Seed, refuse_what_dbt_cannot_hash, seed_for_copy
@@ -43,6 +45,7 @@ class PgcopyAdapter(PostgresAdapter):
         super().__init__(config, mp_context)
         self.Relation.built.clear()  # An adapter serves one invocation.
         self._files: dict[str, str] = {}
+        self._kept_in = Path()  # the folder for those, if they are kept
         self._preparing = threading.Lock()
         self._is_tidy = False
         self._unpublished_in: str | None = None  # the schema that may have tables of this build
@@ -103,8 +106,13 @@ class PgcopyAdapter(PostgresAdapter):
         session = self.connections.get_thread_connection().handle
         try:
             with (
+                self._to_read(seed) as copy,
                 SeedFile(
-                    seed.path, list(seed.wanted), delimiter=seed.delimiter, encoding=seed.encoding
+                    copy.path if copy else seed.path,
+                    list(seed.wanted),
+                    delimiter=seed.delimiter,
+                    name=seed.path.name,
+                    encoding=seed.encoding,
                 ) as file,
                 self._separator_noted(relation, seed, file.delimiter),
             ):
@@ -114,6 +122,8 @@ class PgcopyAdapter(PostgresAdapter):
                     query = _copy(relation, stored, file.delimiter).as_string(session)
                     records += self._copy_from(chunks, query)
                 self._files[seed.path.name] = file.sha256
+                if copy:
+                    copy.keep(file.sha256)
                 return records
         except SeedFileError as error:
             self.connections.rollback_if_open()  # type: ignore[no-untyped-call]
@@ -162,7 +172,7 @@ class PgcopyAdapter(PostgresAdapter):
         Args:
             schema: of the tables of builds.
             marts: every mart of the project, by name; see `immutable_builds.Build`.
-            noted: `options`, `versions` and `run_id`, as the macro `publish_build` has them.
+            noted: `options`, `versions`, `run_id` and `returns`, as `publish_build` has them.
             wait_seconds: how long to wait for those who hold a view.
         """
         connection = self.connections.get_thread_connection()
@@ -185,6 +195,7 @@ class PgcopyAdapter(PostgresAdapter):
             {**_versions(connection.handle), **noted["versions"]},
             noted["run_id"],
             self._run_lock,
+            **noted["returns"],
         )
         try:
             number = immutable_builds.publish(connection.handle, build, wait_seconds, logger.info)
@@ -213,6 +224,28 @@ class PgcopyAdapter(PostgresAdapter):
             immutable_builds.drop_unneeded(session, schema, keep)
         except psycopg2.Error as error:
             logger.warning(f"Tables of older builds stay for now: {error}")
+
+    @available
+    def forget_files(self, schema: str, keep: int, most_megabytes: int) -> None:
+        """Remove the files that are not of the newest `keep` builds, or more than so many MB.
+
+        That it cannot be done fails nothing.
+        """
+        if self._kept_in == Path():
+            return
+        session = self.connections.get_thread_connection().handle
+        try:
+            wanted = immutable_builds.files_of_newest(session, schema, keep)
+            forget_files(self._kept_in, wanted, most_megabytes * 1_000_000)
+        except (psycopg2.Error, OSError) as error:
+            logger.warning(f"Files of older builds stay for now: {error}")
+
+    def _to_read(self, seed: Seed) -> AbstractContextManager[Copy | None]:
+        """A copy of the file of a seed, if files are kept."""
+        if seed.kept_in is None:
+            return nullcontext()
+        self._kept_in = seed.kept_in
+        return copied(seed.path, seed.kept_in)
 
     def _drop_unpublished(self) -> None:
         schema, self._unpublished_in = self._unpublished_in, None
