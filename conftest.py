@@ -33,6 +33,7 @@ SLOW = (
     "tests/integration/web/test_current.py",
     "tests/integration/web/test_health.py",
     "tests/integration/web/test_openapi.py::test_nothing_answers_otherwise_than_it_says",
+    "tests/integration/web/test_returns.py",
     "tests/integration/web/test_sessions.py",
     "tests/integration/web/test_streams.py",
     "tests/integration/web/test_tools.py",

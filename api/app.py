@@ -13,6 +13,7 @@ from api import (
     metrics,
     openapi,
     problems,
+    returns,
     runs,
     trigger,
 )
@@ -25,6 +26,7 @@ BLUEPRINTS = (
     routes.blueprint,
     histogram.blueprint,
     runs.blueprint,
+    returns.blueprint,
     trigger.blueprint,
     events.blueprint,
     inputs.blueprint,

@@ -9,6 +9,7 @@ from flask import request
 
 from api.problems import Problem
 
+MOST_REASON = 1000
 _BROWSER = re.compile(r"\b(Firefox|Edg|OPR|Chrome|Safari)/\d+")
 _PRODUCT = re.compile(r"^[\w.-]{1,40}(/[\w.-]{1,20})?", re.ASCII)
 
@@ -66,6 +67,20 @@ def options() -> dict[str, Any]:
     return {name: _number(name, value, 0, 1) for name, value in given.items()}
 
 
+def reason() -> str | None:
+    """Why something is asked for, from the body: {"reason": "…"}, or nothing.
+
+    Raises:
+        Problem: 400, it is not understood.
+    """
+    body = _body('{"reason": "the files of Tuesday were wrong"}')
+    given = body.pop("reason", None)
+    if body or not isinstance(given, str | None) or len(given or "") > MOST_REASON:
+        detail = f'The body has a text "reason" of at most {MOST_REASON} characters, or nothing.'
+        raise Problem(400, "No such reason", detail)
+    return (given and given.replace("\0", "")) or None
+
+
 def requested_by() -> str:
     """The address that a request came from, and the program."""
     agent = request.headers.get("User-Agent", "")
@@ -74,7 +89,7 @@ def requested_by() -> str:
     return ", ".join(filter(None, [request.remote_addr, product and product[0]]))
 
 
-def _body() -> dict[str, Any]:
+def _body(example: str = '{"max_dropped_ratio": 0.5}') -> dict[str, Any]:
     if not request.get_data(cache=True):
         return {}
     # Whatever type it claims to be: curl -d calls everything a form.
@@ -83,9 +98,7 @@ def _body() -> dict[str, Any]:
     except RecursionError:
         body = None
     if not isinstance(body, dict):
-        raise Problem(
-            400, "No JSON object", 'The body may be empty, or {"max_dropped_ratio": 0.5}.'
-        )
+        raise Problem(400, "No JSON object", f"The body may be empty, or {example}.")
     return body
 
 

@@ -1,5 +1,6 @@
 """`/runs`: ask for builds, look at them, cancel them."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import flask
@@ -39,22 +40,27 @@ class Asked(NamedTuple):
         return run_responses.message_of(self.run, self.has_worker)
 
 
-def ask_for_run() -> Asked:
+def ask_for_run(options: Mapping[str, Any] | None = None) -> Asked:
     """Queue the run that this request asks for, or join one, unless the published build is current.
+
+    Args:
+        options: of a run that is made in any case.
 
     Raises:
         Problem: 400 it asks for something unknown, 409 a run waits that has other options, 422 its
             Idempotency-Key is of another request.
     """
-    options, key = parameters.options(), parameters.idempotency_key()
-    is_forced, settings = parameters.switch("force"), current_app.config["SETTINGS"]
+    key, settings = parameters.idempotency_key(), current_app.config["SETTINGS"]
+    is_forced = options is not None or parameters.switch("force")
+    options = parameters.options() if options is None else options
     wanted = {"path": request.path, "options": options, "force": is_forced}
 
     def ask(session: Session) -> Asked:
         current = None if is_forced else provenance.current(session, settings, options)
 
         def run_for_it() -> Run:
-            found = queue.get(session, current.run_id) if current else None
+            known = current and current.run_id
+            found = queue.get(session, known) if known else None
             return found or queue.request(session, "http", parameters.requested_by(), options)
 
         run = queue.once(session, key, wanted, run_for_it) if key else run_for_it()
@@ -77,7 +83,11 @@ def location(run: Run) -> str:
 @blueprint.post("/runs")
 def start() -> tuple[dict[str, Any], int, dict[str, str]]:
     """Ask for a run, and do not wait for it."""
-    asked = ask_for_run()
+    return answer(ask_for_run())
+
+
+def answer(asked: Asked) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """The run that a request has come to, for one who does not wait for it."""
     body = {**asked.run.as_json(), "message": asked.message}
     return body, 200 if asked.run.has_ended else 202, {"Location": location(asked.run)}
 

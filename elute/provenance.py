@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -15,6 +16,7 @@ from dbt.include.pgcopy import PACKAGE_PATH
 
 from elute.checksums import sha256_of
 from elute.database.sessions import Session
+from elute.errors import EluteError
 from elute.inputs import COLUMNS, path_of
 from elute.runs import queue
 from elute.runs.run import Published
@@ -66,21 +68,73 @@ def current(
     published = queue.published(session)
     if published is None or published.options != options_of(settings, options or {}):
         return None
-    now = {
-        "elute": version("elute"),
-        "dbt": version("dbt-core"),
-        "postgres": session.info.parameter_status("server_version"),
-    }
-    if {name: published.versions.get(name) for name in now} != now:
-        return None
-    # The longest last.
-    if published.versions.get("project") != project_sha256():
+    if changed_versions(published, session):
         return None
     is_same = all(
         published.files.get(name) == (sha256_of(path_of(settings, name)) or "missing")
         for name in COLUMNS
     )
     return published if is_same else None
+
+
+class RebuildError(EluteError):
+    """A build cannot be made again."""
+
+
+def kept_files(settings: Settings, published: Published) -> dict[str, Path]:
+    """Where the files of a build are kept, by their names.
+
+    Raises:
+        RebuildError: it was built with options that are not repeated, or not all files are kept.
+    """
+    others = published.options.keys() - options_of(settings, {}).keys()
+    if others or not published.options:
+        raise RebuildError(
+            f"Build {published.build} cannot be made again: it was not 'dbt build' of everything "
+            f"({', '.join(sorted(others)) or 'no options are known'})."
+        )
+    kept = {name: settings.kept_files / digest for name, digest in published.files.items()}
+    gone = sorted(name for name, path in kept.items() if not path.exists())
+    if gone:
+        raise RebuildError(
+            f"Build {published.build} cannot be made again: {', '.join(gone)} as it was then is "
+            "no longer kept here. ELUTE_KEEP_BUILDS and ELUTE_KEEP_FILES_MB say what is."
+        )
+    return kept
+
+
+def as_it_was(session: Session, settings: Settings, build: int) -> dict[str, str]:
+    """The variables with which dbt builds from the files and options of a build.
+
+    Raises:
+        RebuildError: it cannot.
+    """
+    published = queue.find_build(session, build)
+    if published is None:
+        raise RebuildError(f"There is no build {build}.")
+    folder = settings.home / "worker" / "rebuilt-from"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name, path in kept_files(settings, published).items():
+        if sha256_of(path) != path.name:
+            path.unlink()
+            raise RebuildError(
+                f"Build {build} cannot be made again: the kept {name} was damaged, and is removed."
+            )
+        (folder / name).symlink_to(path)
+    variables = {f"ELUTE_{name.upper()}": text for name, text in published.options.items()}
+    return {**variables, "ELUTE_SEEDS_DIR": str(folder)}
+
+
+def changed_versions(published: Published, session: Session) -> list[str]:
+    """What is no longer what has made a build: of "elute", "dbt", "postgres" and "project"."""
+    now = {
+        "elute": version("elute"),
+        "dbt": version("dbt-core"),
+        "postgres": session.info.parameter_status("server_version"),
+        "project": project_sha256(),
+    }
+    return [name for name in now if published.versions.get(name) != now[name]]
 
 
 def _project_files() -> Iterator[tuple[str, Path]]:

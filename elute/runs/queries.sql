@@ -180,7 +180,7 @@ select exists (
 
 -- name: published
 -- The published build, if a run has made all of it, all of it is there, and no run waits or goes on.
-select build, run_id, published_at, options, files, versions
+select build, run_id, published_at, options, files, project_version, versions
 from (select * from builds.publications order by build desc limit 1) as newest
 where exists (
     select from elute.runs
@@ -202,6 +202,32 @@ and not exists (
             and pg_relation_size(pg_class.oid) = 0
         )
 )
+
+-- name: find_build
+select build, run_id, published_at, options, files, project_version, versions
+from builds.publications
+where build = %(build)s
+
+-- name: published_as
+-- The newest build, if it is this one, or a return to it.
+select newest.build
+from (select * from builds.publications order by build desc limit 1) as newest
+inner join builds.publications as asked
+    on asked.build = newest.build
+    -- One that was built again has another run.
+    or (asked.build = newest.returns_to and asked.run_id is not distinct from newest.run_id)
+where asked.build = %(build)s
+
+-- name: tables_of_build
+select
+    entry.key as name,
+    entry.value as entry,
+    entry.value -> 'meta' ? 'kept_builds' as is_kept_shorter,
+    to_regclass(format('%%I.%%I', entry.value ->> 'schema', entry.value ->> 'table'))
+        is not null as is_there
+from builds.publications
+cross join lateral jsonb_each(tables) as entry
+where build = %(build)s
 
 -- name: note_publication
 -- A build in a terminal is noted beside it, so that dbt does not know its run.

@@ -97,6 +97,12 @@ def published(session: Session) -> Published | None:
     return Published(**rows[0]) if rows else None
 
 
+def find_build(session: Session, build: int) -> Published | None:
+    """The build of that number."""
+    rows = execute(session, "find_build", {"build": build})
+    return Published(**rows[0]) if rows else None
+
+
 def note_terminal(session: Session, requested_by: str, arguments: Sequence[str]) -> Run:
     """Note a build that goes on in a terminal."""
     values = {"requested_by": requested_by, "options": Json({"arguments": list(arguments)})}

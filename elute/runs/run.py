@@ -61,13 +61,14 @@ class Run:
 
 @dataclass(frozen=True)
 class Published:
-    """The newest row of `builds.publications`; the comments there say what each column means."""
+    """A row of `builds.publications`; the comments there say what each column means."""
 
     build: int
-    run_id: int
+    run_id: int | None
     published_at: datetime
     options: dict[str, Any]
     files: dict[str, str]
+    project_version: str | None
     versions: dict[str, Any]
 
 

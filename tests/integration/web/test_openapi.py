@@ -67,7 +67,13 @@ def test_it_is_valid(described: dict[str, Any]) -> None:
 
 def test_it_names_every_route_and_no_other(app: Flask, described: dict[str, Any]) -> None:
     adapter = app.url_map.bind("localhost")
-    examples = {"run_id": "1", "name": "users.csv", "user_id": "1", "extension": "csv"}
+    examples = {
+        "run_id": "1",
+        "build": "1",
+        "name": "users.csv",
+        "user_id": "1",
+        "extension": "csv",
+    }
     named = set()
     for path, methods in described["paths"].items():
         for method in methods:
