@@ -80,8 +80,11 @@ class TestKeptFiles:
             "notes.txt",
             *map(sha256, contents[1:]),
         }
+        # What is not published is not kept.
         seed_file(b"no header\n")
         run_dbt(["build"], expect_pass=False)
+        seed_file(CONTENT + b"3;x\r\n")
+        run_dbt(["seed"])
         assert len(list(kept.iterdir())) == 3
 
     def test_a_build_does_not_fail_for_want_of_a_place(

@@ -149,7 +149,10 @@ class TestPublishing(Published):
     def test_builds_of_an_older_version_stay_and_get_what_they_lack(self, query: Query) -> None:
         run_dbt(["build"])
         [(schema,)] = query("select current_schema()")
-        query(f"alter table {schema}_builds.publications drop column versions")
+        query(
+            f"alter table {schema}_builds.publications drop column versions, "
+            "drop column returns_to, drop column requested_by, drop column reason"
+        )
         run_dbt(["build"])
         [(old,), (new,)] = publications(query, "versions")
         assert old == {}

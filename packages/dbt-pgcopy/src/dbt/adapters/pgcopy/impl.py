@@ -2,10 +2,9 @@
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from importlib.metadata import version
 from multiprocessing.context import SpawnContext
-from pathlib import Path
 from typing import Any
 
 import click
@@ -16,7 +15,7 @@ from dbt.adapters.contracts.connection import Connection
 from dbt.adapters.events.logging import AdapterLogger
 from dbt.adapters.pgcopy.connections import PgcopyConnectionManager
 from dbt.adapters.pgcopy.database_errors import with_sqlstate
-from dbt.adapters.pgcopy.kept_files import Copy, copied, forget_files
+from dbt.adapters.pgcopy.kept_files import KeptFiles
 from dbt.adapters.pgcopy.relation import PgcopyRelation, address
 from dbt.adapters.pgcopy.run_lock import WRITING_COMMANDS, RunLock
 from dbt.adapters.pgcopy.seeds import Seed, refuse_what_dbt_cannot_hash, seed_for_copy
@@ -45,7 +44,7 @@ class PgcopyAdapter(PostgresAdapter):
         super().__init__(config, mp_context)
         self.Relation.built.clear()  # An adapter serves one invocation.
         self._files: dict[str, str] = {}
-        self._kept_in = Path()  # the folder for those, if they are kept
+        self._kept = KeptFiles()
         self._preparing = threading.Lock()
         self._is_tidy = False
         self._unpublished_in: str | None = None  # the schema that may have tables of this build
@@ -71,6 +70,7 @@ class PgcopyAdapter(PostgresAdapter):
         """Overridden to give back the space of a build that was not published, and the run lock."""
         self.connections.join_run = None  # What is left is ours, whoever holds the run lock.
         self._drop_unpublished()
+        self._kept.drop()
         super().cleanup_connections()
         if self._run_lock is not None:
             self._run_lock.release()
@@ -104,11 +104,11 @@ class PgcopyAdapter(PostgresAdapter):
     def copy_seed(self, relation: PgcopyRelation, seed: Seed) -> int:
         """Stream the file of a seed into its table and return the number of records."""
         session = self.connections.get_thread_connection().handle
+        copy = self._kept.copy(seed.path, seed.kept_in)
         try:
             with (
-                self._to_read(seed) as copy,
                 SeedFile(
-                    copy.path if copy else seed.path,
+                    copy,
                     list(seed.wanted),
                     delimiter=seed.delimiter,
                     name=seed.path.name,
@@ -122,8 +122,7 @@ class PgcopyAdapter(PostgresAdapter):
                     query = _copy(relation, stored, file.delimiter).as_string(session)
                     records += self._copy_from(chunks, query)
                 self._files[seed.path.name] = file.sha256
-                if copy:
-                    copy.keep(file.sha256)
+                self._kept.note(copy, file.sha256)
                 return records
         except SeedFileError as error:
             self.connections.rollback_if_open()  # type: ignore[no-untyped-call]
@@ -197,6 +196,7 @@ class PgcopyAdapter(PostgresAdapter):
             self._run_lock,
             **noted["returns"],
         )
+        self._kept.keep()
         try:
             number = immutable_builds.publish(connection.handle, build, wait_seconds, logger.info)
         except PublishingError as error:
@@ -231,21 +231,12 @@ class PgcopyAdapter(PostgresAdapter):
 
         That it cannot be done fails nothing.
         """
-        if self._kept_in == Path():
-            return
         session = self.connections.get_thread_connection().handle
         try:
             wanted = immutable_builds.files_of_newest(session, schema, keep)
-            forget_files(self._kept_in, wanted, most_megabytes * 1_000_000)
+            self._kept.forget(wanted, most_megabytes * 1_000_000)
         except (psycopg2.Error, OSError) as error:
             logger.warning(f"Files of older builds stay for now: {error}")
-
-    def _to_read(self, seed: Seed) -> AbstractContextManager[Copy | None]:
-        """A copy of the file of a seed, if files are kept."""
-        if seed.kept_in is None:
-            return nullcontext()
-        self._kept_in = seed.kept_in
-        return copied(seed.path, seed.kept_in)
 
     def _drop_unpublished(self) -> None:
         schema, self._unpublished_in = self._unpublished_in, None

@@ -5,8 +5,8 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from dbt.adapters.events.logging import AdapterLogger
@@ -18,57 +18,73 @@ _STALE_SECONDS = 24 * 60 * 60
 logger = AdapterLogger("Pgcopy")
 
 
-class Copy:
-    """A copy to read in the place of a file, so that what is kept is what was read.
+class KeptFiles:
+    """The files of one run: copies to read in their place, so that what is kept is what was read.
 
-    Attributes:
-        path: of the copy; of the file itself if it could not be copied.
+    That a file cannot be kept fails nothing.
     """
 
-    def __init__(self, path: Path, folder: Path) -> None:
-        self.path, self._folder, self._is_copy = path, folder, False
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+        self._copies: list[Path] = []
+        self._digests: dict[Path, str] = {}
+
+    def copy(self, path: Path, folder: Path | None) -> Path:
+        """A copy of a file; the file itself if there is no folder to keep it in."""
+        if folder is None:
+            return path
+        self._folder = folder
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            number, name = tempfile.mkstemp(_UNFINISHED, _BEGINNING, folder)  # of mode 0600
-            os.close(number)
-            self.path, self._is_copy = Path(name), True
-            shutil.copyfile(path, name)
+            copy = _copy(path, folder)
         except OSError as error:
             logger.warning(f"{path.name} is not kept: {error.strerror}.")
-            self.drop()
-            self.path = path
+            return path
+        self._copies.append(copy)
+        return copy
 
-    def keep(self, sha256: str) -> None:
-        """Keep it."""
-        if self._is_copy:
-            self.path.replace(self._folder / sha256)
-            self._is_copy = False
+    def note(self, copy: Path, sha256: str) -> None:
+        """All of it was read, and has this SHA-256."""
+        self._digests[copy] = sha256
+
+    def keep(self) -> None:
+        """Keep what was read."""
+        try:
+            for copy in set(self._copies) & self._digests.keys():
+                copy.replace(copy.with_name(self._digests[copy]))
+        except OSError as error:
+            logger.warning(f"The files of this build are not kept: {error}")
 
     def drop(self) -> None:
-        """Remove it, unless it was kept."""
-        if self._is_copy:
-            self.path.unlink(missing_ok=True)
-            self._is_copy = False
+        """Remove what was not kept."""
+        while self._copies:
+            with suppress(OSError):  # Kept, or out of reach.
+                self._copies.pop().unlink()
+
+    def forget(self, wanted: Iterable[str], most_bytes: int) -> None:
+        """Remove all but the first of those wanted that are no larger together than that.
+
+        Args:
+            wanted: SHA-256 of each, the most wanted first.
+            most_bytes: how large they may be together.
+        """
+        if self._folder and self._folder.is_dir():
+            forget_files(self._folder, wanted, most_bytes)
 
 
-@contextmanager
-def copied(path: Path, folder: Path) -> Iterator[Copy]:
-    """A copy of a file in a folder, which is gone afterwards unless it was kept."""
-    copy = Copy(path, folder)
+def _copy(path: Path, folder: Path) -> Path:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    number, name = tempfile.mkstemp(_UNFINISHED, _BEGINNING, folder)  # of mode 0600
+    os.close(number)
     try:
-        yield copy
-    finally:
-        copy.drop()
+        shutil.copyfile(path, name)
+    except OSError:  # The disk may be full.
+        Path(name).unlink()
+        raise
+    return Path(name)
 
 
 def forget_files(folder: Path, wanted: Iterable[str], most_bytes: int) -> None:
-    """Remove all files but the first of those wanted that are no larger together than that.
-
-    Args:
-        folder: where they are kept.
-        wanted: SHA-256 of each, the most wanted first.
-        most_bytes: how large they may be together.
-    """
+    """The same, of a folder, in which other files may be."""
     kept, total = set(), 0
     for name in dict.fromkeys(wanted):
         with suppress(FileNotFoundError):
