@@ -35,7 +35,7 @@ set local search_path = '';
 """
 _NEWEST_COLUMN = "reason"
 _IS_PREPARED = "select from pg_attribute where attrelid = to_regclass(%s) and attname = %s"
-_LATEST = sql.SQL("select files, tables from {} order by build desc limit 1")
+_LATEST = sql.SQL("select build, files, tables from {} order by build desc limit 1")
 _REGISTER = sql.SQL("""
 insert into {} (
     invocation_id, run_id, project_version, options, files, tables, versions,
@@ -110,6 +110,7 @@ class Build:
         schema: of its tables, and of `publications`.
         marts: of the project, by name: `view_schema`, `table` (None if it was not built this time)
             and whatever else is to be noted.
+        built_on: the number of the newest build when this one began, for one of a part.
         lock: the run lock, which has to be held still, if any.
         returns_to: the number of an earlier build that it is, or was made again from the files of.
         requested_by: who has asked for that.
@@ -125,6 +126,7 @@ class Build:
     versions: Mapping[str, Any]
     run_id: int | None
     lock: Lock | None
+    built_on: int | None = None
     returns_to: int | None = None
     requested_by: str | None = None
     reason: str | None = None
@@ -146,12 +148,19 @@ def table_name(mart: str, invocation_id: str) -> str:
     return mart + suffix
 
 
-def prepare(cursor: Cursor, schema: str) -> None:
-    """Make the schema of builds and its table `publications`, or bring that up to date."""
+def prepare(cursor: Cursor, schema: str) -> int | None:
+    """Make the schema of builds and its table `publications`, or bring that up to date.
+
+    Returns:
+        the number of the newest build.
+    """
     cursor.execute(_IS_PREPARED, [_quoted(schema, "publications"), _NEWEST_COLUMN])
     if cursor.rowcount == 0:
         text = Path(__file__).with_name("builds.sql").read_text(encoding="utf-8")
         cursor.execute(sql.SQL(text).format(schema=sql.Identifier(schema)))
+    cursor.execute(_LATEST.format(sql.Identifier(schema, "publications")))
+    newest = cursor.fetchone()
+    return newest[0] if newest else None
 
 
 def publish(
@@ -281,7 +290,13 @@ def _publish(cursor: Cursor, build: Build) -> int:
     if locks:
         cursor.execute(locks)
     cursor.execute(_LATEST.format(publications))
-    files, tables = cursor.fetchone() or ({}, {})
+    newest, files, tables = cursor.fetchone() or (None, {}, {})
+    is_part = any(mart["table"] is None for mart in build.marts.values())
+    if is_part and newest != build.built_on:
+        raise PublishingError(
+            f"Build {newest} was published while this part was built on the one before. This part "
+            f"stays unpublished. {STAYS} Build it again."
+        )
     published = _tables(build, tables)
     # In one order, and all of them: who reads one mart then reads one build until the transaction
     # ends, for nothing is published while any of the views is held.

@@ -233,6 +233,26 @@ class TestPublishing(Published):
         run_dbt(["build", "--select", "two"])
         assert query("select m from two") == [(2,)]
 
+    def test_a_part_of_a_build_that_is_no_longer_the_newest_is_not_published(
+        self, query: Query, project: Any
+    ) -> None:
+        run_dbt(["build"])
+        [(invocation,)] = publications(query, "invocation_id")
+        returns = (
+            f"insert into {project.test_schema}_builds.publications "
+            "(invocation_id, options, files, tables) "
+            f"select 'a return', options, files, tables from {project.test_schema}_builds."
+            f"publications where invocation_id = '{invocation}'"
+        )
+        one = Path(project.project_root, "models", "one.sql")
+        try:
+            one.write_text(f'{{{{ config(post_hook="{returns}") }}}} {ONE}')
+            _, output = run_dbt_and_capture(["build", "--select", "one"], expect_pass=False)
+        finally:
+            one.write_text(ONE)
+        assert "was published while this part was built" in " ".join(output.split())
+        assert [number for (number,) in publications(query)] == [1, 2]
+
     @pytest.mark.parametrize("command", [["build", "--empty"], ["run", "--empty"]])
     def test_empty_tables_are_not_for_readers(self, query: Query, command: list[str]) -> None:
         run_dbt(["build"])

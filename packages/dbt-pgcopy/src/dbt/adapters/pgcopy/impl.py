@@ -47,6 +47,7 @@ class PgcopyAdapter(PostgresAdapter):
         self._kept = KeptFiles()
         self._preparing = threading.Lock()
         self._is_tidy = False
+        self._built_on: int | None = None
         self._unpublished_in: str | None = None  # the schema that may have tables of this build
 
     @PostgresAdapter.behavior.setter  # type: ignore[attr-defined,untyped-decorator]
@@ -146,7 +147,7 @@ class PgcopyAdapter(PostgresAdapter):
             if self._unpublished_in is None:
                 session = self.connections.get_thread_connection().handle
                 with immutable_builds.transaction(session) as cursor:
-                    immutable_builds.prepare(cursor, schema)
+                    self._built_on = immutable_builds.prepare(cursor, schema)
                 self._unpublished_in = schema
 
     @available
@@ -194,6 +195,7 @@ class PgcopyAdapter(PostgresAdapter):
             {**_versions(connection.handle), **noted["versions"]},
             noted["run_id"],
             self._run_lock,
+            self._built_on,
             **noted["returns"],
         )
         self._kept.keep()
