@@ -49,7 +49,7 @@ PAGES = (
 READ = """async ({ address, token }) => {
   const headers = { Prefer: "count=exact" };
   const read = await fetch(`${address}/marts/user_summary?limit=2`, { headers });
-  const start = (headers) => fetch(`${address}/runs`, { method: "POST", headers })
+  const start = (headers) => fetch(`${address}/runs?force=1`, { method: "POST", headers })
     .then(({ status }) => status, (error) => String(error));
   const tokens = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
   return {
