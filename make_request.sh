@@ -39,7 +39,10 @@ trigger() { # sets run
   status=${answer##*$'\n'}
   run=$(member run_id <<<"$answer")
   reason=$(member message <<<"$answer")
-  if [ "$status" != 202 ] || [ -z "$run" ]; then
+  is_current=
+  if [ "$status" = 200 ]; then
+    is_current=1
+  elif [ "$status" != 202 ] || [ -z "$run" ]; then
     fail "${reason:-$base answers with status $status; is that Elute?}"
   fi
   printf '%s\n' "$reason" >&2
@@ -95,6 +98,11 @@ retry() {
 }
 
 trigger
+if [ -n "$is_current" ]; then
+  for_reading --fail "$base/etl-results"
+  echo
+  exit
+fi
 follow
 wait_for_end
 while [[ $state = crashed || $state = stopped ]]; do

@@ -17,6 +17,7 @@ from api import (
     openapi,
     package,
     problems,
+    returns,
     runs,
     trigger,
 )
@@ -32,6 +33,7 @@ BLUEPRINTS = (
     package.blueprint,
     histogram.blueprint,
     runs.blueprint,
+    returns.blueprint,
     trigger.blueprint,
     audit.blueprint,
     events.blueprint,

@@ -10,6 +10,7 @@ from flask import request
 from api import access
 from api.problems import Problem
 
+MOST_REASON = 1000
 _BROWSER = re.compile(r"\b(Firefox|Edg|OPR|Chrome|Safari)/\d+")
 _PRODUCT = re.compile(r"^[\w.-]{1,40}(/[\w.-]{1,20})?", re.ASCII)
 
@@ -41,6 +42,24 @@ def query_without(*names: str) -> str:
     return "&".join(part for part in text.split("&") if not part.startswith(starts))
 
 
+def switch(name: str) -> bool:
+    """A parameter of the query string that is 1 or 0, which it is if it is not given."""
+    return bool(whole_number(name, 0, 1))
+
+
+def idempotency_key() -> str | None:
+    """What a client calls this request, to send it again without asking for more.
+
+    Raises:
+        Problem: 400, it is no such key.
+    """
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not re.fullmatch(r"[ -~]{1,255}", key):
+        detail = "An Idempotency-Key has from 1 to 255 ASCII characters, such as a UUID."
+        raise Problem(400, "No such key", detail)
+    return key
+
+
 def options() -> dict[str, Any]:
     """What a run is asked to do otherwise: `max_dropped_ratio`, from the body or the query.
 
@@ -56,6 +75,20 @@ def options() -> dict[str, Any]:
     return {name: _number(name, value, 0, 1) for name, value in given.items()}
 
 
+def reason() -> str | None:
+    """Why something is asked for, from the body: {"reason": "…"}, or nothing.
+
+    Raises:
+        Problem: 400, it is not understood.
+    """
+    body = _body('{"reason": "the files of Tuesday were wrong"}')
+    given = body.pop("reason", None)
+    if body or not isinstance(given, str | None) or len(given or "") > MOST_REASON:
+        detail = f'The body has a text "reason" of at most {MOST_REASON} characters, or nothing.'
+        raise Problem(400, "No such reason", detail)
+    return (given and given.replace("\0", "")) or None
+
+
 def requested_by() -> str:
     """Whose token a request has, the address that it came from, and the program."""
     return ", ".join(filter(None, [access.owner(), asked_from()]))
@@ -69,7 +102,7 @@ def asked_from() -> str:
     return ", ".join(filter(None, [request.remote_addr, product and product[0]]))
 
 
-def _body() -> dict[str, Any]:
+def _body(example: str = '{"max_dropped_ratio": 0.5}') -> dict[str, Any]:
     if not request.get_data(cache=True):
         return {}
     # Whatever type it claims to be: curl -d calls everything a form.
@@ -78,9 +111,7 @@ def _body() -> dict[str, Any]:
     except RecursionError:
         body = None
     if not isinstance(body, dict):
-        raise Problem(
-            400, "No JSON object", 'The body may be empty, or {"max_dropped_ratio": 0.5}.'
-        )
+        raise Problem(400, "No JSON object", f"The body may be empty, or {example}.")
     return body
 
 

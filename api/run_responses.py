@@ -7,7 +7,7 @@ from api import database
 from api.problems import Problem, full_disk
 from elute.database.sessions import Session
 from elute.runs import queue
-from elute.runs.run import Event, Run
+from elute.runs.run import Event, Published, Run
 
 LARGEST_ID = 2**63 - 1
 MOST_EVENTS = 1000  # read at once
@@ -42,6 +42,15 @@ def status_of(run: Run) -> int:
     if run.state == "cancelled":
         return 409
     return 503 if run.state == "stopped" else _STATUSES[run.error_kind or "elute"]
+
+
+def message_of_current(published: Published) -> str:
+    """Why nothing is built."""
+    moment = published.published_at.isoformat(" ", "minutes")
+    return (
+        f"Already current: build {published.build}, published at {moment}, was made from these "
+        "files, with this project and these options. ?force=1 builds all the same."
+    )
 
 
 def message_of(run: Run, has_worker: bool = True) -> str:

@@ -1,40 +1,81 @@
 """`/runs`: ask for builds, look at them, cancel them."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import flask
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, Response, current_app, request, url_for
 
 from api import audit, database, parameters, run_responses
 from api.problems import Problem
+from elute import provenance
 from elute.database.sessions import Session
 from elute.runs import queue
-from elute.runs.queue import OtherOptionsError
-from elute.runs.run import STATES, Run
+from elute.runs.queue import OtherOptionsError, OtherRequestError
+from elute.runs.run import STATES, Published, Run
 
 blueprint = Blueprint("runs", __name__)
 MOST_RUNS = 500
 _MOST_RUNS_UNASKED = 50
 
 
-def ask_for_run() -> tuple[Run, bool]:
-    """Queue the run that this request asks for, or join one; and whether a worker will take it up.
+class Asked(NamedTuple):
+    """The run that a request has come to, and how it stands in words.
+
+    Attributes:
+        run: a new one, one that was joined, or the one that has made what would be made again.
+        has_worker: whether a worker takes up runs.
+        current: what that one has published.
+    """
+
+    run: Run
+    has_worker: bool
+    current: Published | None
+
+    @property
+    def message(self) -> str:
+        """How it stands."""
+        if self.current:
+            return run_responses.message_of_current(self.current)
+        return run_responses.message_of(self.run, self.has_worker)
+
+
+def ask_for_run(options: Mapping[str, Any] | None = None) -> Asked:
+    """Queue the run that this request asks for, or join one, unless the published build is current.
+
+    Args:
+        options: of a run that is made in any case.
 
     Raises:
-        Problem: 400 it asks for something unknown, 409 a run waits that has other options.
+        Problem: 400 it asks for something unknown, 409 a run waits that has other options, 422 its
+            Idempotency-Key is of another request.
     """
-    options = parameters.options()
+    key, settings = parameters.idempotency_key(), current_app.config["SETTINGS"]
+    is_forced = options is not None or parameters.switch("force")
+    options = parameters.options() if options is None else options
+    wanted = {"path": request.path, "options": options, "force": is_forced}
 
-    def ask(session: Session) -> tuple[Run, bool]:
-        run = queue.request(session, "http", parameters.requested_by(), options)
-        return run, run_responses.has_worker(session)
+    def ask(session: Session) -> Asked:
+        current = None if is_forced else provenance.current(session, settings, options)
+
+        def run_for_it() -> Run:
+            known = current and current.run_id
+            found = queue.get(session, known) if known else None
+            return found or queue.request(session, "http", parameters.requested_by(), options)
+
+        run = queue.once(session, key, wanted, run_for_it) if key else run_for_it()
+        is_answer = current is not None and current.run_id == run.run_id  # and no run of the key
+        return Asked(run, run_responses.has_worker(session), current if is_answer else None)
 
     try:
-        run, has_worker = database.current().owner.read(ask)
+        asked = database.current().owner.read(ask)
     except OtherOptionsError as error:
         raise Problem(409, "Another run waits", str(error)) from error
-    audit.note("trigger", f"run {run.run_id}")
-    return run, has_worker
+    except OtherRequestError as error:
+        raise Problem(422, "Another request", str(error)) from error
+    if not asked.current:
+        audit.note("trigger", f"run {asked.run.run_id}")
+    return asked
 
 
 def location(run: Run) -> str:
@@ -45,8 +86,13 @@ def location(run: Run) -> str:
 @blueprint.post("/runs")
 def start() -> tuple[dict[str, Any], int, dict[str, str]]:
     """Ask for a run, and do not wait for it."""
-    run, has_worker = ask_for_run()
-    return _as_json(run, has_worker), 202, {"Location": location(run)}
+    return answer(ask_for_run())
+
+
+def answer(asked: Asked) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """The run that a request has come to, for one who does not wait for it."""
+    body = {**asked.run.as_json(), "message": asked.message}
+    return body, 200 if asked.run.has_ended else 202, {"Location": location(asked.run)}
 
 
 @blueprint.get("/runs")

@@ -33,10 +33,10 @@ def trigger() -> Response:
     if request.method == "HEAD":  # Flask adds it to GET, and it must not start anything.
         raise MethodNotAllowed(["GET", "POST", "OPTIONS"])
     seconds = _seconds()
-    run, has_worker = ask_for_run()
-    run = _wait(run, seconds)
+    asked = ask_for_run()
+    run = asked.run if asked.current else _wait(asked.run, seconds)
     status = run_responses.status_of(run)
-    message = run_responses.message_of(run, has_worker)
+    message = asked._replace(run=run).message
     headers = {"Location": location(run)} if status == 202 else {}
     return _answer(status, message, headers, run=run.as_json())
 

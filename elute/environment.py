@@ -98,6 +98,8 @@ def project_environment(settings: Settings) -> dict[str, str]:
         "ELUTE_CSV_ENCODING": settings.csv_encoding,
         "ELUTE_DATE_FORMAT": settings.date_format,
         "ELUTE_KEEP_BUILDS": str(settings.keep_builds),
+        "ELUTE_KEEP_FILES_MB": str(settings.keep_files_mb),
+        "ELUTE_KEPT_FILES": str(settings.kept_files) if settings.keep_files_mb else "",
         "ELUTE_PUBLISH_WAIT_SECONDS": str(settings.publish_wait_seconds),
     }
 

@@ -5,7 +5,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-_FOLDERS = ("docs", "logs", "target", "uploads", "worker")
+_FOLDERS = ("docs", "kept-files", "logs", "target", "uploads", "worker")
 
 
 def keep_private(home: Path) -> None:

@@ -95,6 +95,11 @@ VARIABLES = (
     ),
     Variable("ELUTE_KEEP_BUILDS", "10", "Published builds whose tables are kept."),
     Variable(
+        "ELUTE_KEEP_FILES_MB",
+        "10000",
+        "Megabytes that the files of those builds may take, to build them again; 0 keeps none.",
+    ),
+    Variable(
         "ELUTE_PUBLISH_WAIT_SECONDS",
         "60",
         "Seconds that a build waits, before it fails, for transactions that hold a mart.",
@@ -149,6 +154,7 @@ class Settings:
     watches_files: bool
     keep_runs: int
     keep_builds: int
+    keep_files_mb: int
     publish_wait_seconds: int
     query_seconds: int
     log_format: str
@@ -186,11 +192,17 @@ class Settings:
             watches_files=_switch("ELUTE_WATCH", values),
             keep_runs=_count("ELUTE_KEEP_RUNS", values),
             keep_builds=_count("ELUTE_KEEP_BUILDS", values),
+            keep_files_mb=_count("ELUTE_KEEP_FILES_MB", values, least=0),
             publish_wait_seconds=_count("ELUTE_PUBLISH_WAIT_SECONDS", values),
             query_seconds=_count("ELUTE_QUERY_SECONDS", values),
             log_format=_choice("ELUTE_LOG_FORMAT", ("text", "json"), values),
             postgres_user=values["ELUTE_POSTGRES_USER"],
         )
+
+    @property
+    def kept_files(self) -> Path:
+        """The folder with the files of builds, each called by its SHA-256."""
+        return self.home / "kept-files"
 
     @property
     def log_file(self) -> Path:

@@ -134,15 +134,22 @@ function drawLast(run) {
   find("last-build").replaceChildren(link, " ", time(run.finished_at ?? run.requested_at));
 }
 
-async function build() {
+async function build({ force = false } = {}) {
   if (find("build-button").ariaDisabled === "true") return;
   find("outcome").replaceChildren();
   try {
-    const run = await json("/runs", { method: "POST" });
-    start(run.run_id);
+    const run = await json(force ? "/runs?force=1" : "/runs", { method: "POST" });
+    if (ACTIVE.has(run.state)) start(run.run_id);
+    else tellCurrent(run);
   } catch (problem) {
     refuse(problem);
   }
+}
+
+function tellCurrent({ message }) {
+  const again = () => build({ force: true });
+  const button = element("button", { type: "button", class: "quiet", onclick: again }, "Build all the same");
+  tell({ title: "Nothing has changed.", texts: [message.split(" ?force")[0]], links: [button] });
 }
 
 async function cancel() {
@@ -179,9 +186,9 @@ function comeBack() {
   document.dispatchEvent(new CustomEvent("elute:back"));
 }
 
-find("build-button").addEventListener("click", build);
+find("build-button").addEventListener("click", () => build());
 find("cancel").addEventListener("click", cancel);
-document.addEventListener("elute:build", build);
+document.addEventListener("elute:build", () => build());
 document.addEventListener("visibilitychange", look);
 setInterval(drawWords, 1000);
 look();

@@ -17,9 +17,12 @@
                 'date_format': date_format(),
                 'csv_encoding': env_var('ELUTE_CSV_ENCODING', 'utf-8'),
             },
+            versions=fromjson(env_var('ELUTE_VERSIONS', '{}')),
+            returns=fromjson(env_var('ELUTE_RETURN', '{}')),
             run_id=run_id | int if run_id else none,
             wait_seconds=env_var('ELUTE_PUBLISH_WAIT_SECONDS', '60') | int,
             keep=env_var('ELUTE_KEEP_BUILDS', '10') | int,
+            keep_files_mb=env_var('ELUTE_KEEP_FILES_MB', '10000') | int,
         )) }}
     {%- endif -%}
 {%- endmacro %}

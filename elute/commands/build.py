@@ -1,6 +1,7 @@
 """`elute build`: one `dbt build`, and then what a person wants to know of it."""
 
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -10,6 +11,7 @@ import psycopg2
 from dbt_warm import Outcome, invoke
 from seed_csv import printable
 
+from elute import provenance
 from elute.commands.tables import table
 from elute.database.sessions import connect, query
 from elute.environment import adopt
@@ -49,6 +51,7 @@ def run(settings: Settings, arguments: list[str]) -> int:
     """
     adopt(settings)
     connect().close()  # A server that is not there is better said before dbt starts.
+    os.environ["ELUTE_VERSIONS"] = json.dumps(provenance.versions())
     received = _stop_as_by_ctrl_c()
     if {"-h", "--help"} & set(arguments):
         return 0 if invoke(["build", *arguments]).succeeded else 1

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
+import immutable_builds
 import psycopg2
-from dbt.include.pgcopy import PACKAGE_PATH
 from psycopg2 import errors, sql
 
 from elute.database.sessions import Session, connect
@@ -53,10 +53,7 @@ def _upgrade(session: Session) -> None:
         for number, migration in enumerate(wanted[found:], start=found + 1):
             cursor.execute(migration)
             cursor.execute("insert into elute.schema_versions (version) values (%s)", [number])
-        cursor.execute("select to_regclass('builds.publications')")
-        if cursor.fetchone() == (None,):  # Else a build has been here before.
-            builds = Path(PACKAGE_PATH, "builds.sql").read_text(encoding="utf-8")
-            cursor.execute(sql.SQL(builds).format(schema=sql.Identifier("builds")))
+        immutable_builds.prepare(cursor, "builds")
         _grant(session)
 
 

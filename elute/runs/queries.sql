@@ -178,6 +178,76 @@ select exists (
     where run_id = %(run_id)s or invocation_id = %(invocation_id)s
 ) as has_published
 
+-- name: published
+-- The published build, if a run has made all of it, all of it is there, and no run waits or goes on.
+select build, run_id, published_at, options, files, project_version, versions
+from (select * from builds.publications order by build desc limit 1) as newest
+where exists (
+    select from elute.runs
+    where run_id = newest.run_id and state = 'succeeded'
+        and coalesce(options -> 'arguments', '[]') = '[]'
+)
+and not exists (select from elute.runs where state in ('queued', 'running'))
+and not exists (
+    select from jsonb_each(tables) as entry
+    left join pg_class
+        on pg_class.oid
+        = to_regclass(format('%%I.%%I', entry.value ->> 'schema', entry.value ->> 'table'))
+    where pg_class.oid is null
+        or to_regclass(format('%%I.%%I', entry.value ->> 'view_schema', entry.key)) is null
+        -- emptied by a crash of the server
+        or (
+            pg_class.relpersistence = 'u'
+            and pg_class.reltuples > 0
+            and pg_relation_size(pg_class.oid) = 0
+        )
+)
+
+-- name: find_build
+select build, run_id, published_at, options, files, project_version, versions
+from builds.publications
+where build = %(build)s
+
+-- name: published_as
+-- The newest build, if it is this one, or a return to it.
+select newest.build
+from (select * from builds.publications order by build desc limit 1) as newest
+inner join builds.publications as asked
+    on asked.build = newest.build
+    -- One that was built again has another run.
+    or (asked.build = newest.returns_to and asked.run_id is not distinct from newest.run_id)
+where asked.build = %(build)s
+
+-- name: tables_of_build
+select
+    entry.key as name,
+    entry.value as entry,
+    entry.value -> 'meta' ? 'kept_builds' as is_kept_shorter,
+    to_regclass(format('%%I.%%I', entry.value ->> 'schema', entry.value ->> 'table'))
+        is not null as is_there
+from builds.publications
+cross join lateral jsonb_each(tables) as entry
+where build = %(build)s
+
+-- name: note_publication
+-- A build in a terminal is noted beside it, so that dbt does not know its run.
+update builds.publications set run_id = %(run_id)s where invocation_id = %(invocation_id)s
+
+-- name: forget_keys
+delete from elute.idempotency_keys where asked_at < clock_timestamp() - interval '1 day'
+
+-- name: take_key
+-- Waits for whoever takes the same at this moment.
+insert into elute.idempotency_keys (key, request) values (%(key)s, %(request)s)
+on conflict do nothing
+returning key
+
+-- name: note_key
+update elute.idempotency_keys set run_id = %(run_id)s where key = %(key)s
+
+-- name: find_key
+select request, run_id from elute.idempotency_keys where key = %(key)s
+
 -- name: last_published
 select max(published_at)::text as moment from builds.publications
 

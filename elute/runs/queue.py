@@ -5,7 +5,7 @@ changes something wakes those who LISTEN on the channel CHANNEL, with the run's 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from psycopg2.extras import Json, RealDictCursor
 
 from elute.database.sessions import Session
 from elute.errors import EluteError
-from elute.runs.run import Event, Run
+from elute.runs.run import Event, Published, Run
 
 CHANNEL = "elute_runs"
 _NAMED = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name: |\Z)", re.MULTILINE | re.DOTALL)
@@ -23,6 +23,10 @@ QUERIES = dict(_NAMED.findall(Path(__file__).with_name("queries.sql").read_text(
 
 class OtherOptionsError(EluteError):
     """A run waits that was asked for with other options, so it cannot be joined."""
+
+
+class OtherRequestError(EluteError):
+    """Something else was asked for with this key."""
 
 
 def request(
@@ -59,6 +63,44 @@ def request(
         )
     _notify(session, run.run_id)
     return run
+
+
+def once(session: Session, key: str, wanted: Mapping[str, Any], ask: Callable[[], Run]) -> Run:
+    """The run that `ask` gives, or the one that it gave for this key within the last day.
+
+    Args:
+        session: in autocommit mode.
+        key: that whoever asks has made up.
+        wanted: what is asked for.
+        ask: asks for it, with that session.
+
+    Raises:
+        OtherRequestError: with this key something else was asked for.
+    """
+    with session:  # a transaction
+        execute(session, "forget_keys")
+        if execute(session, "take_key", {"key": key, "request": Json(dict(wanted))}):
+            run = ask()
+            execute(session, "note_key", {"key": key, "run_id": run.run_id})
+            return run
+        [known] = execute(session, "find_key", {"key": key})
+        if known["request"] != wanted:
+            raise OtherRequestError(
+                "This Idempotency-Key was sent with another request. Send this one with a new key."
+            )
+        return Run(**_one(session, "get", {"run_id": known["run_id"]}))
+
+
+def published(session: Session) -> Published | None:
+    """The published build, if a run has made all of it and no run is about to make another."""
+    rows = execute(session, "published")
+    return Published(**rows[0]) if rows else None
+
+
+def find_build(session: Session, build: int) -> Published | None:
+    """The build of that number."""
+    rows = execute(session, "find_build", {"build": build})
+    return Published(**rows[0]) if rows else None
 
 
 def note_terminal(session: Session, requested_by: str, arguments: Sequence[str]) -> Run:

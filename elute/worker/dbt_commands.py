@@ -1,9 +1,12 @@
 """What the worker has dbt do, and the environment that it gets."""
 
+import json
 import os
+from collections.abc import Mapping
 
 from dbt_warm import Invocation, WarmDbt
 
+from elute import provenance
 from elute.runs.run import Run
 from elute.settings import CHECKOUT, Settings
 from elute.worker.run_outcome import session_name
@@ -27,22 +30,30 @@ def warm_dbt(settings: Settings) -> WarmDbt:
     )
 
 
-def build(dbt: WarmDbt, settings: Settings, run: Run) -> Invocation:
-    """Start the `dbt build` of a run."""
+def build(
+    dbt: WarmDbt, settings: Settings, run: Run, as_it_was: Mapping[str, str] | None = None
+) -> Invocation:
+    """Start the `dbt build` of a run; with `as_it_was`, from the files of an earlier build."""
     options = os.environ.get("PGOPTIONS", "")
     variables = {
         **_folders(settings),
         "PGAPPNAME": session_name(run.run_id),
         "PGOPTIONS": f"{options} {_CHECK_CONNECTION}".strip(),
-        "ELUTE_RUN_ID": str(run.run_id),  # noted with the build that it publishes
+        # Noted with the build that it publishes.
+        "ELUTE_RUN_ID": str(run.run_id),
+        "ELUTE_VERSIONS": json.dumps(provenance.versions()),
     }
+    if "returns_to" in run.options:
+        returns = {"requested_by": run.requested_by, "reason": None, **run.options}
+        variables["ELUTE_RETURN"] = json.dumps(returns)
     if "max_dropped_ratio" in run.options:
         variables["ELUTE_MAX_DROPPED_RATIO"] = str(run.options["max_dropped_ratio"])
     # What it has to say comes as events; the files take a tenth of a run to write.
     return dbt.invoke(
         ["build", "--no-write-json"],
-        environment={**_environment(), **variables},
+        environment={**_environment(), **variables, **(as_it_was or {})},
         secrets=_secrets(),
+        parses=as_it_was is not None,  # What files are read, and how, is in the parsed project.
     )
 
 

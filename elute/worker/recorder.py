@@ -75,6 +75,8 @@ class Recorder:
                 if event.kind == "nodes":
                     queue.describe(session, run_id, **event.data)
         invocation_id = outcome.invocation_id
+        noted = {"run_id": run_id, "invocation_id": invocation_id}
+        queue.execute(session, "note_publication", noted)
         if outcome.succeeded or has_published(session, run_id=None, invocation_id=invocation_id):
             finish(session, run_id, "succeeded")
         elif outcome.status == "interrupted":

@@ -3,11 +3,14 @@
 import logging
 import time
 from contextlib import closing
+from typing import Any
 
 from dbt_warm import Event, WarmDbt
 
+from elute import provenance
 from elute.database.faults import Fault
 from elute.database.sessions import Session, accepts_sessions
+from elute.provenance import RebuildError
 from elute.runs import queue
 from elute.runs.run import Run, now
 from elute.settings import Settings
@@ -15,6 +18,7 @@ from elute.worker import dbt_commands
 from elute.worker.docs import Docs
 from elute.worker.execution import Execution
 from elute.worker.recovery import recover, recover_terminal
+from elute.worker.run_outcome import finish
 from elute.worker.signals import Waiter
 from elute.worker.triggers import Triggers
 
@@ -71,17 +75,30 @@ class RunLoop:
         logger.info("Run %d: started (%s).", run.run_id, run.trigger)
         queue.execute(self._session, "lock_run", {"run_id": run.run_id})
         self._docs.stop()
-        files = self._triggers.files()
-        with closing(dbt_commands.build(self._dbt, self._settings, run)) as invocation:
-            first = [Event(now(), "started", {"is_warm": invocation.is_warm, "files": files})]
+        try:
+            self._build(run)
+        except RebuildError as error:
+            finish(self._session, run.run_id, "failed", error_kind="input", error=str(error))
+        queue.execute(self._session, "unlock_run", {"run_id": run.run_id})
+        queue.forget_events(self._session, self._settings.keep_runs)
+
+    def _build(self, run: Run) -> None:
+        read: dict[str, Any] = {}
+        as_it_was = None
+        if "returns_to" in run.options:
+            build = run.options["returns_to"]
+            as_it_was = provenance.as_it_was(self._session, self._settings, build)
+        else:
+            read["files"] = self._triggers.files()
+        invocation = dbt_commands.build(self._dbt, self._settings, run, as_it_was)
+        with closing(invocation):
+            first = [Event(now(), "started", {"is_warm": invocation.is_warm, **read})]
             if not invocation.is_warm:
                 first.append(_why_cold(self._dbt.problem))
             execution = Execution(self._session, run, invocation, first)
             while execution.advance(is_stopping=self._waiter.is_stopping):
                 self._triggers.check()
                 self._wait(execution.seconds_left, invocation)
-        queue.execute(self._session, "unlock_run", {"run_id": run.run_id})
-        queue.forget_events(self._session, self._settings.keep_runs)
 
     def _idle(self) -> None:
         recover_terminal(self._session)

@@ -4,6 +4,7 @@ import logging
 import time
 from typing import Any
 
+from elute import provenance
 from elute.database.sessions import Session
 from elute.inputs import COLUMNS
 from elute.runs import queue
@@ -62,6 +63,11 @@ class Triggers:
         return min(seconds, self._schedule.seconds_left(now())) if self._schedule else seconds
 
     def _request(self, trigger: str) -> bool:
+        """Request a run, if it would make another build; False if that has to wait."""
+        current = provenance.current(self._session, self._settings)
+        if current:
+            logger.info("No run for %s: build %d is current.", trigger, current.build)
+            return True
         try:
             run = queue.request(self._session, trigger, "elute worker")
         except queue.OtherOptionsError:

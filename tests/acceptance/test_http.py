@@ -54,7 +54,7 @@ def running(service: Service) -> list[Any]:
 
 
 def test_a_trigger_waits_for_the_build(service: Service) -> None:
-    answer = service.ask("GET", "/trigger-etl")
+    answer = service.ask("GET", "/trigger-etl?force=1")
     assert (answer.status, answer.json["status"]) == (200, "success")
     assert "users.csv: 14 of 14 records kept." in answer.json["message"]
     run = service.ask("GET", f"/runs/{answer.json['run']['run_id']}").json
@@ -64,7 +64,7 @@ def test_a_trigger_waits_for_the_build(service: Service) -> None:
 
 
 def test_a_trigger_that_does_not_wait_says_where_to_look(service: Service) -> None:
-    answer = service.ask("POST", "/trigger-etl", Prefer="respond-async")
+    answer = service.ask("POST", "/trigger-etl?force=1", Prefer="respond-async")
     assert (answer.status, answer.json["status"]) == (202, "running")
     place = answer.headers["Location"]
     assert until(lambda: service.ask("GET", place).json["state"] == "succeeded")
@@ -110,7 +110,7 @@ def test_an_upload_that_breaks_off_replaces_nothing(service: Service, content_ty
 def test_triggers_while_one_builds_share_the_next(service: Service) -> None:
     answers: list[Answer] = []
     with held_up(service.parameters):
-        first = service.ask("POST", "/runs").json["run_id"]
+        first = service.ask("POST", "/runs?force=1").json["run_id"]
         until(lambda: service.ask("GET", f"/runs/{first}").json["state"] == "running")
         threads = [
             threading.Thread(target=lambda: answers.append(service.ask("GET", "/trigger-etl")))
@@ -129,7 +129,7 @@ def test_triggers_while_one_builds_share_the_next(service: Service) -> None:
 def test_a_build_is_cancelled(service: Service) -> None:
     before = service.ask("GET", "/etl-results").text
     with held_up(service.parameters):
-        run = service.ask("POST", "/runs").json["run_id"]
+        run = service.ask("POST", "/runs?force=1").json["run_id"]
         until(lambda: service.ask("GET", f"/runs/{run}").json["nodes"])
         assert service.ask("DELETE", f"/runs/{run}").status == 202
         until(lambda: service.ask("GET", f"/runs/{run}").json["state"] == "cancelled")
@@ -137,7 +137,7 @@ def test_a_build_is_cancelled(service: Service) -> None:
 
 
 def test_events_go_on_where_they_broke_off(service: Service) -> None:
-    run = service.ask("POST", "/trigger-etl").json["run"]["run_id"]
+    run = service.ask("POST", "/trigger-etl?force=1").json["run"]["run_id"]
     events = service.ask("GET", f"/runs/{run}/events")
     assert events.headers.get_content_type() == "text/event-stream"
     numbers = [line for line in events.text.splitlines() if line.startswith(b"id:")]
@@ -177,11 +177,15 @@ def test_a_page_of_another_site_starts_nothing(service: Service) -> None:
 
 
 def test_the_script_builds_and_prints_the_results(service: Service) -> None:
+    service.write(users=SAMPLE["users.csv"] + b"\n")
     asked = make_request(service)
     assert asked.returncode == 0, asked.stderr
     assert [user["user_id"] for user in json.loads(asked.stdout)] == list(range(1, 15))
     assert "user_summary" in asked.stderr
     assert "Built and published in" in asked.stderr
+    again = make_request(service)
+    assert (again.returncode, again.stdout) == (0, asked.stdout)
+    assert again.stderr.startswith("Already current: build ")
 
 
 def test_the_script_says_what_stops_it(service: Service) -> None:
@@ -194,6 +198,7 @@ def test_the_script_says_what_stops_it(service: Service) -> None:
 
 
 def test_the_script_follows_the_second_try_of_a_run_that_broke_off(service: Service) -> None:
+    service.write(users=SAMPLE["users.csv"] + b"\n\n")
     with ThreadPoolExecutor() as threads:
         with held_up(service.parameters):
             script = threads.submit(make_request, service)

@@ -49,7 +49,7 @@ def test_the_first_build_is_made_by_itself(service: Service) -> None:
 
 
 def test_a_trigger_waits_for_its_build(service: Service) -> None:
-    answer = service.ask("POST", "/trigger-etl")
+    answer = service.ask("POST", "/trigger-etl?force=1")
     assert (answer.status, answer.json["status"]) == (200, "success")
     run = answer.json["run"]
     assert (run["state"], run["is_warm"]) == ("succeeded", True)
@@ -228,7 +228,7 @@ def test_what_was_answered_outlives_a_crash_of_postgresql(service: Service) -> N
         with listening(service.parameters) as session, session.cursor() as cursor:
             cursor.execute("select pid from pg_stat_activity where backend_type = 'checkpointer'")
             [[checkpointer]] = cursor.fetchall()
-        asked = service.ask("POST", "/runs")
+        asked = service.ask("POST", "/runs?force=1")
         os.kill(
             checkpointer, signal.SIGKILL
         )  # All others end too, and what is not on disk is lost.

@@ -46,7 +46,12 @@ class Site(Service):
 
     def build(self) -> None:
         """Build, and wait for it."""
-        assert self.ask("POST", "/trigger-etl?wait=90").status == 200
+        assert self.ask("POST", "/trigger-etl?wait=90&force=1").status == 200
+
+    def change(self) -> None:
+        """Give a file one more blank line: the same records, and something to build."""
+        with (self.files / "compounds.csv").open("ab") as file:
+            file.write(b"\n")
 
     def execute(
         self, statement: str | sql.Composable, connection: dict[str, Any] | None = None

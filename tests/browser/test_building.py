@@ -26,8 +26,9 @@ WATCH_WORDS = """() => {
 
 
 @pytest.fixture
-def page(open_page: Open) -> Page:
-    """The page Runs, on which nothing waits for a mart."""
+def page(site: Site, open_page: Open) -> Page:
+    """The page Runs, on which nothing waits for a mart; a file has changed."""
+    site.change()
     return is_ready(open_page("/history"))
 
 
@@ -45,6 +46,16 @@ def test_a_build_shows_its_steps_and_how_it_ended(page: Page) -> None:
     assert steps == sorted(steps)
     outcome.get_by_role("button", name="Close").click()
     expect(outcome).to_be_empty()
+
+
+def test_where_nothing_has_changed_one_may_insist(page: Page) -> None:
+    outcome = page.locator("#outcome")
+    page.get_by_role("button", name="Build now").click()
+    expect(outcome).to_contain_text("is done, in")
+    page.get_by_role("button", name="Build now").click()
+    expect(outcome).to_contain_text("Nothing has changed. Already current: build")
+    outcome.get_by_role("button", name="Build all the same").click()
+    expect(outcome).to_contain_text("is done, in")
 
 
 def test_two_browsers_see_the_same_build_and_one_cancels_it(
@@ -89,6 +100,7 @@ def test_many_tabs_follow_one_build(site: Site, page: Page) -> None:
 
 
 def test_a_lost_connection_is_found_again(site: Site, open_page: Open) -> None:
+    site.change()
     page = is_ready(open_page("/history", expected=("ERR_", "Failed to load")))
     page.evaluate(WATCH_WORDS)
     with held_up(site):

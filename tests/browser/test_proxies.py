@@ -49,7 +49,7 @@ PAGES = (
 READ = """async ({ address, token }) => {
   const headers = { Prefer: "count=exact" };
   const read = await fetch(`${address}/marts/user_summary?limit=2`, { headers });
-  const start = (headers) => fetch(`${address}/runs`, { method: "POST", headers })
+  const start = (headers) => fetch(`${address}/runs?force=1`, { method: "POST", headers })
     .then(({ status }) => status, (error) => String(error));
   const tokens = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
   return {
@@ -93,7 +93,9 @@ def links(page: Page) -> list[str]:
     return found
 
 
-def test_under_a_path_every_link_script_and_form_works(proxied: str, open_page: Open) -> None:
+def test_under_a_path_every_link_script_and_form_works(
+    site: Site, proxied: str, open_page: Open
+) -> None:
     found: set[str] = set()
     for path in PAGES:
         page = open_page(path, address=f"{proxied}/lab/elute")
@@ -107,6 +109,7 @@ def test_under_a_path_every_link_script_and_form_works(proxied: str, open_page: 
     assert len(found) > 40
     for link in found:
         assert page.request.get(link).ok or link.endswith("/sign-out"), link
+    site.change()
     page = is_ready(open_page("/history", address=f"{proxied}/lab/elute"))
     page.get_by_role("button", name="Build now").click()
     expect(page.locator("#outcome")).to_contain_text("is done, in")

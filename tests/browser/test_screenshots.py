@@ -40,6 +40,7 @@ def test_pages(take: Any) -> None:
 
 
 def test_a_build_that_is_going_on(take: Any, site: Site, open_page: Open) -> None:
+    site.change()
     page = is_ready(open_page("/"))
     with held_up(site):
         page.get_by_role("button", name="Build now").click()
@@ -67,6 +68,7 @@ def test_the_history(take: Any, site: Site, open_page: Open) -> None:
         expect(page.locator("#progress")).to_be_visible()
         expect(page.locator("#outcome")).not_to_be_empty()
         page.get_by_role("button", name="Close").click()
+    site.change()
     with held_up(site):
         page.get_by_role("button", name="Build now").click()
         expect(page.locator("#progress-node")).to_contain_text("int_user_compounds_counted")

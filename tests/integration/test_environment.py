@@ -80,7 +80,7 @@ def published(service: Service) -> list[list[str]]:
 
 
 def test_a_triggered_run_is_as_without_it(service: Service) -> None:
-    answer = service.ask("POST", "/trigger-etl")
+    answer = service.ask("POST", "/trigger-etl?force=1")
     assert answer.json["status"] == "success", service.process.said()
     assert published(service) == list(csv.reader(GOLDEN.read_text("utf-8").splitlines()))
 

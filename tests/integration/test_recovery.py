@@ -38,7 +38,7 @@ def open_session(parameters: dict[str, Any]) -> Session:
 @pytest.fixture
 def session(parameters: dict[str, Any]) -> Iterator[Session]:
     with closing(open_session(parameters)) as session:
-        session.cursor().execute("truncate elute.runs, elute.run_events")
+        session.cursor().execute("truncate elute.runs cascade")
         yield session
 
 

@@ -104,6 +104,16 @@ def test_marts_that_were_there_before_are_readable_too(built: Laboratory) -> Non
         assert cursor.fetchone() == (3,)
 
 
+def test_builds_of_an_older_elute_get_the_columns_that_they_lack(built: Laboratory) -> None:
+    columns = ("versions", "returns_to", "requested_by", "reason")
+    with session(built) as opened:
+        for column in columns:
+            opened.cursor().execute(f"alter table builds.publications drop column {column}")
+    schema.upgrade(built.environment)
+    [build] = built.rows("select * from builds.publications")
+    assert [build[column] for column in columns] == [{}, None, None, None]
+
+
 def test_a_user_who_may_not_make_roles_goes_on_without_one(laboratory: Laboratory) -> None:
     with session(laboratory) as opened, opened.cursor() as cursor:
         cursor.execute("drop role if exists elute_test_plain")

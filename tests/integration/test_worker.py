@@ -272,6 +272,42 @@ def test_a_run_whose_sessions_are_ended_is_tried_again(place: Place, session: Se
     assert ended(session, again.run_id).state == "succeeded"
 
 
+def publications(place: Place) -> list[dict[str, Any]]:
+    return place.laboratory.rows("select * from builds.publications order by build desc")
+
+
+def test_a_build_is_made_again_from_its_files_and_options(place: Place, session: Session) -> None:
+    users = "user_id;name;email;signup_date\r\n1;J\xfcrgen;;05/11/2023\r\n1;again;;\r\n2;Zoe;;x\r\n"
+    place.laboratory.write({"users.csv": users.encode("cp1252")})
+    how = {"ELUTE_CSV_ENCODING": "cp1252", "ELUTE_DATE_FORMAT": "DD/MM/YYYY"}
+    ratios = {"ELUTE_MAX_DROPPED_RATIO": "0.9", "ELUTE_MAX_NULLED_RATIO": "0.9"}
+    done = place.laboratory.elute("build", **how, **ratios)
+    place.laboratory.write(SAMPLE)
+    assert done.returncode == 0, done.stderr
+    marts, first = place.laboratory.marts(), publications(place)[0]
+    assert "Jürgen" in marts["user_summary"][0]
+    assert carried_out(session).state == "succeeded"
+    assert place.laboratory.marts() != marts
+    again = carried_out(session, options={"returns_to": first["build"]})
+    assert again.state == "succeeded", again.error
+    assert place.laboratory.marts() == marts
+    newest = publications(place)[0]
+    assert newest["returns_to"] == first["build"]
+    assert (newest["files"], newest["options"]) == (first["files"], first["options"])
+    # The next one is made from the files as they are.
+    assert carried_out(session).state == "succeeded"
+    assert publications(place)[0]["returns_to"] is None
+    before = place.laboratory.marts()
+    kept = place.folder / "home" / "kept-files" / first["files"]["users.csv"]
+    kept.write_bytes(b"damaged")
+    for _ in range(2):  # The second time it is gone.
+        lost = carried_out(session, options={"returns_to": first["build"]})
+        assert (lost.state, lost.error_kind) == ("failed", "input")
+        assert f"Build {first['build']} cannot be made again" in (lost.error or "")
+        assert "users.csv" in (lost.error or "")
+    assert place.laboratory.marts() == before
+
+
 def test_docs_follow_whatever_publishes(place: Place, session: Session) -> None:
     docs = place.folder / "home" / "docs"
 

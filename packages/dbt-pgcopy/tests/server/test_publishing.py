@@ -5,13 +5,14 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 import pytest
-from dbt.adapters.pgcopy.publishing import table_name
 from dbt.tests.util import run_dbt, run_dbt_and_capture
+from immutable_builds import table_name
 
 Query = Callable[..., list[tuple[Any, ...]]]
 YAML = """
@@ -87,8 +88,8 @@ class Published:
                 "send_anonymous_usage_stats": False,
                 "warn_error_options": {"silence": ["UnsupportedConstraintMaterialization"]},
             },
-            "on-run-end": "{{ publish_build(results, options={'a': 1}, run_id=7, keep=3,"
-            f" wait_seconds={self.wait_seconds}) }}}}",
+            "on-run-end": "{{ publish_build(results, options={'a': 1}, versions={'b': '2'}, "
+            f"run_id=7, keep=3, wait_seconds={self.wait_seconds}) }}}}",
         }
 
     @pytest.fixture(autouse=True)
@@ -126,14 +127,16 @@ class TestPublishing(Published):
 
     def test_a_build_is_registered_with_all_that_it_is(self, query: Query, project: Any) -> None:
         run_dbt(["build"])
-        [(build, run_id, options, files, marts)] = publications(
-            query, "build, run_id, options, files, tables"
+        [(build, run_id, options, files, marts, versions)] = publications(
+            query, "build, run_id, options, files, tables, versions"
         )
         assert (build, run_id, options) == (1, 7, {"a": 1})
         seed = Path(project.project_root, "seeds", "letters.csv")
         assert files == {seed.name: hashlib.sha256(seed.read_bytes()).hexdigest()}
         compiled = marts["one"].pop("sql")
         assert compiled == {"one": f"select n, 2 * n as twice from {project.test_schema}.numbers"}
+        [(server,)] = query("show server_version")
+        assert versions == {"b": "2", "dbt": version("dbt-core"), "postgres": server}
         assert marts["one"] == {
             "schema": f"{project.test_schema}_builds",
             "table": tables(query)[0],
@@ -144,6 +147,18 @@ class TestPublishing(Published):
         }
         assert query("select * from one") == [(1, 2)]
         assert query("select * from two") == [(1,)]
+
+    def test_builds_of_an_older_version_stay_and_get_what_they_lack(self, query: Query) -> None:
+        run_dbt(["build"])
+        [(schema,)] = query("select current_schema()")
+        query(
+            f"alter table {schema}_builds.publications drop column versions, "
+            "drop column returns_to, drop column requested_by, drop column reason"
+        )
+        run_dbt(["build"])
+        [(old,), (new,)] = publications(query, "versions")
+        assert old == {}
+        assert new["b"] == "2"
 
     def test_contracts_and_comments_hold(self, query: Query, project: Any) -> None:
         run_dbt(["build"])
@@ -219,6 +234,26 @@ class TestPublishing(Published):
         assert options["select"] == ["one"]
         run_dbt(["build", "--select", "two"])
         assert query("select m from two") == [(2,)]
+
+    def test_a_part_of_a_build_that_is_no_longer_the_newest_is_not_published(
+        self, query: Query, project: Any
+    ) -> None:
+        run_dbt(["build"])
+        [(invocation,)] = publications(query, "invocation_id")
+        returns = (
+            f"insert into {project.test_schema}_builds.publications "
+            "(invocation_id, options, files, tables) "
+            f"select 'a return', options, files, tables from {project.test_schema}_builds."
+            f"publications where invocation_id = '{invocation}'"
+        )
+        one = Path(project.project_root, "models", "one.sql")
+        try:
+            one.write_text(f'{{{{ config(post_hook="{returns}") }}}} {ONE}')
+            _, output = run_dbt_and_capture(["build", "--select", "one"], expect_pass=False)
+        finally:
+            one.write_text(ONE)
+        assert "was published while this part was built" in " ".join(output.split())
+        assert [number for (number,) in publications(query)] == [1, 2]
 
     @pytest.mark.parametrize("command", [["build", "--empty"], ["run", "--empty"]])
     def test_empty_tables_are_not_for_readers(self, query: Query, command: list[str]) -> None:

@@ -104,6 +104,7 @@ class WarmDbt:
         environment: Mapping[str, str] | None = None,
         secrets: Sequence[str] = (),
         niceness: int = 0,
+        parses: bool = False,
     ) -> Invocation:
         """Start a dbt command in a child. One at a time. Waits only for dbt still being loaded.
 
@@ -112,6 +113,7 @@ class WarmDbt:
             environment: all the environment variables it gets.
             secrets: texts of four characters or more that no event and no outcome may hold.
             niceness: how much other processes go first, 0 to 19.
+            parses: whether to parse the project, for this environment makes another one of it.
         """
         given = self._environment() if environment is None else environment
         request = Request([*arguments, *self._folders], dict(given), list(secrets), niceness)
@@ -122,7 +124,8 @@ class WarmDbt:
             select.select([process], [], [], 1.0)
         if process.problem is None:
             try:
-                return process.invoke(request, project_fingerprint(*self._paths))
+                project = "" if parses else project_fingerprint(*self._paths)
+                return process.invoke(request, project)
             except OSError as error:
                 process.problem = f"its process is gone ({error})"
         return _start_cold(request, self._folder)

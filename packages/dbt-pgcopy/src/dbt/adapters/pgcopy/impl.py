@@ -3,26 +3,28 @@
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import version
 from multiprocessing.context import SpawnContext
 from typing import Any
 
 import click
+import immutable_builds
 import psycopg2
 from dbt.adapters.base.meta import available
 from dbt.adapters.contracts.connection import Connection
 from dbt.adapters.events.logging import AdapterLogger
-from dbt.adapters.pgcopy import publishing
 from dbt.adapters.pgcopy.connections import PgcopyConnectionManager
 from dbt.adapters.pgcopy.database_errors import with_sqlstate
-from dbt.adapters.pgcopy.publishing import Build
+from dbt.adapters.pgcopy.kept_files import KeptFiles
 from dbt.adapters.pgcopy.relation import PgcopyRelation, address
 from dbt.adapters.pgcopy.run_lock import WRITING_COMMANDS, RunLock
 from dbt.adapters.pgcopy.seeds import Seed, refuse_what_dbt_cannot_hash, seed_for_copy
-from dbt.adapters.pgcopy.waiting import PublishingError
 from dbt.adapters.postgres.impl import PostgresAdapter
 from dbt_common.exceptions import DbtRuntimeError
 from dbt_common.invocation import get_invocation_id
+from immutable_builds import Build, PublishingError
 from psycopg2 import sql
+from psycopg2.extensions import connection as PostgresSession  # noqa: N812
 from seed_csv import SEPARATOR, SeedFile, SeedFileError
 
 logger = AdapterLogger("Pgcopy")
@@ -42,8 +44,10 @@ class PgcopyAdapter(PostgresAdapter):
         super().__init__(config, mp_context)
         self.Relation.built.clear()  # An adapter serves one invocation.
         self._files: dict[str, str] = {}
+        self._kept = KeptFiles()
         self._preparing = threading.Lock()
         self._is_tidy = False
+        self._built_on: int | None = None
         self._unpublished_in: str | None = None  # the schema that may have tables of this build
 
     @PostgresAdapter.behavior.setter  # type: ignore[attr-defined,untyped-decorator]
@@ -67,6 +71,7 @@ class PgcopyAdapter(PostgresAdapter):
         """Overridden to give back the space of a build that was not published, and the run lock."""
         self.connections.join_run = None  # What is left is ours, whoever holds the run lock.
         self._drop_unpublished()
+        self._kept.drop()
         super().cleanup_connections()
         if self._run_lock is not None:
             self._run_lock.release()
@@ -100,10 +105,15 @@ class PgcopyAdapter(PostgresAdapter):
     def copy_seed(self, relation: PgcopyRelation, seed: Seed) -> int:
         """Stream the file of a seed into its table and return the number of records."""
         session = self.connections.get_thread_connection().handle
+        copy = self._kept.copy(seed.path, seed.kept_in)
         try:
             with (
                 SeedFile(
-                    seed.path, list(seed.wanted), delimiter=seed.delimiter, encoding=seed.encoding
+                    copy,
+                    list(seed.wanted),
+                    delimiter=seed.delimiter,
+                    name=seed.path.name,
+                    encoding=seed.encoding,
                 ) as file,
                 self._separator_noted(relation, seed, file.delimiter),
             ):
@@ -113,6 +123,7 @@ class PgcopyAdapter(PostgresAdapter):
                     query = _copy(relation, stored, file.delimiter).as_string(session)
                     records += self._copy_from(chunks, query)
                 self._files[seed.path.name] = file.sha256
+                self._kept.note(copy, file.sha256)
                 return records
         except SeedFileError as error:
             self.connections.rollback_if_open()  # type: ignore[no-untyped-call]
@@ -121,7 +132,7 @@ class PgcopyAdapter(PostgresAdapter):
     @available
     def name_table(self, mart: str) -> str:
         """The name of this build's table of a mart."""
-        return publishing.table_name(mart, get_invocation_id())
+        return immutable_builds.table_name(mart, get_invocation_id())
 
     @available
     def note_built(self, view: PgcopyRelation, table: PgcopyRelation) -> None:
@@ -134,7 +145,9 @@ class PgcopyAdapter(PostgresAdapter):
         self.drop_leftovers(schema)
         with self._preparing, self.connections.exception_handler("prepare builds"):
             if self._unpublished_in is None:
-                publishing.prepare(self.connections.get_thread_connection().handle, schema)
+                session = self.connections.get_thread_connection().handle
+                with immutable_builds.transaction(session) as cursor:
+                    self._built_on = immutable_builds.prepare(cursor, schema)
                 self._unpublished_in = schema
 
     @available
@@ -151,17 +164,15 @@ class PgcopyAdapter(PostgresAdapter):
         self,
         schema: str,
         marts: Mapping[str, Mapping[str, Any]],
-        options: Mapping[str, Any],
-        run_id: int | None,
+        noted: Mapping[str, Any],
         wait_seconds: float,
     ) -> str:
         """Publish this build; why it could not be, or an empty text.
 
         Args:
             schema: of the tables of builds.
-            marts: every mart of the project, by name; see `publishing.Build`.
-            options: what decided the outcome besides the files.
-            run_id: what the caller knows this run by.
+            marts: every mart of the project, by name; see `immutable_builds.Build`.
+            noted: `options`, `versions`, `run_id` and `returns`, as `publish_build` has them.
             wait_seconds: how long to wait for those who hold a view.
         """
         connection = self.connections.get_thread_connection()
@@ -179,13 +190,17 @@ class PgcopyAdapter(PostgresAdapter):
                 for name, mart in marts.items()
             },
             self._files,
-            {**_selection(self.config.args), **options},
+            {**_selection(self.config.args), **noted["options"]},
             self.config.version,
-            run_id,
+            {**_versions(connection.handle), **noted["versions"]},
+            noted["run_id"],
             self._run_lock,
+            self._built_on,
+            **noted["returns"],
         )
+        self._kept.keep()
         try:
-            number = publishing.publish(connection.handle, build, wait_seconds)
+            number = immutable_builds.publish(connection.handle, build, wait_seconds, logger.info)
         except PublishingError as error:
             return str(error)
         except psycopg2.Error as error:
@@ -208,9 +223,22 @@ class PgcopyAdapter(PostgresAdapter):
         """
         session = self.connections.get_thread_connection().handle
         try:
-            publishing.drop_unneeded(session, schema, keep)
+            immutable_builds.drop_unneeded(session, schema, keep)
         except psycopg2.Error as error:
             logger.warning(f"Tables of older builds stay for now: {error}")
+
+    @available
+    def forget_files(self, schema: str, keep: int, most_megabytes: int) -> None:
+        """Remove the files that are not of the newest `keep` builds, or more than so many MB.
+
+        That it cannot be done fails nothing.
+        """
+        session = self.connections.get_thread_connection().handle
+        try:
+            wanted = immutable_builds.files_of_newest(session, schema, keep)
+            self._kept.forget(wanted, most_megabytes * 1_000_000)
+        except (psycopg2.Error, OSError) as error:
+            logger.warning(f"Files of older builds stay for now: {error}")
 
     def _drop_unpublished(self) -> None:
         schema, self._unpublished_in = self._unpublished_in, None
@@ -220,7 +248,7 @@ class PgcopyAdapter(PostgresAdapter):
         try:
             with self.connection_named("drop unpublished"):
                 session = self.connections.get_thread_connection().handle
-                publishing.drop_unneeded(session, schema, keep=None, builds=own)
+                immutable_builds.drop_unneeded(session, schema, keep=None, builds=own)
         except (psycopg2.Error, DbtRuntimeError) as error:
             logger.warning(f"The tables of this build stay until the next one: {error}")
 
@@ -232,7 +260,9 @@ class PgcopyAdapter(PostgresAdapter):
         self.connections.close(self.connections.get_thread_connection())
         connection = self.connections.set_connection_name(name)
         try:
-            number = publishing.number_of(connection.handle, build.schema, build.invocation_id)
+            number = immutable_builds.number_of(
+                connection.handle, build.schema, build.invocation_id
+            )
         except (psycopg2.Error, DbtRuntimeError):
             text = (
                 f"The database was lost while this build was being published: {said}. What was "
@@ -243,7 +273,7 @@ class PgcopyAdapter(PostgresAdapter):
         if number is not None:
             self._unpublished_in = None
             return ""
-        text = f"The build could not be published: {said}. {publishing.STAYS}"
+        text = f"The build could not be published: {said}. {immutable_builds.STAYS}"
         return with_sqlstate(error, text)
 
     @contextmanager
@@ -292,6 +322,13 @@ class _Stream:
         except Exception as error:
             self.error = error
             raise
+
+
+def _versions(session: PostgresSession) -> dict[str, str | None]:
+    return {
+        "dbt": version("dbt-core"),
+        "postgres": session.info.parameter_status("server_version"),
+    }
 
 
 def _selection(arguments: Any) -> dict[str, Any]:

@@ -24,6 +24,7 @@ class Seed:
         columns: name in the table and declared type of every column, in the table's order.
         extra_columns: columns of the file that are not loaded.
         wanted: name in the file and name in the table of the columns to load.
+        kept_in: folder in which the files that were loaded are kept; None if they are not.
     """
 
     def __init__(self, path: Path, model: Mapping[str, Any], file: SeedFile) -> None:
@@ -34,6 +35,8 @@ class Seed:
         # columns of its file, as with dbt-postgres.
         order = list(declared) if _is_strict(model) else [names[c.casefold()] for c in file.columns]
         self.path, self.delimiter, self.encoding = path, config["delimiter"], _encoding(model)
+        kept_in = _meta(model).get("csv_kept_in")
+        self.kept_in = Path(kept_in).expanduser() if kept_in else None
         self.extra_columns = file.extra_columns
         self.columns = {_stored(name, config): declared[name] for name in order}
         loaded = {column.casefold() for column in (*file.columns, *OWN_COLUMNS)}

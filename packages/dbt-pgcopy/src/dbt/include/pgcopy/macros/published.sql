@@ -100,11 +100,14 @@
 
   results: as dbt gives them.
   options: what decided the outcome besides files and selection, a dictionary.
+  versions: of what else it was made with, beside dbt and PostgreSQL, a dictionary.
+  returns: of a build that is made again from the files of an earlier one: `returns_to`, `requested_by`, `reason`.
   run_id: a number by which the caller knows the run.
   wait_seconds: how long to wait for transactions that hold a view.
-  keep: how many builds keep their tables.
+  keep: how many builds keep their tables, and the files that they were made from.
+  keep_files_mb: how many megabytes those files may have together.
 -#}
-{% macro publish_build(results, options={}, run_id=none, wait_seconds=60, keep=10) %}
+{% macro publish_build(results, options={}, versions={}, returns={}, run_id=none, wait_seconds=60, keep=10, keep_files_mb=10000) %}
   {%- if not execute or flags.WHICH not in ('build', 'run') -%}
     {{ return('') }}
   {%- endif -%}
@@ -149,12 +152,14 @@
       'sql': sql.get(node.unique_id, {}),
     }}) -%}
   {%- endfor -%}
-  {%- set error = adapter.publish_build(builds_schema(), marts, options, run_id, wait_seconds) -%}
+  {%- set noted = {'options': options, 'versions': versions, 'returns': returns, 'run_id': run_id} -%}
+  {%- set error = adapter.publish_build(builds_schema(), marts, noted, wait_seconds) -%}
   {%- if error -%}
     {#- An error of this statement is one of the hook; one raised here would end dbt half way. -#}
     {{ return("do $pgcopy$ begin raise exception using errcode = 'X0001', message = '" ~ error | replace("'", "''") ~ "'; end $pgcopy$") }}
   {%- endif -%}
   {%- do adapter.drop_unneeded_tables(builds_schema(), keep) -%}
+  {%- do adapter.forget_files(builds_schema(), keep, keep_files_mb) -%}
   {{ return('') }}
 {% endmacro %}
 

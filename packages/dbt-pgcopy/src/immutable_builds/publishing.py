@@ -1,27 +1,27 @@
 """Publishing a build: one transaction registers it and points every view at its tables."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from dbt.adapters.events.logging import AdapterLogger
-from dbt.adapters.pgcopy.run_lock import RunLock
-from dbt.adapters.pgcopy.views import (
-    InTheWayError,
-    adopt_grants_and_comments,
-    drop_view,
-    point_view,
-)
-from dbt.adapters.pgcopy.waiting import PublishingError, Waiting, transaction
-from dbt.include.pgcopy import PACKAGE_PATH
 from psycopg2 import errors, sql
 from psycopg2.extensions import connection as PostgresSession  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from psycopg2.extras import Json
 
+from immutable_builds.views import (
+    InTheWayError,
+    adopt_grants_and_comments,
+    drop_view,
+    point_view,
+)
+from immutable_builds.waiting import PublishingError, Waiting, transaction
+
 STAYS = "What was published before stays."
+_GONE = "it is no longer in the project"
 _MOST_BYTES = 63  # of a name in PostgreSQL
 _LOCK_TIMEOUT = "100ms"  # Others queue behind a lock that is waited for.
 _RECONNECT_SECONDS = 5.0
@@ -33,11 +33,25 @@ set local synchronous_commit = on;
 -- Definitions of views then name all schemas.
 set local search_path = '';
 """
-_LATEST = sql.SQL("select files, tables from {} order by build desc limit 1")
+_NEWEST_COLUMN = "reason"
+_IS_PREPARED = "select from pg_attribute where attrelid = to_regclass(%s) and attname = %s"
+_LATEST = sql.SQL("select build, files, tables from {} order by build desc limit 1")
 _REGISTER = sql.SQL("""
-insert into {} (invocation_id, run_id, project_version, options, files, tables)
-values (%s, %s, %s, %s, %s, %s)
+insert into {} (
+    invocation_id, run_id, project_version, options, files, tables, versions,
+    returns_to, requested_by, reason
+)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 returning build
+""")
+_BEFORE = sql.SQL("""
+select build, returns_to, requested_by, reason from {} where build < %s order by build desc limit 1
+""")
+_FILES = sql.SQL("""
+select file.value
+from (select build, files from {} order by build desc limit %s) as newest
+cross join lateral jsonb_each_text(newest.files) as file
+order by newest.build desc
 """)
 # All at once, for whoever reads two marts may hold the one and want the other. Changes nothing.
 _LOCKS = """
@@ -74,7 +88,18 @@ where relnamespace = to_regnamespace(%(schema)s)
 order by oid desc
 """)
 
-logger = AdapterLogger("Pgcopy")
+logger = logging.getLogger(__name__)
+
+
+class Lock(Protocol):
+    """What keeps other runs off."""
+
+    @property
+    def lost(self) -> str:
+        """What to say when it is not held any more."""
+
+    def is_held(self, cursor: Cursor) -> bool:
+        """Whether it still is."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +110,11 @@ class Build:
         schema: of its tables, and of `publications`.
         marts: of the project, by name: `view_schema`, `table` (None if it was not built this time)
             and whatever else is to be noted.
+        built_on: the number of the newest build when this one began, for one of a part.
         lock: the run lock, which has to be held still, if any.
+        returns_to: the number of an earlier build that it is, or was made again from the files of.
+        requested_by: who has asked for that.
+        reason: and why.
     """
 
     schema: str
@@ -94,8 +123,13 @@ class Build:
     files: Mapping[str, str]
     options: Mapping[str, Any]
     project_version: str | None
+    versions: Mapping[str, Any]
     run_id: int | None
-    lock: RunLock | None
+    lock: Lock | None
+    built_on: int | None = None
+    returns_to: int | None = None
+    requested_by: str | None = None
+    reason: str | None = None
 
     @property
     def views(self) -> list[str]:
@@ -114,31 +148,57 @@ def table_name(mart: str, invocation_id: str) -> str:
     return mart + suffix
 
 
-def prepare(session: PostgresSession, schema: str) -> None:
-    """Make the schema of builds and its table `publications`, if they are not there."""
-    with transaction(session) as cursor:
-        cursor.execute("select to_regclass(%s)", [_quoted(schema, "publications")])
-        if cursor.fetchone() == (None,):
-            text = Path(PACKAGE_PATH, "builds.sql").read_text(encoding="utf-8")
-            cursor.execute(sql.SQL(text).format(schema=sql.Identifier(schema)))
+def prepare(cursor: Cursor, schema: str) -> int | None:
+    """Make the schema of builds and its table `publications`, or bring that up to date.
+
+    Returns:
+        the number of the newest build.
+    """
+    cursor.execute(_IS_PREPARED, [_quoted(schema, "publications"), _NEWEST_COLUMN])
+    if cursor.rowcount == 0:
+        text = Path(__file__).with_name("builds.sql").read_text(encoding="utf-8")
+        cursor.execute(sql.SQL(text).format(schema=sql.Identifier(schema)))
+    cursor.execute(_LATEST.format(sql.Identifier(schema, "publications")))
+    newest = cursor.fetchone()
+    return newest[0] if newest else None
 
 
-def publish(session: PostgresSession, build: Build, seconds: float) -> int:
+def publish(
+    session: PostgresSession, build: Build, seconds: float, say: Callable[[str], object]
+) -> int:
     """Publish a build, and return its number.
 
     Args:
         session: not in a transaction.
         build: what to publish.
         seconds: how long to try again while somebody else holds a view.
+        say: told for whom it waits, and what it replaces, if that was a return.
 
     Raises:
         PublishingError: it cannot be.
         psycopg2.Error: something went wrong; nothing is published, unless the session was lost.
     """
-    waiting = Waiting(build.views, _quoted(build.schema, "publications"), seconds)
+    waiting = Waiting(build.views, _quoted(build.schema, "publications"), seconds, say)
     while (number := _attempt(session, build)) is None:
         waiting.wait(session)
+    _say_what_it_replaces(session, build.schema, number, say)
     return number
+
+
+def _say_what_it_replaces(
+    session: PostgresSession, schema: str, number: int, say: Callable[[str], object]
+) -> None:
+    """Say so if the build before was a return, which somebody has wanted."""
+    with transaction(session) as cursor:
+        cursor.execute(_BEFORE.format(sql.Identifier(schema, "publications")), [number])
+        before = cursor.fetchone()
+    if before and before[1] is not None:
+        build, returns_to, *more = before
+        by, why = (text or "unknown" for text in more)
+        say(
+            f"Build {number} replaces build {build}, a return to build {returns_to} "
+            f"(asked for by: {by}; reason: {why})."
+        )
 
 
 def _attempt(session: PostgresSession, build: Build) -> int | None:
@@ -210,6 +270,14 @@ def drop_unneeded(
             logger.debug(f"{name} stays for now: {error}")
 
 
+def files_of_newest(session: PostgresSession, schema: str, keep: int) -> list[str]:
+    """The SHA-256 of each file of the newest `keep` builds, the newest first."""
+    publications = sql.Identifier(schema, "publications")
+    with transaction(session) as cursor:
+        cursor.execute(_FILES.format(publications), [keep])
+        return [digest for (digest,) in cursor.fetchall()]
+
+
 def _publish(cursor: Cursor, build: Build) -> int:
     cursor.execute(_SETTINGS)
     if build.lock is not None and not build.lock.is_held(cursor):
@@ -222,14 +290,21 @@ def _publish(cursor: Cursor, build: Build) -> int:
     if locks:
         cursor.execute(locks)
     cursor.execute(_LATEST.format(publications))
-    files, tables = cursor.fetchone() or ({}, {})
+    newest, files, tables = cursor.fetchone() or (None, {}, {})
+    is_part = any(mart["table"] is None for mart in build.marts.values())
+    if is_part and newest != build.built_on:
+        raise PublishingError(
+            f"Build {newest} was published while this part was built on the one before. This part "
+            f"stays unpublished. {STAYS} Build it again."
+        )
     published = _tables(build, tables)
     # In one order, and all of them: who reads one mart then reads one build until the transaction
     # ends, for nothing is published while any of the views is held.
     for name, entry in sorted(published.items()):
         point_view(cursor, (entry["view_schema"], name), (entry["schema"], entry["table"]))
     for name in sorted(set(tables) - set(published)):
-        drop_view(cursor, (tables[name]["view_schema"], name), "it is no longer in the project")
+        why = f"build {build.returns_to} has none" if build.returns_to else _GONE
+        drop_view(cursor, (tables[name]["view_schema"], name), why)
     adopt_grants_and_comments(
         cursor,
         [_quoted(entry["view_schema"], name) for name, entry in published.items()],
@@ -242,8 +317,12 @@ def _publish(cursor: Cursor, build: Build) -> int:
             build.run_id,
             build.project_version,
             Json(dict(build.options)),
-            Json({**files, **build.files}),
+            Json({**(files if build.returns_to is None else {}), **build.files}),
             Json(published),
+            Json(dict(build.versions)),
+            build.returns_to,
+            build.requested_by,
+            build.reason,
         ],
     )
     row = cursor.fetchone()

@@ -1,11 +1,10 @@
 """Waiting for those who hold a view, without ever standing in front of readers for long."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from dbt.adapters.events.logging import AdapterLogger
 from psycopg2.extensions import connection as PostgresSession  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
@@ -34,8 +33,6 @@ where held.locktype = 'relation' and held.granted and held.pid <> pg_backend_pid
 group by activity.pid, activity.application_name, activity.usename, activity.xact_start
 order by activity.xact_start
 """
-
-logger = AdapterLogger("Pgcopy")
 
 
 class PublishingError(Exception):
@@ -66,11 +63,18 @@ class Waiting:
         views: quoted names of all that an attempt locks.
         publications: quoted name of the table `publications`.
         seconds: how long to wait in all.
+        say: told for whom it waits.
     """
 
-    def __init__(self, views: Sequence[str], publications: str, seconds: float) -> None:
+    def __init__(
+        self,
+        views: Sequence[str],
+        publications: str,
+        seconds: float,
+        say: Callable[[str], object],
+    ) -> None:
         self._relations = {"views": list(views), "publications": publications}
-        self._seconds = seconds
+        self._seconds, self._tell = seconds, say
         self._until = time.monotonic() + seconds
         self._queued_at = time.monotonic()
         self._said: set[int] = set()
@@ -109,7 +113,7 @@ class Waiting:
     def _say(self, holders: Sequence[Holder]) -> None:
         pids = {holder.pid for holder in holders}
         if pids - self._said:
-            logger.info(f"Publishing waits for {_listed(holders)}.")
+            self._tell(f"Publishing waits for {_listed(holders)}.")
             self._said |= pids
 
 

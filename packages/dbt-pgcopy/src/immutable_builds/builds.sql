@@ -1,6 +1,6 @@
 -- The builds that were published, the newest one being what readers see. Tables of builds are in the
--- same schema. Read by dbt-pgcopy, and by whoever wants the table to be there before the first build;
--- all of them take the lock, because `if not exists` alone is no protection against each other.
+-- same schema. All who make them take the lock, because `if not exists` alone is no protection against
+-- each other. What was made by an older version gets the columns that it lacks.
 select pg_advisory_xact_lock(hashtextextended('dbt-pgcopy builds', 0));
 create schema if not exists {schema};
 create table if not exists {schema}.publications (
@@ -13,9 +13,18 @@ create table if not exists {schema}.publications (
     files jsonb not null,
     tables jsonb not null
 );
+alter table {schema}.publications
+    add column if not exists versions jsonb not null default '{{}}',
+    add column if not exists returns_to bigint,
+    add column if not exists requested_by text,
+    add column if not exists reason text;
 comment on table {schema}.publications is 'One row per published build; the newest one is what the views show.';
 comment on column {schema}.publications.invocation_id is 'Of the dbt run that made it.';
 comment on column {schema}.publications.run_id is 'What the caller knows that run by, if anything.';
 comment on column {schema}.publications.options is 'What dbt was asked to do, and what else decided the outcome.';
 comment on column {schema}.publications.files is 'SHA-256 of each file that it was made from, by file name.';
 comment on column {schema}.publications.tables is 'By name of the mart: schema, table, view_schema, description, meta, column_meta, sql.';
+comment on column {schema}.publications.versions is 'Of dbt, of PostgreSQL, and of what else the caller names.';
+comment on column {schema}.publications.returns_to is 'The earlier build that it is, or was made again from the files of.';
+comment on column {schema}.publications.requested_by is 'Who asked for that return.';
+comment on column {schema}.publications.reason is 'Why they did.';

@@ -1,0 +1,26 @@
+"""Builds that readers see whole: tables that never change, and views pointed at them. No dbt."""
+
+from immutable_builds.publishing import (
+    STAYS,
+    Build,
+    drop_unneeded,
+    files_of_newest,
+    number_of,
+    prepare,
+    publish,
+    table_name,
+)
+from immutable_builds.waiting import PublishingError, transaction
+
+__all__ = [
+    "STAYS",
+    "Build",
+    "PublishingError",
+    "drop_unneeded",
+    "files_of_newest",
+    "number_of",
+    "prepare",
+    "publish",
+    "table_name",
+    "transaction",
+]

@@ -1,0 +1,157 @@
+"""Returning to an earlier build, and making one again, over HTTP."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from dashboard.app import create_app
+from elute.database.sessions import Session, connect
+from elute.runs import queue
+from tests.conftest import SAMPLE
+from tests.integration.conftest import Laboratory
+from tests.service import held_up
+
+
+@pytest.fixture
+def session(built: Laboratory) -> Iterator[Session]:
+    """A session as a worker has it; no run waits afterwards."""
+    built.write_only(SAMPLE)
+    with closing(connect(built.environment)) as session:
+        session.autocommit = True
+        yield session
+        session.cursor().execute("delete from elute.runs where state in ('queued', 'running')")
+
+
+@pytest.fixture
+def other_users(built: Laboratory, session: Session) -> None:
+    """The newest build has a user more than the one before, which is the sample."""
+    if len(numbers(session)) > 1:
+        assert built.elute("build").returncode == 0
+    built.write({"users.csv": SAMPLE["users.csv"] + b"99,Zoe,,\n"})
+    assert built.elute("build").returncode == 0
+
+
+def numbers(session: Session) -> list[tuple[int, int | None]]:
+    with session.cursor() as cursor:
+        cursor.execute("select build, returns_to from builds.publications order by build desc")
+        return cursor.fetchall()
+
+
+@pytest.mark.usefixtures("other_users")
+def test_an_earlier_build_is_published_again_and_the_next_one_says_so(
+    client: FlaskClient, built: Laboratory, session: Session
+) -> None:
+    (second, _), (first, _) = numbers(session)[:2]
+    before = client.get("/etl-results")
+    assert len(before.get_json()) == 15
+    answer = client.post(f"/builds/{first}/publish", json={"reason": "Zoe is no user"})
+    returned = answer.get_json()
+    assert (answer.status_code, returned["returns_to"]) == (200, first)
+    assert returned["message"] == f"Build {first} is published, as build {second + 1}."
+    after = client.get("/etl-results", headers={"If-None-Match": before.headers["ETag"]})
+    assert (after.status_code, len(after.get_json())) == (200, 14)
+    assert len(built.rows("select from marts.user_summary")) == 14
+    assert client.get("/etl-results/99").status_code == 404
+    assert client.get("/etl-results/1/explain").status_code == 503
+    [row, _, old] = built.rows("select * from builds.publications order by build desc limit 3")
+    assert (row["build"], row["reason"]) == (second + 1, "Zoe is no user")
+    assert row["requested_by"].startswith("127.0.0.1")
+    for name in ("files", "options", "versions", "run_id", "project_version"):
+        assert row[name] == old[name]
+    # Again, it changes nothing.
+    assert client.post(f"/builds/{first}/publish").get_json()["build"] == row["build"]
+    assert numbers(session)[0] == (row["build"], first)
+    # A trigger goes by what is published now.
+    assert client.post("/runs").status_code == 202
+    session.cursor().execute("delete from elute.runs where state = 'queued'")
+    built.write(SAMPLE)
+    assert client.post("/runs").status_code == 200
+    built.write({"users.csv": SAMPLE["users.csv"] + b"99,Zoe,,\n"})
+    said = built.elute("build").stdout
+    assert f"replaces build {row['build']}, a return to build {first} (asked for by: " in said
+    assert "reason: Zoe is no user" in said
+    assert len(client.get("/etl-results").get_json()) == 15
+    assert client.get("/etl-results/1/explain").status_code == 200
+
+
+@pytest.mark.usefixtures("other_users")
+def test_a_return_waits_for_no_build_and_names_who_is_in_its_way(
+    app: Flask, client: FlaskClient, session: Session, environment: dict[str, str]
+) -> None:
+    (second, _), (first, _) = numbers(session)[:2]
+    hasty = replace(app.config["SETTINGS"], publish_wait_seconds=1)
+    with closing(connect(environment, name="a dump")) as reader:
+        reader.cursor().execute("select from marts.user_summary")
+        refused = create_app(hasty).test_client().post(f"/builds/{first}/publish")
+    assert (refused.status_code, refused.mimetype) == (409, "application/problem+json")
+    assert "held up for 1 s: a dump" in refused.get_json()["detail"]
+    assert numbers(session)[0][0] == second
+    with held_up({"dbname": environment["PGDATABASE"]}):
+        run = queue.request(session, "http")
+        assert queue.start_next(session)
+        answer = client.post(f"/builds/{first}/publish")
+        queue.finish(session, run.run_id, "cancelled")
+    assert answer.status_code == 200
+    assert "The build that is going on will replace it." in answer.get_json()["message"]
+
+
+@pytest.mark.usefixtures("other_users")
+def test_a_build_whose_tables_are_gone_is_made_again(client: FlaskClient, session: Session) -> None:
+    first = numbers(session)[1][0]
+    cursor = session.cursor()
+    cursor.execute(
+        "select format('drop table builds.%%I', entry.value ->> 'table') "
+        "from builds.publications, jsonb_each(tables) as entry "
+        "where build = %s and entry.key = 'user_summary'",
+        [first],
+    )
+    [[drop]] = cursor.fetchall()
+    cursor.execute(drop)
+    answer = client.post(f"/builds/{first}/publish", json={"reason": "it was right"})
+    assert answer.status_code == 202
+    assert answer.get_json()["options"] == {"returns_to": first, "reason": "it was right"}
+
+
+@pytest.mark.parametrize("body", ['{"reason": 5}', "[]", "{", '{"why": "x"}'])
+def test_a_reason_is_a_text(client: FlaskClient, session: Session, body: str) -> None:
+    assert client.post("/builds/1/publish", data=body).status_code == 400
+    long = {"reason": "x" * 1001}
+    assert client.post("/builds/1/publish", json=long).status_code == 400
+    assert client.post("/builds/99/publish").status_code == 404
+
+
+def test_a_build_is_made_again_by_a_run(client: FlaskClient, session: Session) -> None:
+    answer = client.post("/builds/1/rebuild")
+    assert answer.status_code == 202
+    assert answer.headers["Location"] == f"/runs/{answer.get_json()['run_id']}"
+    assert answer.get_json()["options"] == {"returns_to": 1}
+    assert "has changed" not in answer.get_json()["message"]
+    assert client.post("/builds/1/rebuild").get_json()["request_count"] == 2
+    other = client.post("/runs")
+    assert (other.status_code, other.get_json()["title"]) == (409, "Another run waits")
+
+
+def test_it_says_what_has_changed_since(client: FlaskClient, session: Session) -> None:
+    change = "update builds.publications set versions = versions || %s"
+    session.cursor().execute(change, ['{"project": "another"}'])
+    message = client.post("/builds/1/rebuild").get_json()["message"]
+    assert "What builds has changed since build 1 (project)" in message
+
+
+def test_what_cannot_be_made_again_is_said(
+    app: Flask, client: FlaskClient, built: Laboratory, session: Session
+) -> None:
+    assert client.post("/builds/99/rebuild").status_code == 404
+    assert built.elute("build", "--select", "experiment_stats").returncode == 0
+    partial = client.post(f"/builds/{numbers(session)[0][0]}/rebuild")
+    assert (partial.status_code, partial.mimetype) == (410, "application/problem+json")
+    assert "it was not 'dbt build' of everything (select)" in partial.get_json()["detail"]
+    cursor = session.cursor()
+    cursor.execute("update builds.publications set files = files || %s", ['{"users.csv": "0"}'])
+    gone = client.post("/builds/1/rebuild")
+    assert gone.status_code == 410
+    assert "users.csv as it was then is no longer kept" in gone.get_json()["detail"]
