@@ -170,7 +170,7 @@ def test_who_asked_is_kept(client: FlaskClient, session: Session) -> None:
 
 def test_runs_come_in_pages(client: FlaskClient, session: Session) -> None:
     for state in ("succeeded", "failed", "succeeded", "succeeded"):
-        client.post("/runs")
+        client.post("/runs?force=1")
         finish(session, started(session), state)
     first = client.get("/runs?state=succeeded&limit=2").get_json()
     assert [run["run_id"] for run in first["runs"]] == [4, 3]
