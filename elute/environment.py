@@ -97,6 +97,7 @@ def project_environment(settings: Settings) -> dict[str, str]:
         "ELUTE_MAX_NULLED_RATIO": str(settings.max_nulled_ratio),
         "ELUTE_CSV_ENCODING": settings.csv_encoding,
         "ELUTE_DATE_FORMAT": settings.date_format,
+        "ELUTE_RUN_TIME_UNIT": settings.run_time_unit,
         "ELUTE_KEEP_BUILDS": str(settings.keep_builds),
         "ELUTE_KEEP_FILES_MB": str(settings.keep_files_mb),
         "ELUTE_KEPT_FILES": str(settings.kept_files) if settings.keep_files_mb else "",

@@ -51,6 +51,7 @@ def options_of(settings: Settings, options: Mapping[str, Any]) -> dict[str, str]
         "max_dropped_ratio": str(options.get("max_dropped_ratio", settings.max_dropped_ratio)),
         "max_nulled_ratio": str(settings.max_nulled_ratio),
         "date_format": settings.date_format,
+        "run_time_unit": settings.run_time_unit,
         "csv_encoding": settings.csv_encoding,
     }
 

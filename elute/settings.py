@@ -59,6 +59,11 @@ VARIABLES = (
         "YYYY-MM-DD",
         "How the files write dates, besides YYYY-MM-DD: such as DD/MM/YYYY or M/D/YYYY.",
     ),
+    Variable(
+        "ELUTE_RUN_TIME_UNIT",
+        "",
+        "Unit of the run times, such as min or s; shown, never computed with.",
+    ),
     Variable("ELUTE_HOST", "127.0.0.1", "Address that `elute serve` listens on."),
     Variable("ELUTE_PORT", "5000", "Port that `elute serve` listens on."),
     Variable(
@@ -143,6 +148,7 @@ class Settings:
     max_nulled_ratio: float
     csv_encoding: str
     date_format: str
+    run_time_unit: str
     web_host: str
     web_port: int
     tokens: Mapping[str, str] = field(repr=False)
@@ -181,6 +187,7 @@ class Settings:
             max_nulled_ratio=ratio("ELUTE_MAX_NULLED_RATIO", values["ELUTE_MAX_NULLED_RATIO"]),
             csv_encoding=_encoding(values["ELUTE_CSV_ENCODING"]),
             date_format=_date_format(values["ELUTE_DATE_FORMAT"]),
+            run_time_unit=_unit("ELUTE_RUN_TIME_UNIT", values),
             web_host=values["ELUTE_HOST"],
             web_port=_port("ELUTE_PORT", values),
             tokens=_tokens("ELUTE_TOKEN", values),
@@ -259,6 +266,14 @@ def _date_format(value: str) -> str:
     raise SettingsError(
         "ELUTE_DATE_FORMAT must have YYYY, MM or M, and DD or D, with the same one of - . / or a "
         f"space between them, such as DD/MM/YYYY, and is {value!r}."
+    )
+
+
+def _unit(name: str, values: Mapping[str, str]) -> str:
+    if re.fullmatch(r"[!-~µμ°Ω]{0,20}", values[name]):
+        return values[name]
+    raise SettingsError(
+        f"{name} must be a unit as UCUM writes it, such as min, s or h, and is {values[name]!r}."
     )
 
 

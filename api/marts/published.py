@@ -86,6 +86,7 @@ def as_json(build: Build, mart: Mart, path: str) -> dict[str, Any]:
                 "data_type": column.data_type,
                 "description": column.description,
                 "nullable": column.nullable,
+                "unit": column.unit or None,
             }
             for column in mart.columns
         ],

@@ -179,7 +179,8 @@ def _row(mart: Mart) -> Json:
         schema = _type(column)
         if column.nullable and "type" in schema:
             schema = {**schema, "type": [schema["type"], "null"]}
-        properties[column.name] = {**schema, "description": column.description}
+        unit = f" Unit: {column.unit}." if column.unit else ""
+        properties[column.name] = {**schema, "description": column.description + unit}
     return {
         "type": "object",
         "properties": properties,

@@ -14,6 +14,11 @@ export function count(value) {
   return value === null || value === undefined ? "none" : INTEGER.format(BigInt(value));
 }
 
+/** A name with the unit of what it names, if that is known. */
+export function withUnit(name, unit) {
+  return unit ? `${name} (${unit})` : name;
+}
+
 /** "1 record", "2 records". */
 export function counted(value, singular, plural = `${singular}s`) {
   return `${count(value)} ${Number(value) === 1 ? singular : plural}`;

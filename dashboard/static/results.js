@@ -3,7 +3,7 @@
 import { rows } from "./api.js";
 import { downloads } from "./downloads.js";
 import { element, find, none } from "./elements.js";
-import { count, counted, formula, short, time } from "./format.js";
+import { count, counted, formula, short, time, withUnit } from "./format.js";
 import { histogram } from "./histogram.js";
 import { plot } from "./plot.js";
 import { page } from "./states.js";
@@ -39,7 +39,7 @@ function headline(stats, publishedAt) {
     tile("Experiments", count(stats.experiment_count), dropped ? quality : "none left out"),
     tile("Experiments per user", short(stats.avg_experiments_per_user),
       stats.max_experiments_per_user === null ? "" : `at most ${count(stats.max_experiments_per_user)}`),
-    tile("Mean run time", stats.avg_experiment_run_time === null ? none() : short(stats.avg_experiment_run_time),
+    tile(withUnit("Mean run time", find("headline").dataset.unit), stats.avg_experiment_run_time === null ? none() : short(stats.avg_experiment_run_time),
       stats.min_experiment_run_time === null ? "no run time is known" : range),
     tile("Compounds", count(stats.compound_count), `${count(stats.used_compound_count)} used`),
     tile("Published", time(publishedAt ?? new Date().toISOString()), element("a", { href: "/history" }, "all runs")),
@@ -73,7 +73,7 @@ function runTimes(userCount) {
     mart: "user_summary",
     column: "avg_experiment_run_time",
     title: "Mean run time per user",
-    axis: "Mean run time",
+    axis: withUnit("Mean run time", find("headline").dataset.unit),
     singular: "user",
     onpick: narrow,
   });

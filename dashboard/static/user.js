@@ -2,7 +2,7 @@
 
 import { json } from "./api.js";
 import { element, facts, find, none, plainTable, setText } from "./elements.js";
-import { count, counted, formula } from "./format.js";
+import { count, counted, formula, withUnit } from "./format.js";
 import { page } from "./states.js";
 
 const userId = find("user").dataset.user;
@@ -55,11 +55,15 @@ function experiments({ experiment_count: { value }, data_issues: issues }) {
 
 function mean({ avg_experiment_run_time: { value, sum, count: known, rule }, experiment_count: all }) {
   if (value === null) {
-    return card("Mean run time", none(), all.value ? "None of the run times is known." : "There is no experiment.");
+    return card(withUnit("Mean run time", unit()), none(), all.value ? "None of the run times is known." : "There is no experiment.");
   }
   const unknown = all.value - known;
   const without = unknown ? ` ${counted(unknown, "experiment")} without a run time ${unknown === 1 ? "does" : "do"} not count.` : "";
-  return card("Mean run time", String(value), `= ${sum} / ${known}.${without}`, rule);
+  return card(withUnit("Mean run time", unit()), String(value), `= ${sum} / ${known}.${without}`, rule);
+}
+
+function unit() {
+  return find("user").dataset.unit;
 }
 
 function compound({ user, compound_id: { value, tied_compound_ids: tied, rule }, compounds: all, experiment_count }) {
@@ -95,7 +99,7 @@ function listed({ experiments: all, experiment_count: { value }, compounds: know
   const names = new Map(known.map((each) => [each.compound_id, each.compound_name]));
   const table = plainTable(
     "Experiments of this user",
-    [["Record", true], ["Experiment", true], ["Compounds as written"], ["Compounds that count"], ["Run time", true], ["Remark"]],
+    [["Record", true], ["Experiment", true], ["Compounds as written"], ["Compounds that count"], [withUnit("Run time", unit()), true], ["Remark"]],
     all.map((each) => [
       count(each.record_number),
       String(each.experiment_id),

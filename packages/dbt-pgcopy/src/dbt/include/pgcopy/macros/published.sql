@@ -100,6 +100,7 @@
 
   results: as dbt gives them.
   options: what decided the outcome besides files and selection, a dictionary.
+  column_meta: what is noted of columns beside their own meta, by model and column.
   versions: of what else it was made with, beside dbt and PostgreSQL, a dictionary.
   returns: of a build that is made again from the files of an earlier one: `returns_to`, `requested_by`, `reason`.
   run_id: a number by which the caller knows the run.
@@ -107,7 +108,7 @@
   keep: how many builds keep their tables, and the files that they were made from.
   keep_files_mb: how many megabytes those files may have together.
 -#}
-{% macro publish_build(results, options={}, versions={}, returns={}, run_id=none, wait_seconds=60, keep=10, keep_files_mb=10000) %}
+{% macro publish_build(results, options={}, column_meta={}, versions={}, returns={}, run_id=none, wait_seconds=60, keep=10, keep_files_mb=10000) %}
   {%- if not execute or flags.WHICH not in ('build', 'run') -%}
     {{ return('') }}
   {%- endif -%}
@@ -140,15 +141,16 @@
 
   {%- set marts = {} -%}
   {%- for node in graph.nodes.values() if node.config.materialized == 'published' -%}
-    {%- set column_meta = {} -%}
-    {%- for column in node.columns.values() if column.config.meta or column.meta -%}
-      {%- do column_meta.update({column.name: column.config.meta or column.meta}) -%}
+    {%- set meta_of_columns = {} -%}
+    {%- for column in node.columns.values() -%}
+      {%- set meta = dict(column.config.meta or column.meta, **column_meta.get(node.name, {}).get(column.name, {})) -%}
+      {%- if meta -%}{%- do meta_of_columns.update({column.name: meta}) -%}{%- endif -%}
     {%- endfor -%}
     {%- do marts.update({node.alias: {
       'view_schema': node.schema,
       'description': node.description,
       'meta': node.config.meta,
-      'column_meta': column_meta,
+      'column_meta': meta_of_columns,
       'sql': sql.get(node.unique_id, {}),
     }}) -%}
   {%- endfor -%}
