@@ -33,13 +33,13 @@ def open_to_all(view: _View) -> _View:
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Check every request before its view is called."""
-    is_without_token = not (settings.token or settings.read_token)
-    for_changes = {token for token in (settings.token or settings.read_token,) if token}
-    for_reading = {settings.token, settings.read_token} - {None} if settings.read_token else set()
+    read_token = {settings.read_token} - {None}
+    for_changes = {*settings.tokens} or read_token
+    for_reading = {*settings.tokens, *read_token} if read_token else set()
 
     @app.before_request
     def check() -> Response | None:
-        if is_without_token and request.blueprint != "health":
+        if not for_changes and request.blueprint != "health":
             _check_host(settings)
         if request.method == "OPTIONS":
             return None  # Asks what may be asked, and calls no view.
@@ -75,6 +75,12 @@ def given_token() -> str | None:
     if request.headers.get("Sec-Fetch-Site", "none") in ("same-origin", "none"):
         return request.cookies.get(COOKIE)
     return None
+
+
+def owner() -> str:
+    """Whose token this request, which was let in, has; "" if it has none or nobody's."""
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings.tokens.get(given_token() or "", "")
 
 
 def _changes_something(view: Callable[..., Any] | None) -> bool:

@@ -6,6 +6,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api import (
     access,
+    audit,
     builds,
     changes,
     events,
@@ -32,6 +33,7 @@ BLUEPRINTS = (
     histogram.blueprint,
     runs.blueprint,
     trigger.blueprint,
+    audit.blueprint,
     events.blueprint,
     inputs.blueprint,
     health.blueprint,

@@ -15,7 +15,8 @@ from elute.database.sessions import Session
 blueprint = Blueprint("histogram", __name__)
 MOST_BINS = 200
 _WHOLE = frozenset({"smallint", "integer", "bigint"})
-# Steps of 1, 2 or 5 times a power of ten; those of whole numbers are whole.
+# Steps of 1, 2 or 5 times a power of ten; those of whole numbers are whole. Where few values would
+# stretch the range (the largest hundredth to three times its width or more), they share a last bin.
 _BINS = """
 with _values as (
     select {column}::numeric as value from ({rows}) as _rows
@@ -29,26 +30,53 @@ _limits as (
     from _values
 ),
 
+_common as (
+    select percentile_disc(0.99) within group (order by _values.value) as most
+    from _values
+    cross join _limits
+    where _values.value > _limits.least
+),
+
+_ranges as (
+    select
+        _limits.*,
+        case
+            when _limits.most - _limits.least >= 3 * (_common.most - _limits.least)
+                then _common.most
+            else _limits.most
+        end as last
+    from _limits
+    cross join _common
+),
+
 _steps as (
     select min(factors.factor * 10::numeric ^ powers.power) as step
-    from _limits
+    from _ranges
     cross join (values (1), (2), (5)) as factors (factor)
     cross join generate_series({smallest}, 308) as powers (power)
     where
         factors.factor * 10::numeric ^ powers.power * {bins}
-        > coalesce(nullif(_limits.most - _limits.least, 0), {bins} / 2.0)
+        > coalesce(nullif(_ranges.last - _ranges.least, 0), {bins} / 2.0)
 ),
 
 _counts as (
-    select floor(_values.value / _steps.step) as bin, count(*) as count
+    select
+        least(floor(_values.value / _steps.step), floor(_ranges.last / _steps.step) + 1) as bin,
+        count(*) as count
     from _values
     cross join _steps
+    cross join _ranges
     where _values.value is not null
     group by 1
 )
 
-select _steps.step, _limits.without, _counts.bin, _counts.count
-from _limits
+select
+    _steps.step,
+    _ranges.without,
+    case when _ranges.last < _ranges.most then floor(_ranges.last / _steps.step) + 1 end as tail,
+    _counts.bin,
+    _counts.count
+from _ranges
 cross join _steps
 left join _counts on true
 order by _counts.bin
@@ -101,14 +129,18 @@ def _rows(query: Query, column: Column, bins: int) -> list[tuple[Any, ...]]:
 
 
 def _body(rows: list[tuple[Any, ...]], is_whole: bool) -> dict[str, Any]:
-    """The bins without a gap between the first and the last."""
-    [step, without, first, _] = rows[0]
+    """The bins without a gap between the first and the last; one without an end has the tail."""
+    [step, without, tail, first, _] = rows[0]
     body = {"step": _plain(step), "is_whole": is_whole, "without": without}
     if first is None:
         return {**body, "bins": []}
-    counts = {int(bin_): count for _, _, bin_, count in rows}
+    counts = {int(bin_): count for *_, bin_, count in rows}
     bins = [
-        {"from": _plain(bin_ * step), "to": _plain((bin_ + 1) * step), "count": counts.get(bin_, 0)}
+        {
+            "from": _plain(bin_ * step),
+            "to": None if bin_ == tail else _plain((bin_ + 1) * step),
+            "count": counts.get(bin_, 0),
+        }
         for bin_ in range(min(counts), max(counts) + 1)
     ]
     return {**body, "bins": bins}

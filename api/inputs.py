@@ -10,7 +10,7 @@ from seed_csv import Report
 from werkzeug.datastructures import ETags
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
-from api import database, uploads
+from api import audit, database, uploads
 from api.problems import Problem
 from elute import inputs as input_files
 from elute import rehearsal
@@ -80,6 +80,7 @@ def replace(name: str) -> tuple[dict[str, Any], int, dict[str, str]]:
             before = input_files.version_of(settings, name)
             _require_match(before)
             kept = input_files.swap(settings, name, received)
+    audit.note("upload", name)
     body = {**_describe(name), "kept_as": kept}
     return body, 200 if before else 201, {"ETag": f'"{body["etag"]}"'}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import request
 
+from api import access
 from api.problems import Problem
 
 _BROWSER = re.compile(r"\b(Firefox|Edg|OPR|Chrome|Safari)/\d+")
@@ -56,6 +57,11 @@ def options() -> dict[str, Any]:
 
 
 def requested_by() -> str:
+    """Whose token a request has, the address that it came from, and the program."""
+    return ", ".join(filter(None, [access.owner(), asked_from()]))
+
+
+def asked_from() -> str:
     """The address that a request came from, and the program."""
     agent = request.headers.get("User-Agent", "")
     browser = _BROWSER.search(agent) if agent.startswith("Mozilla/") else None

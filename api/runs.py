@@ -5,7 +5,7 @@ from typing import Any
 import flask
 from flask import Blueprint, Response, request, url_for
 
-from api import database, parameters, run_responses
+from api import audit, database, parameters, run_responses
 from api.problems import Problem
 from elute.database.sessions import Session
 from elute.runs import queue
@@ -30,9 +30,11 @@ def ask_for_run() -> tuple[Run, bool]:
         return run, run_responses.has_worker(session)
 
     try:
-        return database.current().owner.read(ask)
+        run, has_worker = database.current().owner.read(ask)
     except OtherOptionsError as error:
         raise Problem(409, "Another run waits", str(error)) from error
+    audit.note("trigger", f"run {run.run_id}")
+    return run, has_worker
 
 
 def location(run: Run) -> str:
@@ -95,6 +97,7 @@ def cancel(run_id: int) -> tuple[Response, int, dict[str, str]]:
             detail = f"Run {run_id} goes on in a terminal: press Ctrl-C there."
             raise Problem(409, "Not to be cancelled from here", detail)
         raise Problem(409, "It has ended", f"Run {run_id} has {_ended(ended)}: nothing to cancel.")
+    audit.note("cancel", f"run {run_id}")
     return flask.jsonify(_as_json(run, True)), 202, {"Location": location(run)}
 
 

@@ -49,7 +49,7 @@ def render(template: str, status: int = 200, **values: Any) -> Response:
         root=request.script_root,
         here=values.pop("here", request.path),
         modules=MODULES,
-        has_tokens=bool(settings().token or settings().read_token),
+        has_tokens=bool(settings().tokens or settings().read_token),
         is_signed_in=access.COOKIE in request.cookies,
         **values,
     )
@@ -73,6 +73,7 @@ _add("/users/<user_id>", "user.html", "/")
 _add("/quality", "quality.html")
 _add("/history", "history.html")
 _add("/history/<int:run_id>", "run.html", "/history")
+_add("/history/changes", "changes.html", "/history")
 _add("/files", "files.html")
 
 

@@ -61,7 +61,11 @@ VARIABLES = (
     ),
     Variable("ELUTE_HOST", "127.0.0.1", "Address that `elute serve` listens on."),
     Variable("ELUTE_PORT", "5000", "Port that `elute serve` listens on."),
-    Variable("ELUTE_TOKEN", "", "Bearer token that whatever changes something needs."),
+    Variable(
+        "ELUTE_TOKEN",
+        "",
+        "Bearer token that whatever changes something needs; several: NAME:TOKEN NAME:TOKEN.",
+    ),
     Variable("ELUTE_READ_TOKEN", "", "Bearer token that reading needs; ELUTE_TOKEN reads too."),
     Variable(
         "ELUTE_INSECURE",
@@ -119,7 +123,8 @@ class Settings:
     """All settings, checked. Paths are absolute.
 
     `host` and `port` are PostgreSQL's, and `host` is None when Elute is to run its own;
-    `web_host` and `web_port` are where Elute listens. The ratios are between 0 and 1.
+    `web_host` and `web_port` are where Elute listens. The ratios are between 0 and 1. `tokens` says
+    of each token whose it is; "" if it has no name.
     """
 
     host: str | None
@@ -135,7 +140,7 @@ class Settings:
     date_format: str
     web_host: str
     web_port: int
-    token: str | None = field(repr=False)
+    tokens: Mapping[str, str] = field(repr=False)
     read_token: str | None = field(repr=False)
     is_insecure: bool
     trusted_proxies: int
@@ -172,7 +177,7 @@ class Settings:
             date_format=_date_format(values["ELUTE_DATE_FORMAT"]),
             web_host=values["ELUTE_HOST"],
             web_port=_port("ELUTE_PORT", values),
-            token=_token("ELUTE_TOKEN", values),
+            tokens=_tokens("ELUTE_TOKEN", values),
             read_token=_token("ELUTE_READ_TOKEN", values),
             is_insecure=_switch("ELUTE_INSECURE", values),
             trusted_proxies=_count("ELUTE_TRUSTED_PROXIES", values, least=0),
@@ -287,11 +292,29 @@ def _choice(name: str, choices: tuple[str, ...], values: Mapping[str, str]) -> s
     return values[name]
 
 
+def _tokens(name: str, values: Mapping[str, str]) -> dict[str, str]:
+    """Whose each token is: one token without a name, or NAME:TOKEN as often as there are names."""
+    entries = values[name].split()
+    if len(entries) < 2 and ":" not in values[name]:
+        token = _token(name, values)
+        return {token: ""} if token else {}
+    tokens: dict[str, str] = {}
+    for entry in entries:
+        owner, _, token = entry.partition(":")
+        if not (owner and token) or owner in tokens.values() or token in tokens:
+            raise SettingsError(
+                f"{name} is one token, or NAME:TOKEN for each of several, with spaces between them "
+                "and each name and each token once."
+            )
+        tokens[_token(name, {name: token}) or ""] = owner
+    return tokens
+
+
 def _token(name: str, values: Mapping[str, str]) -> str | None:
     """A token that a header can carry."""
     value = values[name]
     if not all("!" <= letter <= "~" for letter in value):  # The value itself is not shown.
-        raise SettingsError(f"{name} may hold only ASCII letters, digits and signs, and no space.")
+        raise SettingsError(f"{name} may hold only ASCII letters, digits and signs.")
     return value or None
 
 

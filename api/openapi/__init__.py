@@ -70,5 +70,5 @@ def _secured(path: str, operations: dict[str, Any], settings: Settings) -> dict[
 
 def _security(path: str, method: str, settings: Settings) -> list[dict[str, list[str]]]:
     is_changing = method != "get" or path == "/trigger-etl"
-    token = settings.token or settings.read_token if is_changing else settings.read_token
+    token = settings.tokens or settings.read_token if is_changing else settings.read_token
     return [{"token": []}, {"cookie": []}] if token else []

@@ -21,15 +21,16 @@ export async function histogram(figure, options) {
 }
 
 function mark({ from, to, count: value }, { is_whole: isWhole, step }, column) {
-  const isOne = isWhole && step === 1;
+  const isOne = isWhole && step === 1 && to !== null;
   const last = isWhole ? to - 1 : to;
   const query = new URLSearchParams([
     [column, `gte.${from}`],
-    [column, isWhole ? `lte.${last}` : `lt.${to}`],
+    ...(to === null ? [] : [[column, isWhole ? `lte.${last}` : `lt.${to}`]]),
   ]);
+  const end = to === null ? "or more" : `to ${isWhole ? short(last) : `under ${short(to)}`}`;
   return {
-    label: isOne ? count(from) : `${short(from)} to ${isWhole ? short(last) : `under ${short(to)}`}`,
-    tick: short(from),
+    label: isOne ? count(from) : `${short(from)} ${end}`,
+    tick: to === null ? `${short(from)}+` : short(from),
     isRange: !isOne,
     value,
     href: value ? `?${query}` : null,

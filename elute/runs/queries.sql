@@ -180,3 +180,15 @@ select exists (
 
 -- name: last_published
 select max(published_at)::text as moment from builds.publications
+
+-- name: note_change
+insert into elute.changes (who, asked_from, action, subject)
+values (%(who)s, %(asked_from)s, %(action)s, %(subject)s)
+
+-- name: changes
+-- The newest, or those before one.
+select change_number, changed_at, who, asked_from, action, subject
+from elute.changes
+where %(before)s::bigint is null or change_number < %(before)s
+order by change_number desc
+limit %(limit)s

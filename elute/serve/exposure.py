@@ -42,14 +42,16 @@ def _problem(settings: Settings) -> str | None:
     """What would let others in who may not, as a sentence's end and what to do."""
     if is_loopback(settings.web_host):
         return None
-    if not settings.token:
+    if not settings.tokens:
         others = "those who may read (ELUTE_READ_TOKEN)" if settings.read_token else "them"
         return (
             f"there is no ELUTE_TOKEN that would keep {others} from starting builds and replacing "
             "files. Set ELUTE_TOKEN."
         )
-    tokens = {"ELUTE_TOKEN": settings.token, "ELUTE_READ_TOKEN": settings.read_token}
-    for name, token in tokens.items():
-        if token and len(token) < LEAST_TOKEN:
+    tokens = {**dict.fromkeys(settings.tokens, "ELUTE_TOKEN")}
+    if settings.read_token:
+        tokens[settings.read_token] = "ELUTE_READ_TOKEN"
+    for token, name in tokens.items():
+        if len(token) < LEAST_TOKEN:
             return f"{name} can be guessed. Make it {LEAST_TOKEN} characters long or longer."
     return None

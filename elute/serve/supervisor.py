@@ -37,7 +37,7 @@ def run(settings: Settings, with_token: bool = False) -> int:
         ServeError: the settings, the home or the port do not allow it, or the web app keeps ending.
         ServerError: there is no database.
     """
-    if with_token and not settings.token:
+    if with_token and not settings.tokens:
         settings = _with_own_token(settings)
     require_token_if_exposed(settings)
     held = lock_home(settings)

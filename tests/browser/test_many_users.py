@@ -102,3 +102,21 @@ def test_the_docs_site_is_of_this_project_and_asks_nobody(open_page: Open) -> No
     expect(page.get_by_role("heading", name="Elute")).to_be_visible()
     page.goto(f"{page.url.split('#')[0]}#!/model/model.elute.user_summary")
     expect(page.get_by_text("One row per kept user").first).to_be_visible()
+
+
+@pytest.mark.usefixtures("_many")
+def test_one_user_with_very_many_experiments_does_not_squeeze_the_others(
+    site: Site, open_page: Open
+) -> None:
+    site.execute("update marts.user_summary set experiment_count = 3242 where user_id = 1001")
+    try:
+        page = is_ready(open_page("/"))
+        figure = page.locator("#plot-experiments")
+        figure.get_by_text("As a table").click()
+        rows = figure.locator("tbody tr").all_inner_texts()
+        assert len(rows) >= 10, rows
+        assert rows[-1].split("\t") == ["40 or more", "1"]
+        figure.get_by_role("link", name="40 or more").click()
+        expect(page.locator("#users-status")).to_have_text("1 to 1 of 1 user")
+    finally:
+        site.execute("update marts.user_summary set experiment_count = 1 where user_id = 1001")

@@ -19,6 +19,7 @@ def settings(**variables: str) -> Settings:
         ({}, "there is no ELUTE_TOKEN that would keep them from"),
         ({"ELUTE_READ_TOKEN": LONG}, "keep those who may read"),
         ({"ELUTE_TOKEN": "x"}, "ELUTE_TOKEN can be guessed"),
+        ({"ELUTE_TOKEN": f"anna:{LONG} ben:x"}, "ELUTE_TOKEN can be guessed"),
         ({"ELUTE_TOKEN": LONG, "ELUTE_READ_TOKEN": "x"}, "ELUTE_READ_TOKEN can be guessed"),
     ],
 )

@@ -68,7 +68,7 @@ def test_variables_are_read() -> None:
         date_format="D.M.YYYY",
         web_host="0.0.0.0",
         web_port=8080,
-        token="write",
+        tokens={"write": ""},
         read_token="read",
         is_insecure=True,
         trusted_proxies=2,
@@ -163,7 +163,21 @@ def test_a_value_that_cannot_be_used_is_named(name: str, value: str) -> None:
 
 def test_a_token_that_cannot_be_used_is_not_shown() -> None:
     with pytest.raises(SettingsError, match="ELUTE_TOKEN may hold only") as raised:
-        Settings.from_environment({"ELUTE_TOKEN": "geheim geheim"})
+        Settings.from_environment({"ELUTE_TOKEN": "geheimnisträger"})
+    assert "geheim" not in str(raised.value)
+
+
+def test_tokens_may_have_names() -> None:
+    tokens = Settings.from_environment({"ELUTE_TOKEN": " anna:aaa  lims:b:b "}).tokens
+    assert tokens == {"aaa": "anna", "b:b": "lims"}
+
+
+@pytest.mark.parametrize(
+    "value", ["anna:geheim ben", "anna:geheim anna:b", "anna:geheim ben:geheim", ":geheim", "anna:"]
+)
+def test_of_several_tokens_each_has_a_name_of_its_own(value: str) -> None:
+    with pytest.raises(SettingsError, match="ELUTE_TOKEN is one token, or NAME:TOKEN") as raised:
+        Settings.from_environment({"ELUTE_TOKEN": value})
     assert "geheim" not in str(raised.value)
 
 

@@ -28,6 +28,7 @@ from tests.service import web_app
 _PAGES = frozenset(
     {
         "assets.asset",
+        "pages.changes",
         "pages.files",
         "pages.history",
         "pages.quality",

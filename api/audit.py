@@ -1,0 +1,48 @@
+"""`/audit`: what was changed over HTTP, when, and by whom."""
+
+import logging
+from typing import Any
+
+import psycopg2
+from flask import Blueprint, url_for
+
+from api import access, database, parameters
+from api.run_responses import LARGEST_ID
+from elute.errors import EluteError
+from elute.runs import queue
+
+blueprint = Blueprint("audit", __name__)
+_LOG = logging.getLogger("elute.web")
+_MOST, _MOST_UNASKED = 500, 50
+
+
+def note(action: str, subject: str) -> None:
+    """Note that this request has changed something; in the log if there is no database."""
+    values = {
+        "who": access.owner() or None,
+        "asked_from": parameters.asked_from(),
+        "action": action,
+        "subject": subject,
+    }
+    try:
+        database.current().owner.read(lambda session: queue.execute(session, "note_change", values))
+    except (EluteError, psycopg2.Error) as error:
+        _LOG.warning("Not in the audit trail: %s (%s)", values, " ".join(str(error).split()))
+
+
+@blueprint.get("/audit")
+def show_some() -> dict[str, Any]:
+    """The newest changes, or those before another."""
+    limit = parameters.whole_number("limit", 1, _MOST) or _MOST_UNASKED
+    before = parameters.whole_number("before", 1, LARGEST_ID)
+    values = {"limit": limit, "before": before}
+    changes = database.current().owner.read(
+        lambda session: queue.execute(session, "changes", values)
+    )
+    last = changes[-1]["change_number"] if len(changes) == limit else None
+    return {
+        "changes": [
+            {**change, "changed_at": change["changed_at"].isoformat()} for change in changes
+        ],
+        "next": last and url_for("audit.show_some", limit=limit, before=last),
+    }

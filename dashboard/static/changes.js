@@ -1,0 +1,37 @@
+// The page Changes: what was changed over HTTP, and by whom, the newest first.
+
+import { json } from "./api.js";
+import { element, find, none, plainTable } from "./elements.js";
+import { moment } from "./format.js";
+import { page } from "./states.js";
+
+const COLUMNS = [["When"], ["Who"], ["What"], ["From"]];
+const ACTIONS = { trigger: "started", cancel: "cancelled", upload: "replaced" };
+let shown = [];
+
+async function load(older = []) {
+  const before = older.length ? `?before=${older.at(-1).change_number}` : "";
+  const { changes, next } = await json(`/audit${before}`);
+  shown = [...older, ...changes];
+  find("older").hidden = next === null;
+  find("changes").replaceChildren(
+    shown.length
+      ? plainTable("Changes", COLUMNS, shown.map(row))
+      : element("p", { class: "panel" }, "Nothing has been changed yet."),
+  );
+}
+
+function row({ changed_at: when, who, action, subject, asked_from: from }) {
+  const run = /^run (\d+)$/.exec(subject);
+  const what = run ? element("a", { href: `/history/${run[1]}` }, subject) : subject;
+  return [
+    element("span", { class: "whole" }, moment(when)),
+    who ?? none(),
+    element("span", {}, `${ACTIONS[action] ?? action} `, what),
+    from,
+  ];
+}
+
+find("older").addEventListener("click", () => load(shown));
+
+page(() => load());
