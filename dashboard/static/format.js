@@ -5,6 +5,8 @@ import { element } from "./elements.js";
 const INTEGER = new Intl.NumberFormat("en");
 const ROUNDED = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
 const MOMENT = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
+const WEEKDAY = new Intl.DateTimeFormat("en-GB", { weekday: "long" });
+const HOUR = new Intl.DateTimeFormat("en-GB", { timeStyle: "short" });
 const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
 const STEPS = [["day", 86400], ["hour", 3600], ["minute", 60]];
@@ -37,6 +39,12 @@ export function seconds(value) {
 /** A date and time, in the reader's time zone. */
 export function moment(text) {
   return text ? MOMENT.format(new Date(text)) : "";
+}
+
+/** The same as people say it: "Tuesday, 14:05", or the date of what is longer ago. */
+export function day(text) {
+  const then = new Date(text);
+  return Date.now() - then < 6 * 86400e3 ? `${WEEKDAY.format(then)}, ${HOUR.format(then)}` : moment(text);
 }
 
 /** The time of day. */

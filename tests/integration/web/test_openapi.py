@@ -31,6 +31,7 @@ _PAGES = frozenset(
     {
         "assets.asset",
         "pages.changes",
+        "pages.compare",
         "pages.files",
         "pages.history",
         "pages.quality",
