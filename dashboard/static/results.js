@@ -1,6 +1,7 @@
 // The page Results: headline numbers, three plots, and the table of users.
 
 import { rows } from "./api.js";
+import { tellChanges } from "./builds.js";
 import { downloads } from "./downloads.js";
 import { element, find, none } from "./elements.js";
 import { count, counted, formula, short, time } from "./format.js";
@@ -26,6 +27,7 @@ const users = new DataTable("users", {
 page(async () => {
   const [stats] = await Promise.all([rows("experiment_stats"), users.load()]);
   headline(stats.rows[0], stats.publishedAt);
+  tellChanges(find("since"));
   find("content").hidden = false; // The plots are drawn in the size they have.
   await Promise.all([experiments(), runTimes(stats.rows[0].user_count), compounds()]);
 });

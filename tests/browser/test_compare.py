@@ -1,4 +1,4 @@
-"""What changed between two builds, row by row."""
+"""What changed between two builds: told on Results and of a run, and compared row by row."""
 
 import re
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from tests.conftest import SAMPLE
 
 NEW = b"".join(b"%d,User %d,,\n" % (number, number) for number in range(100, 160))
 USERS = re.sub(rb"(?m)^12,.*\n", b"", SAMPLE["users.csv"]).replace(b"Keller", b"=Keller") + NEW
+SENTENCE = re.compile(r"^Since the build of \w+day, \d\d:\d\d: 60 new users, 1 changed, 1 gone\.$")
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,28 @@ def compared(builds: tuple[int, int], open_page: Open) -> Page:
     """The page, as it is without being told which builds."""
     assert builds
     return is_ready(open_page("/compare"))
+
+
+@pytest.mark.parametrize("page", ["Results", "the run"])
+def test_a_sentence_tells_what_changed_since_the_build_before(
+    site: Site, builds: tuple[int, int], open_page: Open, page: str
+) -> None:
+    run_id = site.ask("GET", f"/builds/{builds[1]}").json["run_id"]
+    shown = is_ready(open_page("/" if page == "Results" else f"/history/{run_id}"))
+    expect(shown.locator("#since")).to_have_text(SENTENCE)
+    shown.locator("#since a").click()
+    expect(shown).to_have_url(f"{site.address}/compare?from={builds[0]}&to={builds[1]}")
+    expect(shown.locator("details", has_text="user_summary")).to_contain_text("60 new")
+
+
+@pytest.mark.usefixtures("builds")
+def test_without_an_answer_there_is_no_sentence(open_page: Open) -> None:
+    page = is_ready(open_page("/quality", expected=("ERR_FAILED",)))
+    page.route("**/changes/**", lambda route: route.abort())
+    with page.expect_event("requestfailed", lambda request: "/changes/" in request.url):
+        page.get_by_role("link", name="Results").click()
+    expect(is_ready(page).locator("#users-status")).to_contain_text("of 73 users")
+    expect(page.locator("#since")).to_be_empty()
 
 
 def test_a_table_that_is_opened_shows_what_was_and_what_is(
