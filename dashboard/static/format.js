@@ -26,6 +26,16 @@ export function short(value) {
   return value === null || value === undefined ? "none" : ROUNDED.format(Number(value));
 }
 
+/** A whole number with all its digits, any other short. */
+export function exact(value) {
+  return Number.isInteger(value) ? count(value) : short(value);
+}
+
+/** A difference: "+14", "−3", "±0". */
+export function signed(value) {
+  return value ? `${value < 0 ? "−" : "+"}${exact(Math.abs(value))}` : "±0";
+}
+
 /** A duration: 0.84 s, 12 s, 3 min 5 s. */
 export function seconds(value) {
   if (value === null || value === undefined) return "";

@@ -49,6 +49,22 @@ def test_a_sentence_tells_what_changed_since_the_build_before(
 
 
 @pytest.mark.usefixtures("builds")
+def test_numbers_show_how_they_went_from_build_to_build(open_page: Open) -> None:
+    page = is_ready(open_page("/history"))
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.get_by_role("link", name="Results").click()
+    users = is_ready(page).locator("#headline > div").first
+    expect(users.locator(".figure")).to_have_text(
+        re.compile(r"^73\+59 since the build before; build by build: .*14, 73$")
+    )
+    expect(users.locator("svg[aria-hidden=true] polyline")).to_have_count(1)
+    expect(page.locator("#headline .trend svg")).to_have_count(5)
+    of_builds = [url for url in asked if re.search(r"/builds/\d+/marts/experiment_stats$", url)]
+    assert 2 <= len(of_builds) == len(set(of_builds)) <= 10
+
+
+@pytest.mark.usefixtures("builds")
 def test_without_an_answer_there_is_no_sentence(open_page: Open) -> None:
     page = is_ready(open_page("/quality", expected=("ERR_FAILED",)))
     page.route("**/changes/**", lambda route: route.abort())
