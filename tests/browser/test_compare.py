@@ -1,4 +1,4 @@
-"""What changed between two builds: told on Results and of a run, and compared row by row."""
+"""What changed between builds: told on Results, of a run and of the files, and row by row."""
 
 import re
 from collections.abc import Iterator
@@ -62,6 +62,18 @@ def test_numbers_show_how_they_went_from_build_to_build(open_page: Open) -> None
     expect(page.locator("#headline .trend svg")).to_have_count(5)
     of_builds = [url for url in asked if re.search(r"/builds/\d+/marts/experiment_stats$", url)]
     assert 2 <= len(of_builds) == len(set(of_builds)) <= 10
+
+
+def test_what_was_left_out_is_shown_build_by_build(
+    site: Site, builds: tuple[int, int], open_page: Open
+) -> None:
+    page = is_ready(open_page("/quality"))
+    figure = page.locator("#trends figure")
+    expect(figure.locator("strong")).to_have_text("Left out of user_experiments.csv")
+    figure.locator("summary").click()
+    expect(figure.locator("tbody tr").last).to_have_text(re.compile(rf"^Build {builds[1]}, .*3$"))
+    figure.get_by_role("link").last.click()
+    expect(page).to_have_url(f"{site.address}/compare?from={builds[0]}&to={builds[1]}")
 
 
 @pytest.mark.usefixtures("builds")
