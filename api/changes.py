@@ -12,7 +12,7 @@ from api import database, parameters
 from api.marts import media
 from api.marts.published import LARGEST_NUMBER, find_in, no_longer_kept, numbered
 from api.marts.responses import respond_for_ever
-from api.marts.sending import again, busy, for_ever
+from api.marts.sending import again, busy, for_ever, to_save
 from api.problems import Problem
 from elute.database import history
 from elute.database.builds import Build, Mart
@@ -40,14 +40,23 @@ def show(build: int) -> Response:
 @blueprint.get("/builds/<int:build>/changes/<name>")
 def rows(build: int, name: str) -> Response:
     """The rows of a mart that are not the same since `?from=`, as they were and as they are."""
+    return _rows(build, name, media.negotiated(*media.MEDIA_TYPES))
 
+
+@blueprint.get("/download/builds/<int:build>/changes/<name>.csv")
+def download(build: int, name: str) -> Response:
+    """The same as a file to save, for spreadsheets."""
+    return to_save(_rows(build, name, media.SPREADSHEET), f"{name}-changes-{build}", "csv")
+
+
+def _rows(build: int, name: str, media_type: str) -> Response:
     def look(session: Session) -> tuple[Build, Mart]:
         _, before = find_in(session, _earlier(session, build), name)
         found, after = find_in(session, build, name)
         return found, compare(session, before, after).rows
 
     with _turn():
-        return respond_for_ever(look, media.negotiated(*media.MEDIA_TYPES), "from")
+        return respond_for_ever(look, media_type, "from")
 
 
 @contextmanager

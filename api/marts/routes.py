@@ -1,7 +1,5 @@
 """Where the marts are served."""
 
-import re
-
 from flask import Blueprint, Response, abort, jsonify
 from psycopg2 import errors
 
@@ -9,6 +7,7 @@ from api import database
 from api.marts import explanations, media, past
 from api.marts.published import as_json, find, newest
 from api.marts.responses import is_bigint, no_such_row, respond
+from api.marts.sending import to_save
 from elute.database.sessions import Session
 
 blueprint = Blueprint("marts", __name__)
@@ -26,11 +25,7 @@ def download(name: str, extension: str) -> Response:
     """The same as a file to save; a link cannot say in a header which media type it wants."""
     if extension not in media.EXTENSIONS:
         abort(404)
-    response = respond(name, media.EXTENSIONS[extension])
-    if response.status_code == 200:
-        file = re.sub(r"\W", "_", name)
-        response.headers["Content-Disposition"] = f'attachment; filename="{file}.{extension}"'
-    return response
+    return to_save(respond(name, media.EXTENSIONS[extension]), name, extension)
 
 
 @blueprint.get("/etl-results")

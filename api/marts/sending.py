@@ -1,5 +1,6 @@
 """How answers are sent: with a second try, as a stream or collected in a file, and for how long."""
 
+import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -65,6 +66,14 @@ def streamed(
     file.seek(0)
     response = respond(wrap_file(request.environ, file, BLOCK), True)
     response.content_length = length
+    return response
+
+
+def to_save(response: Response, name: str, extension: str) -> Response:
+    """A response that browsers save as a file, if it is one of rows."""
+    if response.status_code == 200:
+        file = re.sub(r"[^\w-]", "_", name)
+        response.headers["Content-Disposition"] = f'attachment; filename="{file}.{extension}"'
     return response
 
 

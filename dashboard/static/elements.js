@@ -73,6 +73,12 @@ export function unseen(text) {
   return element("span", { class: "unseen" }, text);
 }
 
+/** A value of a mart as text; one of JSON as it is written. */
+export function shown(value) {
+  if (value === null || value === undefined) return none();
+  return typeof value === "object" ? element("code", {}, JSON.stringify(value)) : String(value);
+}
+
 /** How a null is shown. */
 export function none() {
   return element("span", { class: "none" }, "none");

@@ -5,6 +5,8 @@ import { element } from "./elements.js";
 const INTEGER = new Intl.NumberFormat("en");
 const ROUNDED = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
 const MOMENT = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
+const WEEKDAY = new Intl.DateTimeFormat("en-GB", { weekday: "long" });
+const HOUR = new Intl.DateTimeFormat("en-GB", { timeStyle: "short" });
 const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
 const STEPS = [["day", 86400], ["hour", 3600], ["minute", 60]];
@@ -29,6 +31,16 @@ export function short(value) {
   return value === null || value === undefined ? "none" : ROUNDED.format(Number(value));
 }
 
+/** A whole number with all its digits, any other short. */
+export function exact(value) {
+  return Number.isInteger(value) ? count(value) : short(value);
+}
+
+/** A difference: "+14", "−3", "±0". */
+export function signed(value) {
+  return value ? `${value < 0 ? "−" : "+"}${exact(Math.abs(value))}` : "±0";
+}
+
 /** A duration: 0.84 s, 12 s, 3 min 5 s. */
 export function seconds(value) {
   if (value === null || value === undefined) return "";
@@ -42,6 +54,12 @@ export function seconds(value) {
 /** A date and time, in the reader's time zone. */
 export function moment(text) {
   return text ? MOMENT.format(new Date(text)) : "";
+}
+
+/** The same as people say it: "Tuesday, 14:05", or the date of what is longer ago. */
+export function day(text) {
+  const then = new Date(text);
+  return Date.now() - then < 6 * 86400e3 ? `${WEEKDAY.format(then)}, ${HOUR.format(then)}` : moment(text);
 }
 
 /** The time of day. */

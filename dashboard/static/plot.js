@@ -1,9 +1,10 @@
 // Two kinds of plots, drawn as SVG in the size they are shown: columns and bars. Each has a title,
-// a sentence, and the same numbers as a table, whose links do what a click on a mark does.
+// a sentence, and the same numbers as a table, whose links do what a click on a mark does. And a
+// small line for within text.
 
 import { at } from "./api.js";
-import { drawn, element, plainTable } from "./elements.js";
-import { count } from "./format.js";
+import { drawn, element, plainTable, unseen } from "./elements.js";
+import { count, exact, signed } from "./format.js";
 
 const HEIGHT = 170;
 const [LEFT, BOTTOM, TOP] = [40, 34, 8];
@@ -53,6 +54,21 @@ export function plot(figure, options) {
   });
   picture.drawnWidth = picture.clientWidth;
   figure.observer.observe(picture);
+}
+
+/** How a number went from build to build: its last difference, if both are known, and a line. */
+export function trend(values) {
+  const isKnown = (value) => value !== null && value !== undefined;
+  if (values.length < 2 || !values.slice(-2).every(isKnown)) return [];
+  const known = values.filter(isKnown).map(Number);
+  const [least, most] = [Math.min(...known), Math.max(...known)];
+  const points = known.map((value, index) =>
+    [1 + (58 * index) / (known.length - 1), most === least ? 10 : 18 - (16 * (value - least)) / (most - least)]);
+  return [
+    element("span", {}, signed(known.at(-1) - known.at(-2)),
+      unseen(` since the build before; build by build: ${known.map(exact).join(", ")}`)),
+    drawn("svg", { viewBox: "0 0 60 20", preserveAspectRatio: "none", "aria-hidden": "true" }, drawn("polyline", { points: points.join(" ") })),
+  ];
 }
 
 function frame(width, height, title, children) {

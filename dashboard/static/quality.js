@@ -1,9 +1,11 @@
 // The page Data quality: each file's account, the reasons, and the records themselves.
 
 import { rows } from "./api.js";
+import { comparison, keptBuilds, orNothing, withRows } from "./builds.js";
 import { downloads } from "./downloads.js";
 import { element, facts, find, none, plainTable, unseen } from "./elements.js";
-import { count, counted } from "./format.js";
+import { count, counted, day } from "./format.js";
+import { plot } from "./plot.js";
 import { page } from "./states.js";
 import { DataTable } from "./table.js";
 
@@ -29,7 +31,39 @@ page(async () => {
   ]);
   find("inputs").replaceChildren(...inputs.rows.map(account));
   find("reasons").replaceChildren(reasonTable(reasons.rows));
+  find("content").hidden = false; // The plots are drawn in the size they have.
+  trends(inputs.rows.map(({ source_file: file }) => file));
 });
+
+/** How many records were left out, build by build, of each file of which any was. */
+async function trends(files) {
+  const builds = (await orNothing(keptBuilds().then((kept) => withRows(kept, "input_summary")))) ?? [];
+  find("trends").replaceChildren();
+  for (const file of files) {
+    const marks = builds.flatMap((build, index) => mark(build, builds[index - 1], file));
+    if (marks.length < 2 || !marks.some(({ value }) => value)) continue;
+    const figure = element("figure", { class: "plot" });
+    find("trends").append(figure);
+    plot(figure, {
+      title: `Left out of ${file}`,
+      note: "build by build, the newest on the right; each leads to what it changed",
+      marks,
+      axis: "Build",
+      measured: "Records",
+    });
+  }
+}
+
+function mark(build, before, file) {
+  const input = build.rows.find(({ source_file: name }) => name === file);
+  if (!input) return [];
+  return [{
+    label: `Build ${build.build}, ${day(build.published_at)}`,
+    tick: String(build.build),
+    value: input.records_dropped,
+    href: before && comparison(before, build),
+  }];
+}
 
 function account(input) {
   const { source_file: file, records_read: read, records_kept: kept, records_dropped: dropped } = input;

@@ -1,11 +1,12 @@
 // The page Results: headline numbers, three plots, and the table of users.
 
 import { rows } from "./api.js";
+import { keptBuilds, orNothing, tellChanges, withRows } from "./builds.js";
 import { downloads } from "./downloads.js";
 import { element, find, none } from "./elements.js";
 import { count, counted, formula, short, time, withUnit } from "./format.js";
 import { histogram } from "./histogram.js";
-import { plot } from "./plot.js";
+import { plot, trend } from "./plot.js";
 import { page } from "./states.js";
 import { DataTable } from "./table.js";
 
@@ -26,32 +27,45 @@ const users = new DataTable("users", {
 page(async () => {
   const [stats] = await Promise.all([rows("experiment_stats"), users.load()]);
   headline(stats.rows[0], stats.publishedAt);
+  past();
   find("content").hidden = false; // The plots are drawn in the size they have.
   await Promise.all([experiments(), runTimes(stats.rows[0].user_count), compounds()]);
 });
+
+/** What there is of earlier builds, beside what there is now. */
+async function past() {
+  const trends = document.querySelectorAll("#headline [data-column]"); // Of now: they may be drawn anew.
+  const builds = (await orNothing(keptBuilds())) ?? [];
+  tellChanges(find("since"), builds);
+  const stats = (await orNothing(withRows(builds, "experiment_stats"))) ?? [];
+  for (const each of trends) {
+    each.replaceChildren(...trend(stats.map(({ rows: [row] }) => row[each.dataset.column])));
+  }
+}
 
 function headline(stats, publishedAt) {
   const dropped = stats.dropped_experiment_count;
   const quality = element("a", { href: "/quality" }, `${counted(dropped, "experiment")} left out`);
   const range = `from ${short(stats.min_experiment_run_time)} to ${short(stats.max_experiment_run_time)}`;
   find("headline").replaceChildren(
-    tile("Users", count(stats.user_count), `${count(stats.user_with_experiments_count)} with experiments`),
-    tile("Experiments", count(stats.experiment_count), dropped ? quality : "none left out"),
+    tile("Users", count(stats.user_count), `${count(stats.user_with_experiments_count)} with experiments`, "user_count"),
+    tile("Experiments", count(stats.experiment_count), dropped ? quality : "none left out", "experiment_count"),
     tile("Experiments per user", short(stats.avg_experiments_per_user),
-      stats.max_experiments_per_user === null ? "" : `at most ${count(stats.max_experiments_per_user)}`),
+      stats.max_experiments_per_user === null ? "" : `at most ${count(stats.max_experiments_per_user)}`, "avg_experiments_per_user"),
     tile(withUnit("Mean run time", find("headline").dataset.unit), stats.avg_experiment_run_time === null ? none() : short(stats.avg_experiment_run_time),
-      stats.min_experiment_run_time === null ? "no run time is known" : range),
-    tile("Compounds", count(stats.compound_count), `${count(stats.used_compound_count)} used`),
+      stats.min_experiment_run_time === null ? "no run time is known" : range, "avg_experiment_run_time"),
+    tile("Compounds", count(stats.compound_count), `${count(stats.used_compound_count)} used`, "compound_count"),
     tile("Published", time(publishedAt ?? new Date().toISOString()), element("a", { href: "/history" }, "all runs")),
   );
 }
 
-function tile(name, figure, note) {
+function tile(name, figure, note, column) {
   return element(
     "div",
     {},
     element("dt", {}, name),
-    element("dd", { class: "figure" }, figure),
+    element("dd", { class: "figure" }, element("span", {}, figure),
+      column && element("span", { class: "trend", "data-column": column })),
     element("dd", { class: "note" }, note),
   );
 }

@@ -1,6 +1,7 @@
 // The page of one run: what became of it, its steps with their times, its log; live while it goes on.
 
 import { call, json } from "./api.js";
+import { keptBuilds, orNothing, tellChanges } from "./builds.js";
 import { drawn, element, facts, find, plainTable, setText } from "./elements.js";
 import { moment, seconds } from "./format.js";
 import { asker, badge, outcome } from "./outcome.js";
@@ -16,6 +17,9 @@ async function draw() {
   find("nodes").replaceChildren(steps(run));
   const text = await log.text();
   setText(find("log"), text || "No log is kept of this run.");
+  if (run.state !== "succeeded") return;
+  const builds = await orNothing(keptBuilds());
+  tellChanges(find("since"), builds ?? [], (build) => build.run_id === run.run_id);
 }
 
 function summary(run) {

@@ -2,7 +2,7 @@
 // address is the API's own query: ?name=ilike.*wei*&order=experiment_count.desc
 
 import { Problem, rows } from "./api.js";
-import { element, find, none, setText } from "./elements.js";
+import { element, find, setText, shown } from "./elements.js";
 import { boxes, conditions, restore } from "./filters.js";
 import { count } from "./format.js";
 
@@ -147,7 +147,7 @@ export class DataTable {
 
   cell(row, { column, kind }) {
     const value = row[column];
-    const drawn = value === null ? none() : (this.cells[column]?.(value, row) ?? plain(value));
+    const drawn = (value === null ? null : this.cells[column]?.(value, row)) ?? shown(value);
     return element("td", { class: kind === "number" || kind === "id" ? "number" : null }, drawn);
   }
 
@@ -177,11 +177,6 @@ export class DataTable {
     }
     this.pager.hidden = atStart && atEnd && this.total <= 25;
   }
-}
-
-/** A value as text; one of JSON as it is written. */
-function plain(value) {
-  return typeof value === "object" ? element("code", {}, JSON.stringify(value)) : String(value);
 }
 
 /** The query with the signs that may stand as they are, so that people can read it. */

@@ -49,7 +49,7 @@ def out_of_reach(site: Site) -> Iterator[None]:
 
 def test_before_the_first_build_pages_offer_one(site: Site, open_page: Open) -> None:
     with without_builds(site):
-        for path in ("/", "/quality", "/users/1"):
+        for path in ("/", "/compare", "/quality", "/users/1"):
             page = open_page(path, expected=("503",))
             state = page.locator("#state")
             expect(state).to_contain_text("No results yet")
@@ -58,6 +58,10 @@ def test_before_the_first_build_pages_offer_one(site: Site, open_page: Open) -> 
         expect(page.locator("#outcome")).to_contain_text("is done")
         expect(page.locator("#content")).to_be_visible()
         expect(state).to_be_hidden()
+        page = is_ready(open_page("/compare"))
+        expect(page.locator("#comparison")).to_contain_text("There is no earlier build")
+        page.get_by_role("link", name="Results").click()
+        expect(is_ready(page).locator("#since, .trend *")).to_have_text([""])
 
 
 def test_a_mart_without_rows_is_no_error(site: Site, open_page: Open) -> None:

@@ -22,7 +22,18 @@ from elute.settings import CHECKOUT, VARIABLES
 from tests.rules.model import PROBLEMS, USER_SUMMARY_COLUMNS
 
 FOR_PEOPLE = {
-    *("assets", "users", "quality", "tables", "history", "files", "sign-in", "sign-out", "")
+    *(
+        "assets",
+        "compare",
+        "users",
+        "quality",
+        "tables",
+        "history",
+        "files",
+        "sign-in",
+        "sign-out",
+        "",
+    )
 }
 PAGES = {
     path.relative_to(CHECKOUT).as_posix(): path.read_text(encoding="utf-8")

@@ -129,6 +129,11 @@ def test_the_rows_are_asked_for_as_those_of_a_mart(client: FlaskClient, publishe
     assert [row["before_name"] for row in read] == ["Amara Okafor", "Bruno Keller", "Chen Wei", ""]
     lines = client.get(path, headers={"Accept": "application/x-ndjson"}).text.splitlines()
     assert [json.loads(line) for line in lines] == rows
+    saved = client.get("/download" + path.replace("?", ".csv?"))
+    assert saved.data == b"\xef\xbb\xbf" + text.encode()
+    assert saved.headers["Content-Disposition"] == (
+        f'attachment; filename="user_summary-changes-{build}.csv"'
+    )
     wrong = client.get(f"{path}&name=eq.x").get_json()
     assert "There is no column 'name' in the changes of user_summary" in wrong["detail"]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import schemathesis
+import yaml
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, Phase, given, settings
@@ -21,6 +22,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from elute.database.sessions import connect
+from elute.settings import CHECKOUT
 from tests.integration.conftest import Laboratory
 from tests.service import web_app
 
@@ -29,6 +31,7 @@ _PAGES = frozenset(
     {
         "assets.asset",
         "pages.changes",
+        "pages.compare",
         "pages.files",
         "pages.history",
         "pages.quality",
@@ -64,6 +67,18 @@ def described(app: Flask, built: Laboratory) -> dict[str, Any]:
 def test_it_is_valid(described: dict[str, Any]) -> None:
     validate(described)
     assert described["openapi"].startswith("3.1")
+
+
+def test_no_name_is_given_twice() -> None:
+    nodes = [yaml.compose((CHECKOUT / "api/openapi/fixed.yaml").read_text(encoding="utf-8"))]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, yaml.MappingNode):
+            names = [name.value for name, _ in node.value]
+            assert len(names) == len(set(names)), names
+            nodes += [value for _, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            nodes += node.value
 
 
 def test_it_names_every_route_and_no_other(app: Flask, described: dict[str, Any]) -> None:

@@ -1,0 +1,72 @@
+// The builds whose tables are kept, what changed from one of them to another, and their marts.
+
+import { Problem, json } from "./api.js";
+import { element } from "./elements.js";
+import { count, counted, day } from "./format.js";
+
+const AT_ONCE = 20;
+const MOST_BUILDS = 10; // in a trend
+const PATIENCE = 10000; // milliseconds to wait for a sentence that a page can do without
+const known = new Map(); // rows by their path
+
+/** The builds that still have their tables, the newest first. */
+export async function keptBuilds() {
+  const found = [];
+  let page;
+  do {
+    const before = found.length ? `&before=${found.at(-1).build}` : "";
+    page = await json(`/builds?limit=${AT_ONCE}${before}`);
+    found.push(...page.builds);
+  } while (page.next && found.at(-1).is_kept);
+  return found.filter(({ is_kept: isKept }) => isKept);
+}
+
+/** What is promised; null if the API has a problem, for what a page can do without. */
+export async function orNothing(promise) {
+  try {
+    return await promise;
+  } catch (problem) {
+    if (problem instanceof Problem) return null;
+    throw problem;
+  }
+}
+
+/** The newest of these builds that have a mart, the oldest first, each with its rows of it. */
+export function withRows(builds, mart) {
+  const having = builds.filter(({ marts }) => marts.some(({ name }) => name === mart));
+  return Promise.all(having.slice(0, MOST_BUILDS).reverse().map(async (build) =>
+    ({ ...build, rows: await rowsOf(build.build, mart) })));
+}
+
+// They never change; but another home at this address counts its builds from 1, too, so each new
+// page has the server say whether what the browser has is the same.
+async function rowsOf(build, mart) {
+  const path = `/builds/${build}/marts/${mart}`;
+  if (!known.has(path)) known.set(path, await json(path));
+  return known.get(path);
+}
+
+/** The page that compares two builds. */
+export function comparison(before, after) {
+  return `/compare?from=${before.build}&to=${after.build}`;
+}
+
+/** Say in an element how the users changed with one of these builds; nothing if that is not known, or late. */
+export async function tellChanges(target, builds, isWanted = () => true) {
+  const index = builds.findIndex(isWanted);
+  const [after, before] = [builds[index], builds[index + 1]];
+  target.dataset.build = after?.build;
+  if (!after || !before) return target.replaceChildren();
+  const path = `/builds/${after.build}/changes/user_summary?from=${before.build}&select=change,rows:count()`;
+  const rows = await orNothing(json(path, { signal: AbortSignal.timeout(PATIENCE) }));
+  if (target.dataset.build !== String(after.build)) return; // It is to tell of another by now.
+  target.replaceChildren(...(rows ? sentence(before, after, rows) : []));
+}
+
+function sentence(before, after, rows) {
+  const [added, changed, removed] = ["added", "changed", "removed"].map(
+    (kind) => rows.find(({ change }) => change === kind)?.rows ?? 0,
+  );
+  const text = `${counted(added, "new user")}, ${count(changed)} changed, ${count(removed)} gone`;
+  return [`Since the build of ${day(before.published_at)}: `, element("a", { href: comparison(before, after) }, text), "."];
+}
