@@ -1,6 +1,7 @@
 // The page Compare builds: per mart how many rows and columns changed, and the rows themselves.
 
 import { Problem, json, rows } from "./api.js";
+import { refuse } from "./build.js";
 import { keptBuilds } from "./builds.js";
 import { element, find, plainTable, setText, shown, unseen } from "./elements.js";
 import { count, day } from "./format.js";
@@ -16,6 +17,7 @@ page(async () => {
   const [from, to] = chosen(builds);
   fill(find("from"), builds, from);
   fill(find("to"), builds, to);
+  offer(builds, from);
   if (drawn === `${from} ${to}`) return;
   try {
     find("comparison").replaceChildren(...(await compared(from, to)));
@@ -38,6 +40,31 @@ function fill(select, builds, wanted) {
   select.replaceChildren(...builds.map(({ build, published_at: publishedAt }) =>
     element("option", { value: build, selected: String(build) === String(wanted) }, `Build ${build}, ${day(publishedAt)}`)));
 }
+
+/** To return to the earlier build, if it is not the one that is published. */
+function offer(builds, from) {
+  const build = builds.find(({ build: number }) => String(number) === String(from));
+  const form = find("return");
+  form.hidden = !build || build === builds[0];
+  form.dataset.build = from;
+  setText(form.querySelector("button"), `Return to build ${from}`);
+}
+
+async function goBack(event) {
+  event.preventDefault();
+  const { dataset, elements } = find("return");
+  const body = JSON.stringify({ reason: elements.reason.value || null });
+  try {
+    const { message } = await json(`/builds/${dataset.build}/publish`, { method: "POST", body });
+    setText(find("returned"), message);
+    document.dispatchEvent(new CustomEvent("elute:published"));
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    refuse(problem);
+  }
+}
+
+find("return").addEventListener("submit", goBack);
 
 async function compared(from, to) {
   if (!from) return [panel("There is no earlier build that still has its tables. The next one can be compared with this.")];

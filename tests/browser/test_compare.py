@@ -167,3 +167,14 @@ def test_runs_lead_there(open_page: Open) -> None:
     page = is_ready(open_page("/history"))
     page.get_by_role("link", name="Compare builds").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Compare builds")
+
+
+def test_one_can_return_to_the_earlier_build(
+    site: Site, builds: tuple[int, int], compared: Page
+) -> None:
+    compared.get_by_label("Why").fill("the export of Tuesday was wrong")
+    compared.get_by_role("button", name=f"Return to build {builds[0]}").click()
+    expect(compared.locator("#returned")).to_contain_text(f"Build {builds[0]} is published")
+    assert len(site.ask("GET", "/etl-results").json) == 14
+    newest = site.ask("GET", "/audit").json["changes"][0]
+    assert (newest["action"], newest["subject"]) == ("return", f"build {builds[0]}")
