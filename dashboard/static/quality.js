@@ -32,7 +32,7 @@ page(async () => {
   find("inputs").replaceChildren(...inputs.rows.map(account));
   find("reasons").replaceChildren(reasonTable(reasons.rows));
   find("content").hidden = false; // The plots are drawn in the size they have.
-  trends(inputs.rows.map(({ source_file: file }) => file));
+  await trends(inputs.rows.map(({ source_file: file }) => file));
 });
 
 /** How many records were left out, build by build, of each file of which any was. */

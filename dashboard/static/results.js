@@ -27,9 +27,8 @@ const users = new DataTable("users", {
 page(async () => {
   const [stats] = await Promise.all([rows("experiment_stats"), users.load()]);
   headline(stats.rows[0], stats.publishedAt);
-  past();
   find("content").hidden = false; // The plots are drawn in the size they have.
-  await Promise.all([experiments(), runTimes(stats.rows[0].user_count), compounds()]);
+  await Promise.all([experiments(), runTimes(stats.rows[0].user_count), compounds(), past()]);
 });
 
 /** What there is of earlier builds, beside what there is now. */

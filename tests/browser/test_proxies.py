@@ -42,6 +42,7 @@ PAGES = (
     "/tables",
     "/tables/user_summary",
     "/history",
+    "/compare",
     "/files",
     "/api",
     "/users/4",

@@ -15,6 +15,17 @@ from tests.browser.conftest import NARROW, Open, Site, held_up, is_ready
 from tests.conftest import SAMPLE
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _earlier(site: Site) -> None:
+    """A build of fewer records, and one of the sample, so that there is something to compare."""
+    users = SAMPLE["users.csv"].replace(b"Keller", b"Kellner").splitlines(keepends=True)
+    experiments = SAMPLE["user_experiments.csv"].splitlines(keepends=True)
+    site.write(users=b"".join(users[:-2]), user_experiments=b"".join(experiments[:-10]))
+    site.build()
+    site.write()
+    site.build()
+
+
 @pytest.fixture
 def take(tmp_path: Path, open_page: Open) -> Any:
     """Open a page, or take the one given, and take a picture of it."""
@@ -23,6 +34,8 @@ def take(tmp_path: Path, open_page: Open) -> Any:
     def take_(name: str, page: Page | str, **options: Any) -> Page:
         shown = is_ready(open_page(page, **options)) if isinstance(page, str) else page
         expect(shown.locator("#last-build")).not_to_be_empty()
+        if isinstance(page, str):
+            shown.wait_for_load_state("networkidle")
         shown.screenshot(path=folder / f"{name}.png")
         assert (folder / f"{name}.png").stat().st_size > 10_000
         return shown
@@ -37,6 +50,7 @@ def test_pages(take: Any) -> None:
     take("user", "/users/8")
     take("quality", "/quality")
     take("run", "/history/1")
+    take("compare", "/compare?mart=user_summary")
 
 
 def test_a_build_that_is_going_on(take: Any, site: Site, open_page: Open) -> None:
