@@ -111,7 +111,7 @@ function section(mart, { from, build: to }) {
     }
   };
   const ontoggle = ({ target }) => {
-    if (target.open) turn(Number(body.dataset.offset ?? (isNamed && address().get("offset"))) || 0);
+    if (target.open) turn(Number(body.dataset.offset) || (isNamed ? firstRow(address()) : 0));
     else if (address().get("mart") === mart.name) remember({});
   };
   return element("details", { class: "card changes", name: "mart", open: isNamed, ontoggle },
@@ -123,12 +123,16 @@ function section(mart, { from, build: to }) {
       element("a", { href: `/download${path}.csv?from=${from}` }, "CSV")));
 }
 
+function firstRow(address) {
+  return /^\d+$/.test(address.get("offset")) ? Number(address.get("offset")) : 0;
+}
+
 function summary(mart) {
   const counts = Object.entries(KINDS).map(([kind, word]) => `${count(mart[kind])} ${word}`);
   const columns = Object.entries(mart.columns ?? {}).filter(([, times]) => times);
   return [
-    element("strong", {}, mart.name), ` ${counts.join(", ")} `,
-    ...columns.map(([name, times]) => element("span", { class: "badge" }, `${name} in ${count(times)}`)),
+    element("strong", {}, mart.name), ` ${counts.join(", ")}`,
+    ...columns.flatMap(([name, times]) => [" ", element("span", { class: "badge" }, `${name} in ${count(times)}`)]),
   ];
 }
 

@@ -126,6 +126,13 @@ def test_pages_of_rows_are_addresses(compared: Page, open_page: Open) -> None:
     expect(again).to_have_url(re.compile("mart=data_issues$"))
 
 
+@pytest.mark.parametrize("offset", ["-5", "1.5", "many"])
+def test_what_is_no_row_is_the_first(builds: tuple[int, int], open_page: Open, offset: str) -> None:
+    assert builds
+    page = is_ready(open_page(f"/compare?mart=user_summary&offset={offset}"))
+    expect(page.locator("details[open]").get_by_role("status")).to_have_text("1 to 50 of 62")
+
+
 def test_a_problem_names_the_file_and_the_record(compared: Page) -> None:
     compared.locator("summary", has_text="data_issues").click()
     row = compared.get_by_role("region", name="Rows of data_issues").locator("tbody tr").first
