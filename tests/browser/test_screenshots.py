@@ -78,6 +78,7 @@ def test_the_history(take: Any, site: Site, open_page: Open) -> None:
     page = is_ready(open_page("/history"))
     for content in (SAMPLE["users.csv"] + b"15,Olga,,,,\n", SAMPLE["users.csv"]):
         (site.files / "users.csv").write_bytes(content)
+        site.change()
         page.get_by_role("button", name="Build now").click()
         expect(page.locator("#progress")).to_be_visible()
         expect(page.locator("#outcome")).not_to_be_empty()

@@ -64,6 +64,7 @@ def test_env_prints_lines_for_a_shell_and_nothing_else(elute: Elute) -> None:
         "export ELUTE_MAX_NULLED_RATIO",
         "export ELUTE_CSV_ENCODING",
         "export ELUTE_DATE_FORMAT",
+        "export ELUTE_RUN_TIME_UNIT",
         "export ELUTE_KEEP_BUILDS",
         "export ELUTE_KEEP_FILES_MB",
         "export ELUTE_KEPT_FILES",
