@@ -1,16 +1,17 @@
 """The unit of run times, which nobody guesses: stated once, shown wherever there is one."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 from flask.testing import FlaskClient
 
-from dashboard.app import create_app
 from elute.database import schema
 from elute.settings import Settings
 from tests.conftest import SAMPLE
 from tests.integration.conftest import Laboratory
+from tests.integration.web.conftest import serving
 
 COLUMN = "avg_experiment_run_time"
 WITH_UNIT = {
@@ -22,7 +23,9 @@ WITH_UNIT = {
 
 
 @pytest.fixture
-def serve(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FlaskClient]:
+def serve(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., FlaskClient]]:
     """Build the sample with these variables, and have a client of the web app."""
 
     def build(**variables: str) -> FlaskClient:
@@ -30,9 +33,11 @@ def serve(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> Callable[.
         assert laboratory.build(**variables).returncode == 0
         monkeypatch.setenv("PGDATABASE", laboratory.environment["PGDATABASE"])
         schema.upgrade(os.environ)
-        return create_app(Settings.from_environment(laboratory.environment)).test_client()
+        settings = Settings.from_environment(laboratory.environment)
+        return stack.enter_context(serving(settings)).test_client()
 
-    return build
+    with ExitStack() as stack:
+        yield build
 
 
 def units(client: FlaskClient) -> dict[tuple[str, str], str]:

@@ -2,10 +2,11 @@
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import pytest
 from flask import Flask
@@ -30,9 +31,33 @@ def environment(one_laboratory: Laboratory) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def app(environment: dict[str, str]) -> Flask:
+def app(environment: dict[str, str]) -> Iterator[Flask]:
     """The app of that laboratory."""
-    return create_app(Settings.from_environment(environment))
+    with serving(Settings.from_environment(environment)) as app:
+        yield app
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[Flask]:
+    """An app that has closed its sessions at the end: all tests share those of one server."""
+    app = create_app(settings)
+    yield app
+    app.extensions["database"].reset()
+
+
+ClientWith: TypeAlias = Callable[..., FlaskClient]
+
+
+@pytest.fixture
+def client_with(app: Flask) -> Iterator[ClientWith]:
+    """Clients of apps that have other settings."""
+    with ExitStack() as stack:
+
+        def make(**settings: Any) -> FlaskClient:
+            other = serving(replace(app.config["SETTINGS"], **settings))
+            return stack.enter_context(other).test_client()
+
+        yield make
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +68,9 @@ def database(app: Flask) -> Database:
 
 
 @pytest.fixture
-def away(app: Flask) -> FlaskClient:
+def away(client_with: ClientWith) -> FlaskClient:
     """A client of an app whose database cannot be reached."""
-    return create_app(replace(app.config["SETTINGS"], port=1)).test_client()
+    return client_with(port=1)
 
 
 @pytest.fixture

@@ -1,28 +1,24 @@
 """Who changed what over HTTP."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
-from dashboard.app import create_app
 from elute.database.sessions import Session
 from tests.conftest import SAMPLE
+from tests.integration.web.conftest import ClientWith
 
 ANNA, BEN = "token-of-anna-1234", "token-of-ben-12345"
 USERS = SAMPLE["users.csv"]
 
 
 @pytest.fixture
-def named(app: Flask, files: Path) -> FlaskClient:
+def named(client_with: ClientWith, files: Path) -> FlaskClient:
     """A client of the app with two tokens that have names."""
-    settings = app.config["SETTINGS"]
-    tokens = {ANNA: "anna", BEN: "ben"}
-    return create_app(replace(settings, tokens=tokens, seeds_dir=files)).test_client()
+    return client_with(tokens={ANNA: "anna", BEN: "ben"}, seeds_dir=files)
 
 
 def changes(client: FlaskClient, count: int) -> list[dict[str, Any]]:

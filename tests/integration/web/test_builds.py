@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import Any
@@ -16,10 +15,10 @@ from postgrest import CountMethod, SyncPostgrestClient
 from postgrest.exceptions import APIError
 from psycopg2 import sql
 
-from dashboard.app import create_app
 from elute.database import builds as catalogue
 from elute.database.sessions import Session, connect
 from tests.integration.conftest import MARTS, Laboratory
+from tests.integration.web.conftest import ClientWith
 from tests.integration.web.publishing import publish, withdraw
 
 WITH_NAMES_IN_CAPITALS = (
@@ -152,9 +151,9 @@ def test_a_build_is_served_as_the_newest_is(
 
 
 def test_with_a_token_for_reading_only_the_client_keeps_it(
-    app: Flask, builds: tuple[int, int]
+    client_with: ClientWith, builds: tuple[int, int]
 ) -> None:
-    client = create_app(replace(app.config["SETTINGS"], read_token="x")).test_client()
+    client = client_with(read_token="x")
     path = f"/builds/{builds[0]}/marts/user_summary"
     assert client.get(path).status_code == 401
     answer = client.get(path, headers={"Authorization": "Bearer x"})

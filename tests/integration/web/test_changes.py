@@ -5,16 +5,14 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
-from dashboard.app import create_app
 from elute.database.sessions import Session, connect
 from tests.integration.conftest import MARTS, Laboratory
+from tests.integration.web.conftest import ClientWith
 from tests.integration.web.publishing import publish, register, withdraw
 
 Publish = Callable[..., tuple[int, int]]
@@ -249,14 +247,16 @@ def rows_of(owner: Session, query: str) -> list[tuple[Any, ...]]:
         return cursor.fetchall()
 
 
-def test_what_takes_too_long_says_so(app: Flask, owner: Session, published: Publish) -> None:
+def test_what_takes_too_long_says_so(
+    client_with: ClientWith, owner: Session, published: Publish
+) -> None:
     first, build = published(CHANGED)
     [[table]] = rows_of(
         owner,
         "select tables -> 'user_summary' ->> 'table' from builds.publications "
         f"where build = {build}",
     )
-    client = create_app(replace(app.config["SETTINGS"], query_seconds=1)).test_client()
+    client = client_with(query_seconds=1)
     owner.autocommit = False
     owner.cursor().execute(f'lock table builds."{table}"')
     answer = client.get(f"/builds/{build}/changes")

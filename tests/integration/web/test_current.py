@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,13 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from dashboard.app import create_app
 from elute import provenance
 from elute.database.sessions import Session, connect
 from elute.runs import queue
 from elute.worker.triggers import Triggers
 from tests.conftest import SAMPLE
 from tests.integration.conftest import Laboratory
+from tests.integration.web.conftest import ClientWith
 
 
 @pytest.fixture
@@ -79,7 +78,7 @@ def test_the_worker_asks_for_no_run_that_changes_nothing(
 
 
 def test_another_file_or_option_is_built(
-    app: Flask, client: FlaskClient, built: Laboratory, session: Session
+    client: FlaskClient, built: Laboratory, session: Session, client_with: ClientWith
 ) -> None:
     assert asked(client, "/trigger-etl?wait=0&max_dropped_ratio=0.5")[0] == 202
     client.delete(f"/runs/{queue.page(session)[0].run_id}")
@@ -97,8 +96,7 @@ def test_another_file_or_option_is_built(
         {"max_dropped_ratio": 0.3},
         {"max_nulled_ratio": 0.3},
     ):
-        changed: Any = replace(app.config["SETTINGS"], **changes)
-        assert not is_current(create_app(changed).test_client())
+        assert not is_current(client_with(**changes))
 
 
 def test_another_project_or_version_is_built(

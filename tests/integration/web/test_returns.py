@@ -2,17 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from dashboard.app import create_app
 from elute.database.sessions import Session, connect
 from elute.runs import queue
 from tests.conftest import SAMPLE
 from tests.integration.conftest import Laboratory
+from tests.integration.web.conftest import ClientWith
 from tests.service import held_up
 
 
@@ -80,13 +79,16 @@ def test_an_earlier_build_is_published_again_and_the_next_one_says_so(
 
 @pytest.mark.usefixtures("other_users")
 def test_a_return_waits_for_no_build_and_names_who_is_in_its_way(
-    app: Flask, client: FlaskClient, session: Session, environment: dict[str, str]
+    client: FlaskClient,
+    session: Session,
+    environment: dict[str, str],
+    client_with: ClientWith,
 ) -> None:
     (second, _), (first, _) = numbers(session)[:2]
-    hasty = replace(app.config["SETTINGS"], publish_wait_seconds=1)
+    hasty = client_with(publish_wait_seconds=1)
     with closing(connect(environment, name="a dump")) as reader:
         reader.cursor().execute("select from marts.user_summary")
-        refused = create_app(hasty).test_client().post(f"/builds/{first}/publish")
+        refused = hasty.post(f"/builds/{first}/publish")
     assert (refused.status_code, refused.mimetype) == (409, "application/problem+json")
     assert "held up for 1 s: a dump" in refused.get_json()["detail"]
     assert numbers(session)[0][0] == second

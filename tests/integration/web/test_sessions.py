@@ -21,12 +21,12 @@ from api.database import Database
 from api.listener import Listener
 from api.marts import copying
 from api.problems import Problem
-from dashboard.app import create_app
 from elute.database.sessions import Session, connect
 from elute.errors import ServerError
 from elute.runs import queue
 from tests.conftest import admin_session, own_database
 from tests.integration.conftest import Laboratory
+from tests.integration.web.conftest import ClientWith
 from tests.integration.web.publishing import publish, withdraw
 
 
@@ -133,12 +133,12 @@ def test_who_waits_too_long_is_told_so(database: Database, monkeypatch: pytest.M
 
 
 def test_a_slow_question_is_ended(
-    app: Flask, owner: Session, built: Laboratory, monkeypatch: pytest.MonkeyPatch
+    client_with: ClientWith, owner: Session, built: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(copying, "LONGEST_SILENCE", 1)
     names = "repeat('ab', 200000) as name, email"
     publish(owner, f"user_id, {names}")
-    quick = create_app(replace(app.config["SETTINGS"], query_seconds=1)).test_client()
+    quick = client_with(query_seconds=1)
     patterns = ",".join(f"*a%25b{number}*c*" for number in range(190))
     try:
         assert quick.get("/etl-results?limit=1").status_code == 200
