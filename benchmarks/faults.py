@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg2
 
-from benchmarks.generate import generate
+from benchmarks.generate import Laboratory, generate
 from elute.commands.tables import table
 from tests.conftest import SAMPLE, without_settings
 from tests.service import Process, Service, command_line, processes_of
@@ -373,7 +373,7 @@ class Campaign:
     def _laboratories(self, home: Path, experiments: int) -> list[dict[str, bytes]]:
         large = home.parent / "large"
         large.mkdir()
-        generate(large, experiments)
+        generate(large, Laboratory.of(experiments))
         bases = [SAMPLE, {path.name: path.read_bytes() for path in large.glob("*.csv")}]
         shutil.rmtree(large)
         return [

@@ -19,7 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.generate import generate
+from benchmarks.generate import Laboratory, generate
 from elute.commands.tables import table
 from elute.environment import environment
 from elute.settings import CHECKOUT, Settings
@@ -113,15 +113,17 @@ def measure_build(folder: Path, home: Path) -> dict[str, float]:
 
 def measure_script(folder: Path) -> float:
     """Seconds that the hand-written script takes."""
-    script = str(CHECKOUT / "benchmarks" / "baseline.sql")
-    return run_measured(["psql", "-X", "-v", f"folder={folder}", "-f", script], {})[0]
+    script = str(CHECKOUT / "benchmarks" / "whole.sql")
+    return run_measured(
+        ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", f"data={folder}", "-f", script], {}
+    )[0]
 
 
 def measure(size: int, rounds: int, home: Path) -> dict[str, Any]:
     """All that is measured for one size: medians of the rounds, taken in turns."""
     folder = home / "data" / str(size)
     if not (folder / "user_experiments.csv").exists():
-        generate(folder, size)
+        generate(folder, Laboratory.of(size))
     run_measured([str(BIN / "dbt"), "parse"], {"ELUTE_SEEDS_DIR": str(folder)})
     builds, scripts = [], []
     for _ in range(rounds):

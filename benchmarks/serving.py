@@ -1,234 +1,284 @@
-"""Measure what the service serves: large answers against psql, small ones against pandas.
+"""Measure what the service serves, against PostgreSQL alone and against Datasette.
 
     ELUTE_HOME=/tmp/elute-benchmark ./run_app.sh env   # once, to set up; then, in the checkout:
-    "$ELUTE_HOME/venv-tests-3.11/bin/python" -m benchmarks.serving [--users 1000000] [--rounds 3]
+    "$ELUTE_HOME/venv/bin/python" -m benchmarks.serving [--users 100000] [--datasette PATH]
 
-Makes a database of its own, `benchmark_serving`, with that many users in marts.user_summary, and
-starts the web app as `elute serve` does. Large answers and psql take turns. Small
-ones are asked for by 16 clients, with `wrk` if it is installed and a plain generator if not, in
-turns with benchmarks/pandas_route.py, the route to compare with: under the same server, with a
-connection for each request and with pooled ones. Prints tables and writes JSON.
+Builds a laboratory of that many users and as many experiments, and starts the web app as `elute
+serve` does. Small answers are asked for with `wrk`; PostgreSQL alone runs the same statement under
+`pgbench`, and Datasette serves the same rows. Large answers go into a file, in turns with psql. One
+thing at a time, in turns. Prints tables and writes JSON. `wrk`, `pgbench`, `psql` and `curl` have
+to be in the path.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
+import math
 import os
 import re
-import shutil
 import socket
+import sqlite3
 import statistics
 import subprocess
 import sys
 import time
-import urllib.request
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import psycopg2
-
-from benchmarks.clients import hammer
+from benchmarks.generate import Laboratory, generate
+from benchmarks.run import BIN, run_measured
 from elute.commands.tables import table
-from elute.database import schema
 from elute.environment import environment
-from elute.settings import CHECKOUT, Settings
+from elute.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-DATABASE = "benchmark_serving"
-CLIENTS = 16
 FORMS = {
     "JSON": "application/json",
     "NDJSON": "application/x-ndjson",
     "CSV": "text/csv",
 }
-# In the order of the key, as a build leaves it.
-_USERS = """
-create table builds.user_summary_measured as
-select
-    number as user_id,
-    'User number ' || number as name,
-    'user' || number || '@lab.example' as email,
-    date '2020-01-01' + (number %% 1500)::int as signup_date,
-    number %% 37 as experiment_count,
-    trim_scale(round((number %% 100000)::numeric / 7, 4)) as avg_experiment_run_time,
-    number %% 500 as compound_id,
-    'Compound ' || number %% 500 as compound_name,
-    'C' || number %% 40 || 'H' || number %% 60 as compound_structure
-from generate_series(1::bigint, %s) as number;
-alter table builds.user_summary_measured add primary key (user_id);
-analyze builds.user_summary_measured;
-create view marts.user_summary as select * from builds.user_summary_measured;
-insert into builds.publications (invocation_id, options, files, tables)
-values (
-    'benchmark',
-    '{}',
-    '{}',
-    '{
-        "user_summary": {
-            "schema": "builds", "table": "user_summary_measured", "view_schema": "marts",
-            "description": "", "meta": {}, "column_meta": {}
-        }
-    }'
-);
-"""
 _AS_JSON = "copy (select row_to_json(u) from marts.user_summary as u order by user_id) to stdout"
+_AS_ARRAY = "select json_agg(u) from ({}) as u;"
+_FILTER = "name ilike '%77%' and experiment_count >= 1"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for: of Elute, in SQL, and of Datasette; some of it only Elute has."""
+
+    name: str
+    path: str
+    sql: str | None = None
+    datasette: str | None = None
+
+
+def requests(users: int) -> list[Request]:
+    """The small answers."""
+    one = users // 2
+    mart = "select * from marts.user_summary"
+    return [
+        Request(
+            "one user",
+            f"/etl-results/{one}",
+            _AS_ARRAY.format(f"{mart} where user_id = {one}"),
+            f"/users/user_summary/{one}.json?_shape=array",
+        ),
+        Request(
+            "page of 50",
+            "/etl-results?limit=50&offset=50",
+            _AS_ARRAY.format(f"{mart} order by user_id limit 50 offset 50"),
+            # It has no offset: a page begins after a key.
+            "/users/user_summary.json?_size=50&_next=50&_shape=array&_nocount=1&_nofacet=1",
+        ),
+        Request(
+            "page, filtered and counted",
+            "/etl-results?limit=50&name=ilike.*77*&experiment_count=gte.1",
+            _AS_ARRAY.format(f"{mart} where {_FILTER} order by user_id limit 50")
+            + f" {mart.replace('*', 'count(*)')} where {_FILTER};",
+            "/users/user_summary.json?_size=50&name__contains=77&experiment_count__gte=1&_nofacet=1&_nosuggest=1",
+        ),
+        Request("histogram", "/marts/user_summary/histogram?column=avg_experiment_run_time"),
+        Request("explanation", f"/etl-results/{one}/explain"),
+    ]
 
 
 def main() -> None:
     """Measure, print, and write JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--users", type=int, default=1_000_000)
+    parser = argparse.ArgumentParser(description="Measure what the service serves.")
+    parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=5, help="of each load")
+    parser.add_argument("--datasette", help="the program, in an environment of its own")
     options = parser.parse_args()
     settings = Settings.from_environment()
-    variables = {**os.environ, **environment(settings), "PGDATABASE": DATABASE}
-    variables["PYTHONPATH"] = str(CHECKOUT)
-    fill(variables, options.users)
-    output = settings.home / "benchmark-serving"
-    output.mkdir(parents=True, exist_ok=True)
-    result = {
-        "users": options.users,
-        "large": large(variables, output, options.rounds),
-        "small": small(variables, options.seconds, options.users, options.rounds),
-    }
-    show(result)
-    (output / "serving.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    print(f"\nwritten to {output / 'serving.json'}")
+    os.environ.update(environment(settings))
+    folder = settings.home / "data" / f"serving-{options.users}"
+    generate(folder, Laboratory(experiments=options.users, users=options.users))
+    run_measured([str(BIN / "dbt"), "build"], {"ELUTE_SEEDS_DIR": str(folder)})
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        elute = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        command = [sys.executable, "-m", "dashboard.server", "--socket", str(listener.fileno())]
+        with running(command, f"{elute}/health/live", [listener.fileno()]) as pid:
+            result = {
+                "users": options.users,
+                "large": large(elute, pid, folder, options.rounds),
+                "small": small(elute, folder, options),
+                "table": columns(elute, options.rounds),
+            }
+    path = settings.home / "benchmark-serving.json"
+    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    print(f"written to {path}")
 
 
-def fill(variables: dict[str, str], users: int) -> None:
-    """Make the database and its mart."""
-    with closing(psycopg2.connect(**_server(variables, "postgres"))) as session:
-        session.autocommit = True
-        session.cursor().execute(f"drop database if exists {DATABASE} with (force)")
-        session.cursor().execute(f"create database {DATABASE}")
-    schema.upgrade(variables)
-    with closing(psycopg2.connect(**_server(variables, DATABASE))) as session, session:
-        session.cursor().execute(_USERS, [users])
-
-
-def large(variables: dict[str, str], output: Path, rounds: int) -> list[dict[str, Any]]:
+def large(elute: str, pid: int, folder: Path, rounds: int) -> list[tuple[str, ...]]:
     """Every user in each form, and psql writing them as JSON, in turns; medians."""
-    file = output / "answer"
+    file = folder / "answer"
     psql: list[float] = []
     seconds: dict[str, list[float]] = {form: [] for form in FORMS}
-    sizes: dict[str, int] = {}
-    with serving("dashboard.server", variables) as (port, pid):
-        ask(port, "/etl-results?limit=1", "application/json", file)
-        before = memory(pid)
-        peaks = dict.fromkeys(FORMS, 0)
-        for _ in range(rounds):
-            psql.append(timed(["psql", "-qAtX", "-o", str(file), "-c", _AS_JSON], variables))
-            psql_size = file.stat().st_size
-            for form, media_type in FORMS.items():
-                seconds[form].append(ask(port, "/etl-results", media_type, file))
-                sizes[form] = file.stat().st_size
-                peaks[form] = max(peaks[form], memory(pid))
-    rate = psql_size / statistics.median(psql)
-    rows = [{"what": "psql, JSON", "seconds": statistics.median(psql), "bytes": psql_size}]
+    sizes, peaks = dict.fromkeys(FORMS, 0), dict.fromkeys(FORMS, 0)
+    before = memory(pid)
+    for _ in range(rounds):
+        psql.append(timed(["psql", "-qAtX", "-o", str(file), "-c", _AS_JSON]))
+        psql_size = file.stat().st_size
+        for form, media_type in FORMS.items():
+            header, url = f"Accept: {media_type}", f"{elute}/etl-results"
+            seconds[form].append(timed(["curl", "-sSf", "-H", header, "-o", str(file), url]))
+            sizes[form] = file.stat().st_size
+            peaks[form] = max(peaks[form], memory(pid))
+    usual = statistics.median(psql)
+    rows: list[tuple[str, ...]]
+    rows = [("psql, JSON", f"{usual:.1f} s", f"{psql_size / 1e6:.0f} MB", "1.00", "1.00", "")]
     for form in FORMS:
         median = statistics.median(seconds[form])
         rows.append(
-            {
-                "what": form,
-                "seconds": median,
-                "bytes": sizes[form],
-                "bytes_of_psql": sizes[form] / median / rate,
-                "rows_of_psql": statistics.median(psql) / median,
-                "memory_growth": peaks[form] - before,
-            }
+            (
+                form,
+                f"{median:.1f} s",
+                f"{sizes[form] / 1e6:.0f} MB",
+                f"{sizes[form] / median / (psql_size / usual):.2f}",
+                f"{usual / median:.2f}",
+                f"{(peaks[form] - before) / 1e6:.0f} MB",
+            )
         )
+    names = ["form", "time", "size", "bytes / psql", "rows / psql", "memory grew by"]
+    print(f"{table(names, rows)}\n", flush=True)
     return rows
 
 
-def small(variables: dict[str, str], seconds: int, users: int, rounds: int) -> list[dict[str, Any]]:
-    """One user, and a page of 50, from the service and from the route with pandas; medians."""
-    one, page = users // 2, f"limit=50&offset={users // 2000}"
-    routes = {
-        "elute": ("dashboard.server", f"/etl-results/{one}", f"/etl-results?{page}", "0"),
-        "pandas": ("benchmarks.pandas_route", f"/users/{one}", f"/users?{page}", "0"),
-        "pandas, pooled": ("benchmarks.pandas_route", f"/users/{one}", f"/users?{page}", "1"),
-    }
-    with ExitStack() as stack:
-        asked = []
-        for name, (module, one_path, page_path, pooled) in routes.items():
-            pooling = {**variables, "PANDAS_ROUTE_POOLED": pooled}
-            port, _ = stack.enter_context(serving(module, pooling))
-            asked.append(("one user", name, port, one_path))
-            asked.append(("page of 50", name, port, page_path))
-        asked.sort()  # The same thing by each, one after the other.
-        for _, _, port, path in asked:
-            load(port, path, 1)  # Connections opened, modules imported.
-        loads: dict[tuple[str, str], list[dict[str, float]]] = {each[:2]: [] for each in asked}
-        for _ in range(rounds):
-            for what, name, port, path in asked:
-                loads[what, name].append(load(port, path, seconds))
-    rows: list[dict[str, Any]] = [
-        {
-            "what": what,
-            "route": name,
-            "rounds": taken,
-            **{key: statistics.median(each[key] for each in taken) for key in taken[0]},
+def small(elute: str, folder: Path, options: argparse.Namespace) -> list[tuple[str, ...]]:
+    """Small answers to 16 clients, and of Elute to 200, from each in turn; medians."""
+    wanted = requests(options.users)
+    measured: dict[tuple[str, str], list[dict[str, float]]] = {}
+    with datasette(options.datasette, elute, folder) as other:
+        for turn in range(options.rounds + 1):  # In the first, connections are opened.
+            for each in wanted:
+                ways: dict[str, Callable[[], dict[str, float]]] = {
+                    "Elute": partial(load, elute + each.path, 16, options.seconds),
+                    "Elute, 200 clients": partial(load, elute + each.path, 200, options.seconds),
+                }
+                if each.sql:
+                    ways["PostgreSQL alone"] = partial(pgbench, each.sql, folder, options.seconds)
+                if other and each.datasette:
+                    ways["Datasette"] = partial(load, other + each.datasette, 16, options.seconds)
+                for way, measure in ways.items():
+                    figures = measure()
+                    if turn:
+                        measured.setdefault((each.name, way), []).append(figures)
+    rows = []
+    for (name, way), figures_of_rounds in measured.items():
+        median = {
+            key: statistics.median(figures[key] for figures in figures_of_rounds)
+            for key in figures_of_rounds[0]
         }
-        for (what, name), taken in loads.items()
-    ]
-    for row in rows:
-        [ours] = [each for each in rows if (each["what"], each["route"]) == (row["what"], "elute")]
-        row["elute_times_faster"] = ours["requests_per_second"] / row["requests_per_second"]
+        ours = statistics.median(each["rate"] for each in measured[name, "Elute"])
+        rows.append(
+            (
+                name,
+                way,
+                f"{median['rate']:,.0f}",
+                f"{ours / (median['rate'] or math.inf):.2f}",
+                *(f"{median[part]:.1f} ms" if part in median else "" for part in ("p50", "p99")),
+            )
+        )
+    print(f"{table(['answer', 'by', 'a second', 'Elute / it', 'p50', 'p99'], rows)}\n", flush=True)
     return rows
 
 
-def load(port: int, path: str, seconds: int) -> dict[str, float]:
-    """Ask for the same by CLIENTS clients for so long; requests a second and milliseconds."""
-    url = f"http://127.0.0.1:{port}{path}"
-    if not shutil.which("wrk"):
-        return hammer(url, CLIENTS, seconds)
-    command = ["wrk", "-t1", f"-c{CLIENTS}", f"-d{seconds}s", "--latency", url]
+def columns(elute: str, rounds: int) -> list[tuple[str, ...]]:
+    """Pages as the dashboard asks for them, counted, in the order of each column, and filtered."""
+    marts = json.loads(curl(f"{elute}/marts"))
+    [mart] = [each for each in marts if each["name"] == "user_summary"]
+    rows = []
+    for name, data_type in ((each["name"], each["type"]) for each in mart["columns"]):
+        queries = {
+            "sorted": f"order={name}.desc.nullslast,user_id",
+            "last page": f"order={name}.asc,user_id&offset=99900",
+            "filtered": f"{name}=" + ("ilike.*77*" if data_type == "text" else "not.is.null"),
+        }
+        times = []
+        for query in queries.values():
+            url = f"{elute}/marts/user_summary?{query}&limit=50"
+            command = ["curl", "-sSf", "-o", os.devnull, "-H", "Prefer: count=exact", url]
+            times.append(statistics.median(timed(command) for _ in range(rounds)))
+        rows.append((name, *(f"{1000 * seconds:.0f} ms" for seconds in times)))
+    print(f"{table(['column', *queries], rows)}\n", flush=True)
+    return rows
+
+
+def load(url: str, clients: int, seconds: int) -> dict[str, float]:
+    """Ask for the same by so many clients for so long; requests a second and milliseconds."""
+    header = ["-H", "Prefer: count=exact"] if "ilike" in url else []
+    command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--latency", *header, url]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     if "Non-2xx" in text:
         sys.exit(f"{url} fails:\n{text}")
     rate = float(re.findall(r"Requests/sec:\s+([\d.]+)", text)[0])
-    return {
-        "requests_per_second": rate,
-        **{f"p{part}": _milliseconds(text, part) for part in (50, 99)},
-    }
+    return {"rate": rate, "p50": _milliseconds(text, 50), "p99": _milliseconds(text, 99)}
+
+
+def pgbench(statement: str, folder: Path, seconds: int) -> dict[str, float]:
+    """Run a statement by 16 clients for so long; times a second."""
+    script = folder / "statement.sql"
+    script.write_text(f"{statement}\n", encoding="utf-8")
+    command = ["pgbench", "-n", "-c16", "-j1", f"-T{seconds}", "-f", str(script)]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return {"rate": float(re.findall(r"tps = ([\d.]+)", text)[0])}
 
 
 @contextmanager
-def serving(module: str, variables: dict[str, str]) -> Iterator[tuple[int, int]]:
-    """An app under the server that `elute serve` has; its port, and the id of its process."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        command = [sys.executable, "-m", module, "--socket", str(listener.fileno())]
-        process = subprocess.Popen(command, env=variables, pass_fds=[listener.fileno()])
-        with process:
-            port = listener.getsockname()[1]
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/{_known(module)}"):
-                pass
-            try:
-                yield port, process.pid
-            finally:
-                process.terminate()
+def datasette(program: str | None, elute: str, folder: Path) -> Iterator[str | None]:
+    """Datasette with the same rows in SQLite; its address, or None without it."""
+    if program is None:
+        yield None
+        return
+    file = folder / "users.db"
+    file.unlink(missing_ok=True)
+    header, *records = csv.reader(
+        curl(f"{elute}/etl-results", "-H", "Accept: text/csv").splitlines()
+    )
+    with closing(sqlite3.connect(file)) as session, session:
+        session.execute("create table user_summary (user_id integer primary key)")
+        for name in header[1:]:
+            session.execute(f'alter table user_summary add column "{name}"')
+        places = ", ".join("?" * len(header))
+        session.executemany(f"insert into user_summary values ({places})", records)  # noqa: S608
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    command = [program, "serve", "--immutable", str(file), "--port", str(port)]
+    with running(command, f"{address}/-/versions.json", []):
+        yield address
 
 
-def _known(module: str) -> str:
-    return "health/live" if module.startswith(("api.", "dashboard.")) else "users/1"
+@contextmanager
+def running(command: list[str], url: str, descriptors: list[int]) -> Iterator[int]:
+    """A server that answers at an address; the id of its process."""
+    silent = subprocess.DEVNULL
+    with subprocess.Popen(command, pass_fds=descriptors, stdout=silent, stderr=silent) as process:
+        try:
+            curl(url, "--retry", "60", "--retry-delay", "1", "--retry-connrefused")
+            yield process.pid
+        finally:
+            process.terminate()
 
 
-def ask(port: int, path: str, media_type: str, file: Path) -> float:
-    """Fetch an answer into a file, with curl; seconds."""
-    header, url = f"Accept: {media_type}", f"http://127.0.0.1:{port}{path}"
-    return timed(["curl", "-sSf", "-H", header, "-o", str(file), url], dict(os.environ))
+def curl(url: str, *options: str) -> str:
+    """What is at an address."""
+    command = ["curl", "-sSf", *options, url]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def timed(command: list[str], variables: dict[str, str]) -> float:
+def timed(command: list[str]) -> float:
     """Run a command; seconds."""
     start = time.perf_counter()
-    subprocess.run(command, check=True, env=variables)
+    subprocess.run(command, check=True)
     return time.perf_counter() - start
 
 
@@ -236,47 +286,6 @@ def memory(pid: int) -> int:
     """The most bytes that a process has held at once."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     return int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) * 1024
-
-
-def show(result: dict[str, Any]) -> None:
-    """Print both tables."""
-    megabyte = 1e6
-    rows = [
-        (
-            row["what"],
-            f"{row['seconds']:.1f} s",
-            f"{row['bytes'] / megabyte:.0f} MB",
-            f"{row['bytes'] / megabyte / row['seconds']:.0f} MB/s",
-            f"{row.get('bytes_of_psql', 1):.2f}",
-            f"{row.get('rows_of_psql', 1):.2f}",
-            f"{row['memory_growth'] / megabyte:.0f} MB" if "memory_growth" in row else "",
-        )
-        for row in result["large"]
-    ]
-    names = ["form", "time", "size", "rate", "bytes / psql", "rows / psql", "API's memory grew by"]
-    print(f"{result['users']:,} users\n\n{table(names, rows)}\n")
-    loads = [
-        (
-            row["what"],
-            row["route"],
-            f"{row['requests_per_second']:.0f}",
-            f"{row['p50']:.1f} ms",
-            f"{row['p99']:.1f} ms",
-            f"{row['elute_times_faster']:.1f}",
-        )
-        for row in result["small"]
-    ]
-    print(table(["request", "route", "a second", "p50", "p99", "Elute is times faster"], loads))
-
-
-def _server(variables: dict[str, str], database: str) -> dict[str, Any]:
-    return {
-        "host": variables["PGHOST"],
-        "port": variables["PGPORT"],
-        "user": variables["PGUSER"],
-        "password": variables["PGPASSWORD"],
-        "dbname": database,
-    }
 
 
 def _milliseconds(text: str, part: int) -> float:
