@@ -76,6 +76,12 @@ def site(
             site.process.stop()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _sample(site: Site) -> None:
+    """The files as they were, whatever another module has made of them."""
+    site.write()
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """The system's Chromium."""
