@@ -11,7 +11,8 @@ from dbt.adapters.pgcopy.kept_files import forget_files
 from dbt.tests.util import run_dbt, run_dbt_and_capture
 
 Query = Callable[..., list[tuple[Any, ...]]]
-CONTENT = b"user_id;name\r\n1;J\xfcrgen\r\n"
+# ASCII: dbt 1.11 reads a seed of its project as UTF-8 before it is loaded.
+CONTENT = b"user_id;name\r\n1;Zoe\r\n"
 
 
 def sha256(content: bytes) -> str:
@@ -95,7 +96,7 @@ class TestKeptFiles:
         _, output = run_dbt_and_capture(["build"])
         kept.unlink()
         assert "users.csv is not kept" in output
-        assert query("select name from names") == [("Jürgen",)]
+        assert query("select name from names") == [("Zoe",)]
 
 
 def test_all_together_are_no_larger_than_they_may_be(tmp_path: Path) -> None:
