@@ -7,7 +7,6 @@ import psycopg2
 from flask import Blueprint, url_for
 
 from api import access, database, parameters
-from api.run_responses import LARGEST_ID
 from elute.errors import EluteError
 from elute.runs import queue
 
@@ -34,7 +33,7 @@ def note(action: str, subject: str) -> None:
 def show_some() -> dict[str, Any]:
     """The newest changes, or those before another."""
     limit = parameters.whole_number("limit", 1, _MOST) or _MOST_UNASKED
-    before = parameters.whole_number("before", 1, LARGEST_ID)
+    before = parameters.whole_number("before", 1, parameters.LARGEST_ID)
     values = {"limit": limit, "before": before}
     changes = database.current().owner.read(
         lambda session: queue.execute(session, "changes", values)

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, jsonify, url_for
 
 from api import database, parameters
 from api.marts import media, past
-from api.marts.published import LARGEST_NUMBER, as_json, find_in, no_such_build, numbered
+from api.marts.published import as_json, find_in, no_such_build, numbered
 from api.marts.responses import respond_for_ever
 from elute.database import history
 
@@ -19,7 +19,7 @@ _MOST_BUILDS_UNASKED = 50
 def show_some() -> dict[str, Any]:
     """The newest builds, or those before another."""
     limit = parameters.whole_number("limit", 1, MOST_BUILDS) or _MOST_BUILDS_UNASKED
-    before = parameters.whole_number("before", 1, LARGEST_NUMBER)
+    before = parameters.whole_number("before", 1, parameters.LARGEST_ID)
     builds = database.current().reader.read(lambda session: history.page(session, limit, before))
     following = None
     if len(builds) == limit:
@@ -31,7 +31,7 @@ def show_some() -> dict[str, Any]:
 def show(build: int) -> dict[str, Any]:
     """One build."""
     found = None
-    if build <= LARGEST_NUMBER:
+    if build <= parameters.LARGEST_ID:
         found = database.current().reader.read(lambda session: history.one(session, build))
     if found is None:
         raise no_such_build(build)

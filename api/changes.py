@@ -10,7 +10,7 @@ from psycopg2 import errors
 
 from api import database, parameters
 from api.marts import media
-from api.marts.published import LARGEST_NUMBER, find_in, no_longer_kept, numbered
+from api.marts.published import find_in, no_longer_kept, numbered
 from api.marts.responses import respond_for_ever
 from api.marts.sending import again, busy, for_ever, to_save
 from api.problems import Problem
@@ -76,7 +76,7 @@ def _both(session: Session, number: int) -> tuple[Build, Build]:
 
 def _earlier(session: Session, number: int) -> int:
     """The build that `from` names, else the one that was published before this."""
-    given = parameters.whole_number("from", 0, LARGEST_NUMBER)
+    given = parameters.whole_number("from", 0, parameters.LARGEST_ID)
     if given is not None:
         return given
     numbered(session, number)

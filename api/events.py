@@ -55,7 +55,7 @@ def _after() -> int:
         return int(last)
     if last:
         raise Problem(400, "No such event", "Last-Event-ID is the id of an event of this run.")
-    return parameters.whole_number("after", 0, run_responses.LARGEST_ID) or 0
+    return parameters.whole_number("after", 0, parameters.LARGEST_ID) or 0
 
 
 def _stream(run_id: int, after: int) -> Iterator[str]:

@@ -10,7 +10,7 @@ from seed_csv import Report
 from werkzeug.datastructures import ETags
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
-from api import audit, database, uploads
+from api import audit, database, parameters, uploads
 from api.problems import Problem
 from elute import inputs as input_files
 from elute import rehearsal
@@ -63,7 +63,7 @@ def download(name: str) -> Response:
 def replace(name: str) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Check a file and put it in the place of an input file; `?dry_run=1` only checks."""
     _require_known(name)
-    dry_run = _switch("dry_run")
+    dry_run = parameters.switch("dry_run")
     settings = _settings()
     # Each is looked at again below: now it saves a long upload, then it is certain.
     _require_match(input_files.version_of(settings, name))
@@ -154,13 +154,6 @@ def _require_good(report: Report) -> Report:
         **problems[0],
         problems=problems,
     )
-
-
-def _switch(name: str) -> bool:
-    value = request.args.get(name, "0")
-    if value not in ("0", "1"):
-        raise Problem(400, "No such option", f"{name} is 0 or 1, not {value!r}.")
-    return value == "1"
 
 
 def _require_match(version: Version | None) -> None:

@@ -10,6 +10,7 @@ from flask import request
 from api import access
 from api.problems import Problem
 
+LARGEST_ID = 2**63 - 1
 MOST_REASON = 1000
 _BROWSER = re.compile(r"\b(Firefox|Edg|OPR|Chrome|Safari)/\d+")
 _PRODUCT = re.compile(r"^[\w.-]{1,40}(/[\w.-]{1,20})?", re.ASCII)
@@ -43,8 +44,15 @@ def query_without(*names: str) -> str:
 
 
 def switch(name: str) -> bool:
-    """A parameter of the query string that is 1 or 0, which it is if it is not given."""
-    return bool(whole_number(name, 0, 1))
+    """A parameter of the query string that is 1 or 0, which it is if it is not given.
+
+    Raises:
+        Problem: 400, it is something else.
+    """
+    value = request.args.get(name, "0")
+    if value not in ("0", "1"):
+        raise Problem(400, "No such option", f"{name} is 0 or 1, not {value!r}.")
+    return value == "1"
 
 
 def idempotency_key() -> str | None:

@@ -7,8 +7,8 @@ from flask import Blueprint, current_app
 from immutable_builds import PublishingError
 
 from api import audit, database, parameters
+from api.marts.published import no_such_build
 from api.problems import Problem
-from api.run_responses import LARGEST_ID
 from api.runs import answer, ask_for_run
 from elute import provenance, returns
 from elute.database.sessions import Session
@@ -29,7 +29,7 @@ def publish(build: int) -> Answer:
     reason = parameters.reason()
 
     def return_to(session: Session) -> tuple[int | None, bool]:
-        number = returns.return_to(session, settings, _find(session, build)[0], who, reason)
+        number = returns.return_to(session, settings, _find(session, build), who, reason)
         return number, bool(queue.execute(session, "running"))
 
     try:
@@ -52,7 +52,11 @@ def rebuild(build: int) -> Answer:
 
 
 def _build_again(build: int, why: Mapping[str, str]) -> Answer:
-    published, changed = database.current().owner.read(lambda session: _find(session, build))
+    def find(session: Session) -> tuple[Published, list[str]]:
+        found = _find(session, build)
+        return found, provenance.changed_versions(found, session)
+
+    published, changed = database.current().owner.read(find)
     try:
         provenance.kept_files(current_app.config["SETTINGS"], published)
     except RebuildError as error:
@@ -66,9 +70,8 @@ def _build_again(build: int, why: Mapping[str, str]) -> Answer:
     return body, status, headers
 
 
-def _find(session: Session, build: int) -> tuple[Published, list[str]]:
-    """The build, and what has changed of what made it."""
-    found = queue.find_build(session, build) if build <= LARGEST_ID else None
+def _find(session: Session, build: int) -> Published:
+    found = queue.find_build(session, build) if build <= parameters.LARGEST_ID else None
     if found is None:
-        raise Problem(404, "No such build", f"There is no build {build}.")
-    return found, provenance.changed_versions(found, session)
+        raise no_such_build(build)
+    return found

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from api import database
+from api import database, parameters
 from api.problems import Problem, full_disk
 from elute.database.sessions import Session
 from elute.runs import queue
 from elute.runs.run import Event, Published, Run
 
-LARGEST_ID = 2**63 - 1
 MOST_EVENTS = 1000  # read at once
 _NO_WORKER = "no worker is running; start `elute serve` or `elute worker`"
 _STATUSES = {"input": 422, "build": 500, "database": 503, "elute": 500}
@@ -26,7 +25,7 @@ def find(run_id: int, look: Callable[[Session, int], Run | None] = queue.get) ->
         Problem: 404, there is none.
     """
     run = None
-    if run_id <= LARGEST_ID:
+    if run_id <= parameters.LARGEST_ID:
         run = database.current().owner.read(lambda session: look(session, run_id))
     if run is None:
         raise Problem(404, "No such run", f"There is no run {run_id}; /runs lists those there are.")

@@ -99,7 +99,7 @@ def answer(asked: Asked) -> tuple[dict[str, Any], int, dict[str, str]]:
 def show_some() -> dict[str, Any]:
     """The newest runs, or those before another."""
     limit = parameters.whole_number("limit", 1, MOST_RUNS) or _MOST_RUNS_UNASKED
-    before = parameters.whole_number("before", 1, run_responses.LARGEST_ID)
+    before = parameters.whole_number("before", 1, parameters.LARGEST_ID)
     state = request.args.get("state")
     if state is not None and state not in STATES:
         states = ", ".join(STATES)

@@ -8,14 +8,13 @@ from flask import current_app
 from pgrest_query import Query
 from psycopg2 import errors
 
-from api import database
+from api import database, parameters
 from api.problems import Problem, unavailable
 from elute.database import builds, history
 from elute.database.builds import Build, Mart
 from elute.database.sessions import Session
 from elute.errors import EluteError
 
-LARGEST_NUMBER = 2**63 - 1
 # SQLSTATEs of what is wrong with a query, or with a value in it, or is more than PostgreSQL can do.
 _REFUSED = ("0A", "21", "22", "42", "54")
 
@@ -52,7 +51,7 @@ def numbered(session: Session, number: int) -> Build:
     Raises:
         Problem: 404, there never was one.
     """
-    build = builds.numbered(session, number) if number <= LARGEST_NUMBER else None
+    build = builds.numbered(session, number) if number <= parameters.LARGEST_ID else None
     if build is None:
         raise no_such_build(number)
     return build

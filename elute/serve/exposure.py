@@ -48,7 +48,7 @@ def _problem(settings: Settings) -> str | None:
             f"there is no ELUTE_TOKEN that would keep {others} from starting builds and replacing "
             "files. Set ELUTE_TOKEN."
         )
-    tokens = {**dict.fromkeys(settings.tokens, "ELUTE_TOKEN")}
+    tokens = dict.fromkeys(settings.tokens, "ELUTE_TOKEN")
     if settings.read_token:
         tokens[settings.read_token] = "ELUTE_READ_TOKEN"
     for token, name in tokens.items():

@@ -88,6 +88,14 @@ def session(environment: dict[str, str]) -> Iterator[Session]:
         yield session
 
 
+@pytest.fixture
+def owner() -> Iterator[Session]:
+    """A session that may do what a build does."""
+    with closing(connect()) as session:
+        session.autocommit = True
+        yield session
+
+
 @pytest.fixture(scope="module")
 def built(
     one_laboratory: Laboratory, build_sample: BuildSample, environment: dict[str, str]

@@ -41,14 +41,6 @@ def builds(built: Laboratory) -> Iterator[tuple[int, int]]:
         withdraw(owner)
 
 
-@pytest.fixture
-def owner() -> Iterator[Session]:
-    """A session that may do what a build does."""
-    with closing(connect()) as session:
-        session.autocommit = True
-        yield session
-
-
 def got(client: FlaskClient, path: str) -> Any:
     """The JSON that is there."""
     answer = client.get(path)

@@ -4,13 +4,12 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
-from elute.database.sessions import Session, connect
+from elute.database.sessions import Session
 from tests.integration.conftest import MARTS, Laboratory
 from tests.integration.web.conftest import ClientWith
 from tests.integration.web.publishing import publish, register, withdraw
@@ -30,12 +29,10 @@ CHANGED = f"""
 
 
 @pytest.fixture
-def owner(built: Laboratory) -> Iterator[Session]:
-    """A session that may do what a build does; afterwards there is the sample's build alone."""
-    with closing(connect()) as session:
-        session.autocommit = True
-        yield session
-        withdraw(session)
+def owner(built: Laboratory, owner: Session) -> Iterator[Session]:
+    """The same; afterwards there is the sample's build alone."""
+    yield owner
+    withdraw(owner)
 
 
 @pytest.fixture

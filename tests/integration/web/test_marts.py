@@ -5,7 +5,7 @@ import io
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg2
@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from psycopg2 import sql
 
 from api.database import Database
-from elute.database.sessions import Session, connect
+from elute.database.sessions import Session
 from tests.integration.conftest import MARTS, Laboratory
 from tests.integration.web.publishing import publish, withdraw
 from tests.rules.model import USER_SUMMARY_COLUMNS
@@ -25,14 +25,6 @@ OBJECT = "application/vnd.pgrst.object+json"
 @pytest.fixture(scope="module", autouse=True)
 def _built(built: Laboratory) -> None:
     """Every test here reads that build."""
-
-
-@pytest.fixture
-def owner() -> Iterator[Session]:
-    """A session that may do what a build does."""
-    with closing(connect()) as session:
-        session.autocommit = True
-        yield session
 
 
 @contextmanager

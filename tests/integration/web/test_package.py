@@ -7,7 +7,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -15,19 +14,17 @@ from zipfile import ZipFile
 import pytest
 from flask.testing import FlaskClient
 
-from elute.database.sessions import Session, connect
+from elute.database.sessions import Session
 from tests.conftest import SAMPLE
 from tests.integration.conftest import MARTS, Laboratory
 from tests.integration.web.publishing import register, withdraw
 
 
 @pytest.fixture
-def owner(built: Laboratory) -> Iterator[Session]:
-    """A session that may do what a build does; afterwards there is the sample's build alone."""
-    with closing(connect()) as session:
-        session.autocommit = True
-        yield session
-        withdraw(session)
+def owner(built: Laboratory, owner: Session) -> Iterator[Session]:
+    """The same; afterwards there is the sample's build alone."""
+    yield owner
+    withdraw(owner)
 
 
 @pytest.fixture
