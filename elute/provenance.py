@@ -99,7 +99,7 @@ def kept_files(settings: Settings, published: Published) -> dict[str, Path]:
     if gone:
         raise RebuildError(
             f"Build {published.build} cannot be made again: {', '.join(gone)} as it was then is "
-            "no longer kept here. ELUTE_KEEP_BUILDS and ELUTE_KEEP_FILES_MB say what is."
+            "no longer kept here. ELUTE_KEEP_FILES_MB says how much is."
         )
     return kept
 

@@ -101,8 +101,8 @@ VARIABLES = (
     Variable("ELUTE_KEEP_BUILDS", "10", "Published builds whose tables are kept."),
     Variable(
         "ELUTE_KEEP_FILES_MB",
-        "10000",
-        "Megabytes that the files of those builds may take, to build them again; 0 keeps none.",
+        "2000",
+        "Megabytes that the files of builds may take, to build from them again; 0 keeps none.",
     ),
     Variable(
         "ELUTE_PUBLISH_WAIT_SECONDS",

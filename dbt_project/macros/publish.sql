@@ -24,7 +24,7 @@
             run_id=run_id | int if run_id else none,
             wait_seconds=env_var('ELUTE_PUBLISH_WAIT_SECONDS', '60') | int,
             keep=env_var('ELUTE_KEEP_BUILDS', '10') | int,
-            keep_files_mb=env_var('ELUTE_KEEP_FILES_MB', '10000') | int,
+            keep_files_mb=env_var('ELUTE_KEEP_FILES_MB', '2000') | int,
         )) }}
     {%- endif -%}
 {%- endmacro %}

@@ -49,9 +49,10 @@ select build, returns_to, requested_by, reason from {} where build < %s order by
 """)
 _FILES = sql.SQL("""
 select file.value
-from (select build, files from {} order by build desc limit %s) as newest
-cross join lateral jsonb_each_text(newest.files) as file
-order by newest.build desc
+from {} as builds
+cross join lateral jsonb_each_text(builds.files) as file
+group by file.value
+order by max(builds.build) desc
 """)
 # All at once, for whoever reads two marts may hold the one and want the other. Changes nothing.
 _LOCKS = """
@@ -270,11 +271,11 @@ def drop_unneeded(
             logger.debug(f"{name} stays for now: {error}")
 
 
-def files_of_newest(session: PostgresSession, schema: str, keep: int) -> list[str]:
-    """The SHA-256 of each file of the newest `keep` builds, the newest first."""
+def files_of_builds(session: PostgresSession, schema: str) -> list[str]:
+    """The SHA-256 of each file that a build was made from, those of the newest first."""
     publications = sql.Identifier(schema, "publications")
     with transaction(session) as cursor:
-        cursor.execute(_FILES.format(publications), [keep])
+        cursor.execute(_FILES.format(publications))
         return [digest for (digest,) in cursor.fetchall()]
 
 

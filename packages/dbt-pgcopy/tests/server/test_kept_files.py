@@ -69,24 +69,22 @@ class TestKeptFiles:
         files = query(f"select files from {project.test_schema}_builds.publications")
         assert files == [({"users.csv": file.name},)] * 2
 
-    def test_those_of_the_newest_builds_stay(
+    def test_those_of_the_newest_builds_stay_also_without_tables(
         self, seed_file: Callable[..., Path], kept: Path
     ) -> None:
-        contents = [CONTENT + b"%d;x\r\n" % number for number in range(3)]
+        large = b"2;" + b"x" * 600_000 + b"\r\n"
+        contents = [CONTENT + large, CONTENT + large + b"9;x\r\n", CONTENT, CONTENT + b"3;x\r\n"]
         for content in contents:
             seed_file(content)
             run_dbt(["build"])
         (kept / "notes.txt").touch()  # of somebody else
-        assert {path.name for path in kept.iterdir()} == {
-            "notes.txt",
-            *map(sha256, contents[1:]),
-        }
+        assert {path.name for path in kept.iterdir()} == {"notes.txt", *map(sha256, contents[1:])}
         # What is not published is not kept.
         seed_file(b"no header\n")
         run_dbt(["build"], expect_pass=False)
-        seed_file(CONTENT + b"3;x\r\n")
+        seed_file(CONTENT + b"4;x\r\n")
         run_dbt(["seed"])
-        assert len(list(kept.iterdir())) == 3
+        assert len(list(kept.iterdir())) == 4
 
     def test_a_build_does_not_fail_for_want_of_a_place(
         self, query: Query, seed_file: Callable[..., Path], kept: Path

@@ -228,14 +228,14 @@ class PgcopyAdapter(PostgresAdapter):
             logger.warning(f"Tables of older builds stay for now: {error}")
 
     @available
-    def forget_files(self, schema: str, keep: int, most_megabytes: int) -> None:
-        """Remove the files that are not of the newest `keep` builds, or more than so many MB.
+    def forget_files(self, schema: str, most_megabytes: int) -> None:
+        """Remove those files of the oldest builds that are more than so many MB.
 
         That it cannot be done fails nothing.
         """
         session = self.connections.get_thread_connection().handle
         try:
-            wanted = immutable_builds.files_of_newest(session, schema, keep)
+            wanted = immutable_builds.files_of_builds(session, schema)
             self._kept.forget(wanted, most_megabytes * 1_000_000)
         except (psycopg2.Error, OSError) as error:
             logger.warning(f"Files of older builds stay for now: {error}")

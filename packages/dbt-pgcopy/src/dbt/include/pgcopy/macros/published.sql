@@ -105,10 +105,10 @@
   returns: of a build that is made again from the files of an earlier one: `returns_to`, `requested_by`, `reason`.
   run_id: a number by which the caller knows the run.
   wait_seconds: how long to wait for transactions that hold a view.
-  keep: how many builds keep their tables, and the files that they were made from.
-  keep_files_mb: how many megabytes those files may have together.
+  keep: how many builds keep their tables.
+  keep_files_mb: how many megabytes the files may have together that the newest builds were made from.
 -#}
-{% macro publish_build(results, options={}, column_meta={}, versions={}, returns={}, run_id=none, wait_seconds=60, keep=10, keep_files_mb=10000) %}
+{% macro publish_build(results, options={}, column_meta={}, versions={}, returns={}, run_id=none, wait_seconds=60, keep=10, keep_files_mb=2000) %}
   {%- if not execute or flags.WHICH not in ('build', 'run') -%}
     {{ return('') }}
   {%- endif -%}
@@ -161,7 +161,7 @@
     {{ return("do $pgcopy$ begin raise exception using errcode = 'X0001', message = '" ~ error | replace("'", "''") ~ "'; end $pgcopy$") }}
   {%- endif -%}
   {%- do adapter.drop_unneeded_tables(builds_schema(), keep) -%}
-  {%- do adapter.forget_files(builds_schema(), keep, keep_files_mb) -%}
+  {%- do adapter.forget_files(builds_schema(), keep_files_mb) -%}
   {{ return('') }}
 {% endmacro %}
 
