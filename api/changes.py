@@ -11,7 +11,7 @@ from psycopg2 import errors
 from api import database, parameters
 from api.marts import media
 from api.marts.published import find_in, no_longer_kept, numbered
-from api.marts.responses import respond_for_ever
+from api.marts.responses import is_known, respond_for_ever
 from api.marts.sending import again, busy, for_ever, to_save
 from api.problems import Problem
 from elute.database import history
@@ -21,6 +21,7 @@ from elute.database.sessions import Session
 
 blueprint = Blueprint("changes", __name__)
 MOST_AT_ONCE = 4  # Each reads two builds whole, with a session that small answers wait for.
+_FORMAT = "1"  # another number when the same changes come to look different
 _COMPARISONS = threading.BoundedSemaphore(MOST_AT_ONCE)
 
 
@@ -28,13 +29,19 @@ _COMPARISONS = threading.BoundedSemaphore(MOST_AT_ONCE)
 def show(build: int) -> Response:
     """Per mart, how many rows were added, removed and changed since `?from=`, and some of them."""
 
-    def read(session: Session) -> str:
-        return _changes(session, *_both(session, build))
+    def read(session: Session) -> Response:
+        before, after = _both(session, build)
+        headers = {
+            "ETag": f'"{_FORMAT}-{before.invocation_id}-{after.invocation_id}"',
+            "Cache-Control": for_ever(),
+            "Vary": "Authorization, Cookie",
+        }
+        if is_known(headers):
+            return Response(status=304, headers=headers)
+        return Response(_changes(session, before, after), content_type=media.JSON, headers=headers)
 
-    headers = {"Cache-Control": for_ever(), "Vary": "Authorization, Cookie"}
-    reader = database.current().reader
     with _turn():
-        return again(lambda: Response(reader.read(read), content_type=media.JSON, headers=headers))
+        return again(lambda: database.current().reader.read(read))
 
 
 @blueprint.get("/builds/<int:build>/changes/<name>")

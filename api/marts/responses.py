@@ -135,7 +135,7 @@ def _few(name: str, media_type: str, key: str | None) -> Response | None:
         return None  # What is wrong may be right in a newer build.
     limit = wanted.query.limit
     is_few = limit is not None and limit <= MOST_ROWS_WHOLE
-    if not is_few or media_type.startswith(media.CSV) or _is_known(wanted.headers):
+    if not is_few or media_type.startswith(media.CSV) or is_known(wanted.headers):
         return None
     with database.current().reader.session() as session:
         try:
@@ -162,7 +162,7 @@ def _respond(look: Look, ask: Ask) -> Response:
     with ExitStack() as stack:
         session = stack.enter_context(database.current().streams.session())
         wanted = ask(*look(session))
-        if _is_known(wanted.headers):
+        if is_known(wanted.headers):
             return Response(status=304, headers=wanted.headers)
         try:
             return _rows(session, wanted, stack)
@@ -326,7 +326,7 @@ def _validators(wanted: RowsRequest) -> dict[str, str]:
     }
 
 
-def _is_known(validators: dict[str, str]) -> bool:
+def is_known(validators: dict[str, str]) -> bool:
     """Whether the client has this very answer."""
     tags = request.headers.get("If-None-Match")
     if tags is not None:
