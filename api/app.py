@@ -9,6 +9,7 @@ from api import (
     audit,
     builds,
     changes,
+    compression,
     events,
     health,
     histogram,
@@ -73,6 +74,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=count, x_proto=count, x_host=count, x_prefix=count
         )
+    compression.init_app(app)
     if settings.cors_origins:
         CORS(app, origins=settings.cors_origins, expose_headers=EXPOSED_HEADERS, max_age=600)
     logs.configure(settings)

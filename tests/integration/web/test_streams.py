@@ -5,6 +5,7 @@ import http.client
 import io
 import json
 import socket
+import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from typing import NamedTuple
@@ -152,6 +153,39 @@ def test_every_row_arrives_in_each_form(site: Site, media_type: str) -> None:
         assert mean == row[2] or float(mean or 0) == float(row[2] or 0)
 
 
+@pytest.mark.parametrize("media_type", ["application/json", "application/x-ndjson", "text/csv"])
+def test_a_compressed_stream_is_the_same(site: Site, media_type: str) -> None:
+    with site.get("/etl-results", Accept=media_type) as response:
+        plain = response.read()
+    headers = {"Accept": media_type, "Accept-Encoding": "gzip", "Prefer": "count=exact"}
+    with site.get("/etl-results", **headers) as response:
+        assert response.headers["Content-Encoding"] == "gzip"
+        assert response.headers["Content-Length"] is None
+        assert response.headers["Content-Range"] == f"0-{ROWS - 1}/{ROWS}"
+        packed = response.read()
+    assert zlib.decompress(packed, 31) == plain
+    assert len(packed) < len(plain) / 2
+
+
+def test_a_compressed_stream_begins_before_its_last_row_is_there(site: Site) -> None:
+    with site.get("/marts/input_summary", **{"Accept-Encoding": "gzip"}) as response:
+        reader, text = zlib.decompressobj(31), b""
+        while len(text) < 256 * 1024:
+            text += reader.decompress(response.read1())
+        assert site.copies() == 1
+    assert text.startswith(b'[{"source_file":1,')
+
+
+def test_a_compressed_stream_that_breaks_off_has_no_end(site: Site) -> None:
+    path = "/marts/compound_usage?compound_id=gt.1000"
+    response = site.get(path, **{"Accept-Encoding": "gzip"})
+    with response, pytest.raises(http.client.IncompleteRead) as raised:
+        response.read()
+    reader = zlib.decompressobj(31)
+    assert b'"compound_id":1001,' in reader.decompress(raised.value.partial)
+    assert not reader.eof
+
+
 def test_small_and_large_answers_look_the_same(site: Site) -> None:
     for media_type in ("application/json", "application/x-ndjson", "text/csv"):
         with site.get("/etl-results?limit=1001", Accept=media_type) as response:
@@ -163,7 +197,9 @@ def test_small_and_large_answers_look_the_same(site: Site) -> None:
 
 def test_an_old_client_is_told_the_length(site: Site) -> None:
     with socket.create_connection(("127.0.0.1", site.port), timeout=60) as client:
-        client.sendall(b"GET /etl-results HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+        client.sendall(
+            b"GET /etl-results HTTP/1.0\r\nHost: 127.0.0.1\r\nAccept-Encoding: gzip\r\n\r\n"
+        )
         answer = client.makefile("rb").read()
     head, _, body = answer.partition(b"\r\n\r\n")
     assert f"content-length: {len(body)}".encode() in head.lower()
