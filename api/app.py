@@ -14,6 +14,7 @@ from api import (
     health,
     histogram,
     inputs,
+    measuring,
     metrics,
     openapi,
     package,
@@ -51,7 +52,7 @@ HEADERS = {
 # What a page of another site may look at, beside what every page may.
 EXPOSED_HEADERS = (
     "Content-Range", "ETag", "Link", "Location", "Memento-Datetime", "Preference-Applied",
-    "Retry-After", "WWW-Authenticate",
+    "Retry-After", "Server-Timing", "WWW-Authenticate", "X-Request-Id",
 )  # fmt: skip
 LARGEST_BODY = 1024 * 1024  # bytes; an upload of a file sets its own limit
 
@@ -78,6 +79,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     if settings.cors_origins:
         CORS(app, origins=settings.cors_origins, expose_headers=EXPOSED_HEADERS, max_age=600)
     logs.configure(settings)
+    measuring.init_app(app)
     problems.init_app(app)
     logs.init_app(app)
     access.init_app(app, settings)

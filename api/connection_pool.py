@@ -8,6 +8,7 @@ from typing import TypeVar
 import psycopg2
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE as IDLE
 
+from api.measuring import database_time
 from api.problems import unavailable
 from elute.database.sessions import Session
 
@@ -21,12 +22,18 @@ class Pool:
 
     Args:
         connect: opens a session that commits each statement by itself.
+
+    Attributes:
+        waiting: how many ask for a session and have none yet.
+        in_use: sessions that are borrowed.
     """
 
     def __init__(self, connect: Callable[[], Session]) -> None:
         self._connect = connect
         self._idle: list[Session] = []
         self._free = threading.Semaphore(SIZE)
+        self._lock = threading.Lock()
+        self.waiting = self.in_use = 0
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -36,12 +43,7 @@ class Pool:
             ServerError: there is no server.
             Problem: 503, all sessions are taken and none came back in time.
         """
-        if not self._free.acquire(timeout=WAIT_SECONDS):
-            raise unavailable(
-                "Busy",
-                "Too many requests at once for the database. Try again shortly.",
-            )
-        try:
+        with database_time(), self._turn():
             idle = self._idle
             session = _taken(idle) or self._connect()
             try:
@@ -52,8 +54,27 @@ class Pool:
                     idle.append(session)
                 else:  # It has died, or something broke off in the middle, or all are to go.
                     session.close()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        self._count(waiting=1)
+        is_free = self._free.acquire(timeout=WAIT_SECONDS)
+        self._count(waiting=-1, in_use=int(is_free))
+        if not is_free:
+            raise unavailable(
+                "Busy",
+                "Too many requests at once for the database. Try again shortly.",
+            )
+        try:
+            yield
         finally:
+            self._count(in_use=-1)
             self._free.release()
+
+    def _count(self, waiting: int = 0, in_use: int = 0) -> None:
+        with self._lock:
+            self.waiting += waiting
+            self.in_use += in_use
 
     def read(self, function: Callable[[Session], Result]) -> Result:
         """Call `function` with a session; once more if that session turns out to be dead."""

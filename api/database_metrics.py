@@ -1,21 +1,43 @@
 """What the database knows of runs, files and marts, as metrics."""
 
 from collections.abc import Iterator, Sequence
+from itertools import accumulate, product
 from typing import Any
 
 import psycopg2
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 from psycopg2 import sql
 
-from api import database, run_responses
+from api import connection_pool, database, run_responses
 from api.marts.published import newest
 from elute.database.builds import Build
 from elute.database.sessions import Row, Session
 from elute.errors import EluteError
-from elute.runs.run import STATES
+from elute.runs.run import ENDED, STATES, TRIGGERS
 
 _RUNS = "select state, count(*) from elute.runs group by state"
+_ENDED = """
+select state, trigger, count(*)
+from elute.runs
+where finished_at is not null
+group by state, trigger
+"""
+_BOUNDS = (1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0)  # seconds
+_SECONDS = """
+select width_bucket(seconds, %s), count(*), sum(seconds)
+from (
+    select extract(epoch from finished_at - started_at)::float as seconds
+    from elute.runs
+    where state = 'succeeded' and started_at is not null
+) as succeeded
+group by 1
+"""
 _LAST = """
 select
     coalesce(extract(epoch from finished_at - started_at), 0)::float,
@@ -68,6 +90,7 @@ class DatabaseMetrics(Collector):
             (),
             [(run_responses.has_worker(session),)],
         )
+        yield from _all_runs(session)
         yield from _last_run(session)
         build = newest(session)
         if build is not None:
@@ -78,6 +101,25 @@ class DatabaseMetrics(Collector):
         if self._of_build is None or self._of_build[0] != build.invocation_id:
             self._of_build = build.invocation_id, list(_contents(session, build))
         return self._of_build[1]
+
+
+class PoolMetrics(Collector):
+    """The sessions with the database, for the queue, for few rows and for streams."""
+
+    def describe(self) -> list[Metric]:
+        """Nothing: there are none before there is an app."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """All of them."""
+        base = database.current()
+        pools = {"owner": base.owner, "reader": base.reader, "streams": base.streams}
+        for name, help_text, of in (
+            ("elute_pool_in_use", "Sessions that are borrowed.", lambda pool: pool.in_use),
+            ("elute_pool_waiting", "Requests that wait for one.", lambda pool: pool.waiting),
+            ("elute_pool_size", "The most there can be.", lambda _: connection_pool.SIZE),
+        ):
+            yield _gauge(name, help_text, ("pool",), [(pool, of(it)) for pool, it in pools.items()])
 
 
 def _contents(session: Session, build: Build) -> Iterator[Metric]:
@@ -109,6 +151,23 @@ def _contents(session: Session, build: Build) -> Iterator[Metric]:
         )
 
 
+def _all_runs(session: Session) -> Iterator[Metric]:
+    """What only grows, whatever is started anew: the history keeps every run."""
+    ended = CounterMetricFamily("elute_runs_total", "Runs that ended.", labels=("state", "trigger"))
+    counts = dict.fromkeys(product(ENDED, TRIGGERS), 0)
+    counts.update({(state, trigger): count for state, trigger, count in _rows(session, _ENDED)})
+    for labels, count in counts.items():
+        ended.add_metric(labels, count)
+    yield ended
+    buckets, total = [0] * (len(_BOUNDS) + 1), 0.0
+    for bucket, count, seconds in _rows(session, _SECONDS, [list(_BOUNDS)]):
+        buckets[bucket], total = count, total + seconds
+    names = [*map(str, _BOUNDS), "+Inf"]
+    histogram = HistogramMetricFamily("elute_run_seconds", "How long runs took that succeeded.")
+    histogram.add_metric((), list(zip(names, accumulate(buckets), strict=True)), total)
+    yield histogram
+
+
 def _last_run(session: Session) -> Iterator[Metric]:
     names = (
         ("elute_last_run_seconds", "How long the last run took that has ended."),
@@ -120,9 +179,11 @@ def _last_run(session: Session) -> Iterator[Metric]:
             yield _gauge(name, help_text, (), [(value,)])
 
 
-def _rows(session: Session, statement: str | sql.Composable) -> list[Row]:
+def _rows(
+    session: Session, statement: str | sql.Composable, values: Sequence[Any] = ()
+) -> list[Row]:
     with session.cursor() as cursor:
-        cursor.execute(statement)
+        cursor.execute(statement, values)
         return cursor.fetchall()
 
 

@@ -1,24 +1,30 @@
 """`/metrics`: how runs, files, marts and requests are doing, for Prometheus."""
 
+import platform
 import time
 from functools import lru_cache
+from importlib.metadata import version
 
 from flask import Blueprint, Response, g, request
 from prometheus_client import (
     CollectorRegistry,
     Counter,
+    Gauge,
     Histogram,
+    ProcessCollector,
     disable_created_metrics,
     generate_latest,
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from api.database_metrics import DatabaseMetrics
+from api.database_metrics import DatabaseMetrics, PoolMetrics
 
 blueprint = Blueprint("metrics", __name__)
 disable_created_metrics()  # type: ignore[no-untyped-call]
 _REGISTRY = CollectorRegistry()
 _REGISTRY.register(DatabaseMetrics())
+_REGISTRY.register(PoolMetrics())
+ProcessCollector(registry=_REGISTRY)
 _REQUESTS = Counter(
     "elute_http_requests",
     "Requests answered since this process started.",
@@ -32,6 +38,10 @@ _SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60),
     registry=_REGISTRY,
 )
+_BUILD_INFO = Gauge(
+    "elute_build_info", "What is running.", ("version", "dbt", "python"), registry=_REGISTRY
+)
+_BUILD_INFO.labels(version("elute"), version("dbt-core"), platform.python_version()).set(1)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 
 
@@ -45,12 +55,6 @@ def metrics() -> Response:
     )
 
 
-@blueprint.before_app_request
-def start() -> None:
-    """Note when a request came."""
-    g.arrived_at = time.perf_counter()
-
-
 @blueprint.after_app_request
 def note(response: Response) -> Response:
     """Count a request, by its route and not by its path: anybody can make up paths."""
@@ -58,8 +62,7 @@ def note(response: Response) -> Response:
     method = request.method if request.method in _METHODS else "other"
     count, seconds = _instruments(method, route, response.status_code)
     count.inc()
-    if "arrived_at" in g:
-        seconds.observe(time.perf_counter() - g.arrived_at)
+    seconds.observe(time.perf_counter() - g.arrived_at)
     return response
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import flask
 import psycopg2
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, current_app, g, request
 from pgrest_query import QueryError
 from werkzeug.exceptions import HTTPException
 
@@ -45,7 +45,7 @@ class Problem(EluteError):  # noqa: N818 (the name that RFC 9457 gives it)
         self.headers, self.extra = dict(headers or {}), extra
 
     def as_json(self) -> dict[str, Any]:
-        """The body, but for `instance`."""
+        """The body, but for what it says of the request."""
         return {
             "type": "about:blank",
             "title": self.title,
@@ -74,7 +74,7 @@ def is_passing(error: EluteError | psycopg2.Error) -> bool:
 
 def respond(problem: Problem) -> Response:
     """The answer that carries a problem."""
-    body = {**problem.as_json(), "instance": request.path}
+    body = {**problem.as_json(), "instance": request.path, "request_id": g.get("request_id")}
     response = flask.Response(
         json.dumps(body, ensure_ascii=False) + "\n",
         status=problem.status,

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from logging.handlers import RotatingFileHandler
 from urllib.parse import quote
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, has_request_context, request
 
 from elute.settings import Settings
 
@@ -33,7 +33,9 @@ class _Formatter(logging.Formatter):
         return line
 
     def written(self, record: logging.LogRecord) -> str:
-        return super().format(record)
+        line = super().format(record)
+        request_id = _request_id()
+        return f"{line} [request {request_id}]" if request_id else line
 
 
 class _JsonFormatter(_Formatter):
@@ -48,9 +50,16 @@ class _JsonFormatter(_Formatter):
             "message": record.getMessage(),
             **getattr(record, "fields", {}),
         }
+        if request_id := _request_id():
+            fields["request_id"] = request_id
         if record.exc_info:
             fields["traceback"] = self.formatException(record.exc_info)
         return json.dumps(fields, ensure_ascii=False)
+
+
+def _request_id() -> str | None:
+    """That of the request that is being answered."""
+    return g.get("request_id") if has_request_context() else None
 
 
 def _in_json(text: str) -> str:
@@ -86,13 +95,9 @@ def init_app(app: Flask) -> None:
     if ACCESS.disabled:
         return
 
-    @app.before_request
-    def start() -> None:
-        g.started_at = time.perf_counter()
-
     @app.after_request
     def note(response: Response) -> Response:
-        seconds = time.perf_counter() - g.get("started_at", time.perf_counter())
+        seconds = time.perf_counter() - g.get("arrived_at", time.perf_counter())
         milliseconds = round(seconds * 1000, 1)
         target = request.full_path if request.query_string else request.path
         ACCESS.info(

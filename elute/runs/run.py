@@ -6,6 +6,7 @@ from typing import Any
 
 ENDED = ("succeeded", "failed", "cancelled", "stopped", "crashed")
 STATES = ("queued", "running", *ENDED)
+TRIGGERS = ("http", "schedule", "file change", "first build", "terminal")
 
 
 def now() -> datetime:

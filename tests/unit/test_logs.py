@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from api import problems
+from api import measuring, problems
 from elute import logs
 from elute.settings import Settings
 
@@ -25,6 +25,7 @@ def app(tmp_path: Path, request: pytest.FixtureRequest) -> Flask:
     )
     logs.configure(settings)
     app = Flask(__name__, static_folder=None)
+    measuring.init_app(app)
     problems.init_app(app)
     logs.init_app(app)
 
@@ -37,12 +38,12 @@ def app(tmp_path: Path, request: pytest.FixtureRequest) -> Flask:
 
 @pytest.mark.parametrize("app", ["json"], indirect=True)
 def test_each_request_is_a_json_line(app: Flask, tmp_path: Path) -> None:
-    app.test_client().get("/no%0Athing?a=b", headers={"User-Agent": "curl"})
+    app.test_client().get("/no%0Athing?a=b", headers={"User-Agent": "curl", "X-Request-Id": "7"})
     [line] = (tmp_path / "logs" / "web.log").read_text(encoding="utf-8").splitlines()
     entry = json.loads(line)
     assert (entry["method"], entry["path"], entry["status"]) == ("GET", "/no\nthing", 404)
     assert (entry["level"], entry["user_agent"]) == ("info", "curl")
-    assert entry["milliseconds"] >= 0
+    assert (entry["milliseconds"] >= 0, entry["request_id"]) == (True, "7")
 
 
 @pytest.mark.parametrize("app", ["json", "text"], indirect=True)
@@ -51,9 +52,12 @@ def test_secrets_are_blotted_out(
 ) -> None:
     response = app.test_client().get("/fails?token=top%22secret")
     assert response.status_code == 500
+    request_id = response.headers["X-Request-Id"]
+    assert response.get_json()["request_id"] == request_id
     assert "hunter22" not in response.text
     written = (tmp_path / "logs" / "web.log").read_text(encoding="utf-8")
     assert "RuntimeError" in written
+    assert request_id in written
     assert "hunter22" not in written
     assert "secret" not in written
 

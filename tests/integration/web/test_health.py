@@ -1,13 +1,16 @@
 """Health checks and metrics, with a database, without one, before and after a build."""
 
 import os
+import re
 
 from flask.testing import FlaskClient
 
+from api.database import Database
 from elute.commands import probe
 from elute.database.sessions import Session
 from elute.runs import queue
 from tests.integration.conftest import Laboratory
+from tests.integration.web.conftest import ClientWith
 
 
 def test_it_is_not_ready_before_the_first_build(
@@ -66,6 +69,11 @@ def test_after_a_build_it_is_ready_and_measured(
         'elute_input_records{file="user_experiments.csv",outcome="dropped"} 1.0',
         'elute_runs{state="queued"} 1.0',
         'elute_runs{state="succeeded"} 1.0',
+        'elute_runs_total{state="succeeded",trigger="schedule"} 1.0',
+        'elute_runs_total{state="failed",trigger="http"} 0.0',
+        'elute_run_seconds_bucket{le="+Inf"} 1.0',
+        "elute_run_seconds_count 1.0",
+        'elute_pool_in_use{pool="owner"} 0.0',
         "elute_last_run_succeeded 1.0",
     ):
         assert line in lines
@@ -75,3 +83,33 @@ def test_after_a_build_it_is_ready_and_measured(
     assert not any("/nothing" in line for line in lines)
     # A server that trusts everybody needs none.
     assert (os.environ.get("PGPASSWORD") or "?no password?") not in "\n".join(lines)
+
+
+def test_sessions_are_counted_while_they_are_held(client: FlaskClient, database: Database) -> None:
+    with database.reader.session():
+        assert 'elute_pool_in_use{pool="reader"} 1.0' in client.get("/metrics").text
+    assert 'elute_pool_in_use{pool="reader"} 0.0' in client.get("/metrics").text
+
+
+def test_each_answer_has_an_id_and_says_where_its_time_went(client: FlaskClient) -> None:
+    refused = client.get("/runs/99", headers={"X-Request-Id": "lims:2026-11/7"})
+    assert refused.headers["X-Request-Id"] == "lims:2026-11/7"
+    assert refused.get_json()["request_id"] == "lims:2026-11/7"
+    total, database = map(float, re.findall(r"dur=(\d+\.\d)", refused.headers["Server-Timing"]))
+    assert 0 < database <= total
+    for given in ("", "x" * 129, "a b", "päß", '"'):
+        answer = client.get("/health/live", headers={"X-Request-Id": given})
+        assert re.fullmatch("[0-9a-f]{32}", answer.headers["X-Request-Id"])
+        assert answer.headers["Server-Timing"].endswith("database;dur=0.0")
+
+
+def test_a_request_that_is_refused_has_an_id_too(client_with: ClientWith) -> None:
+    guarded = client_with(read_token="secret", tokens={})
+    answer = guarded.get("/runs", headers={"X-Request-Id": "a1"})
+    assert (answer.status_code, answer.get_json()["request_id"]) == (401, "a1")
+
+
+def test_a_stream_says_what_it_took_until_it_began(built: Laboratory, client: FlaskClient) -> None:
+    answer = client.get("/marts/user_summary")
+    [_, database] = re.findall(r"dur=(\d+\.\d)", answer.headers["Server-Timing"])
+    assert 0 < float(database) < 60_000
