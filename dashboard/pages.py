@@ -49,7 +49,6 @@ def render(template: str, status: int = 200, **values: Any) -> Response:
         root=request.script_root,
         here=values.pop("here", request.path),
         modules=MODULES,
-        unit_of=_unit_of,
         has_tokens=bool(settings().tokens or settings().read_token),
         is_signed_in=access.COOKIE in request.cookies,
         **values,
@@ -57,12 +56,6 @@ def render(template: str, status: int = 200, **values: Any) -> Response:
     response = make_response(page, status)
     response.headers.update(_HEADERS)
     return response
-
-
-def _unit_of(mart: str, column: str) -> str:
-    """The unit of a mart's column; "" if none is stated, or there is no such column now."""
-    found = published_marts().get(mart)
-    return found.by_name[column].unit if found and column in found.by_name else ""
 
 
 def _add(path: str, template: str, here: str | None = None) -> None:

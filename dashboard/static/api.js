@@ -62,6 +62,12 @@ export async function rows(mart, query = "", { isCounted = false, signal } = {})
   };
 }
 
+/** The unit of a mart's column, as its contract states it; "" if it states none. */
+export async function unitOf(mart, column) {
+  const found = (await json("/marts")).find(({ name }) => name === mart);
+  return found?.columns.find(({ name }) => name === column)?.unit ?? "";
+}
+
 /** JSON as JavaScript has it, but for numbers that it would not keep exactly: those stay text. */
 export function parse(text) {
   return JSON.parse(text, (_key, value, context) =>

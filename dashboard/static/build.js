@@ -11,15 +11,18 @@ const LOOK_EVERY = 3000;
 const ACTIVE = new Set(["queued", "running"]);
 let following = null; // the id of the run whose events we get
 let newestEnded = null; // the id of the newest run known to have ended
+let published = null; // the newest build; undefined before the first, null as long as it is not known
 let isAway = false; // whether the last look found no server or no database
 let progress = null;
 const looking = setInterval(look, LOOK_EVERY);
 
-async function look() {
+/** See what goes on and what is published. */
+export async function look() {
   if (document.hidden || following !== null) return;
   try {
-    const { runs } = await json("/runs?limit=2");
+    const [{ runs }, { builds }] = await Promise.all([json("/runs?limit=2"), json("/builds?limit=1")]);
     if (isAway) comeBack();
+    notePublished(builds[0]);
     notice(runs);
   } catch (problem) {
     if (problem.status === 0 || problem.status === 503) goAway(problem);
@@ -27,11 +30,18 @@ async function look() {
   }
 }
 
+// Whoever published it: a run, dbt in a terminal, a return to an earlier build.
+function notePublished(build) {
+  const isNews = published !== null && published?.build !== build?.build;
+  published = build;
+  if (isNews) document.dispatchEvent(new CustomEvent("elute:published"));
+}
+
 function notice(runs) {
   const active = runs.filter(({ state }) => ACTIVE.has(state));
   const going = active.find(({ state }) => state === "running") ?? active[0];
   const ended = runs.find(({ state }) => !ACTIVE.has(state));
-  if (ended) drawLast(ended);
+  drawLast(ended);
   const isNews = ended && newestEnded !== null && ended.run_id > newestEnded;
   newestEnded = Math.max(newestEnded ?? 0, ended?.run_id ?? 0);
   if (isNews) announce(ended);
@@ -93,7 +103,6 @@ function end(run) {
   stop();
   if (run?.run_id) {
     newestEnded = Math.max(newestEnded ?? 0, run.run_id);
-    drawLast(run);
     announce(run);
   }
   look();
@@ -110,7 +119,6 @@ function stop() {
 function announce(run) {
   tell(outcome(run));
   document.dispatchEvent(new CustomEvent("elute:ended", { detail: run }));
-  if (run.state === "succeeded") document.dispatchEvent(new CustomEvent("elute:published"));
 }
 
 function tell({ title, texts = [], links = [], isBad = false }) {
@@ -127,11 +135,19 @@ function tell({ title, texts = [], links = [], isBad = false }) {
   );
 }
 
+/** When what is shown was published; and of a later run that published nothing, how it ended. */
 function drawLast(run) {
-  const [text, isBad] = STATES[run.state];
-  const link = element("a", { href: `/history/${run.run_id}`, class: isBad ? "bad" : null },
-    `Last build ${text}`);
-  find("last-build").replaceChildren(link, " ", time(run.finished_at ?? run.requested_at));
+  const said = published ? [told(published.run_id, "Published", published.published_at)] : [];
+  if (run && run.state !== "succeeded" && !(Date.parse(run.finished_at) < Date.parse(published?.published_at))) {
+    const [text, isBad] = STATES[run.state];
+    said.push(told(run.run_id, `Last build ${text}`, run.finished_at ?? run.requested_at, isBad));
+  }
+  find("last-build").replaceChildren(...said.flatMap((each, index) => (index ? [", ", each] : [each])));
+}
+
+function told(runId, text, when, isBad) {
+  const link = element("a", { href: runId ? `/history/${runId}` : "/history", class: isBad ? "bad" : null }, text);
+  return element("span", { class: "whole" }, link, " ", time(when));
 }
 
 async function build({ force = false } = {}) {

@@ -1,7 +1,7 @@
 // The page Compare builds: per mart how many rows and columns changed, and the rows themselves.
 
 import { Problem, json, rows } from "./api.js";
-import { refuse } from "./build.js";
+import { look, refuse } from "./build.js";
 import { keptBuilds } from "./builds.js";
 import { element, find, plainTable, setText, shown, unseen } from "./elements.js";
 import { count, day } from "./format.js";
@@ -57,7 +57,7 @@ async function goBack(event) {
   try {
     const { message } = await json(`/builds/${dataset.build}/publish`, { method: "POST", body });
     setText(find("returned"), message);
-    document.dispatchEvent(new CustomEvent("elute:published"));
+    look();
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     refuse(problem);

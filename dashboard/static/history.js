@@ -25,8 +25,10 @@ function show(runs) {
     return;
   }
   durations(runs.filter((run) => run.seconds !== null).slice(0, AT_ONCE).reverse());
-  const columns = [["Run", true], ["How it ended"], ["Asked by"], ["When"], ["Took", true], ["What went wrong"]];
-  find("runs").replaceChildren(plainTable("Runs", columns, runs.map(row)));
+  const columns = [["Run", true], ["How it ended"], ["Asked by"], ["When"], ["Took", true]];
+  const isWrong = runs.some(({ error }) => error);
+  if (isWrong) columns.push(["What went wrong"]);
+  find("runs").replaceChildren(plainTable("Runs", columns, runs.map((run) => row(run).slice(0, columns.length))));
 }
 
 function row(run) {

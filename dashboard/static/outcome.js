@@ -23,17 +23,33 @@ export const STATES = {
 };
 
 const TRIGGERS = {
-  http: "HTTP",
   schedule: "the schedule",
   "file change": "a changed file",
   "first build": "the first start",
   terminal: "a terminal",
 };
 
-/** Who or what asked for a run. */
-export function asker({ trigger, requested_by: who, request_count: times }) {
-  const more = times > 1 ? `; ${count(times)} requests` : "";
-  return `${TRIGGERS[trigger] ?? trigger}${who ? ` (${who})` : ""}${more}`;
+const BROWSER = /^(Mozilla|Firefox|Edg|OPR|Chrome|Safari)\//;
+const HERE = new Set(["127.0.0.1", "::1"]);
+
+/** Who or what asked for a run: "the page, by anna", "a script on this machine", "the schedule". */
+export function asker({ trigger, requested_by: who }) {
+  return TRIGGERS[trigger] ?? caller(who ?? "");
+}
+
+// The API writes "anna, 127.0.0.1, curl/8.5.0": the token's name and the program may be missing.
+function caller(who) {
+  const parts = who.split(", ");
+  const program = parts.find((part) => part.includes("/")) ?? "";
+  const place = parts.some((part) => HERE.has(part)) ? " on this machine" : "";
+  const name = parts.find((part) => part && part !== program && !/^[\da-f.:]+$/i.test(part));
+  return `${BROWSER.test(program) ? "the page" : `a script${place}`}${name ? `, by ${name}` : ""}`;
+}
+
+/** The same with all that is known: the address, the program, how many asked. */
+export function askerInFull(run) {
+  const { requested_by: who, request_count: times } = run;
+  return [asker(run), who && ` (${who})`, times > 1 && `; ${count(times)} requests`].filter(Boolean).join("");
 }
 
 /** A label for a state. */

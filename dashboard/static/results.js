@@ -1,9 +1,9 @@
 // The page Results: headline numbers, three plots, and the table of users.
 
-import { rows } from "./api.js";
+import { rows, unitOf } from "./api.js";
 import { keptBuilds, orNothing, tellChanges, withRows } from "./builds.js";
 import { downloads } from "./downloads.js";
-import { element, find, none } from "./elements.js";
+import { element, find, none, setText } from "./elements.js";
 import { count, counted, formula, short, time, withUnit } from "./format.js";
 import { histogram } from "./histogram.js";
 import { plot, trend } from "./plot.js";
@@ -11,6 +11,8 @@ import { page } from "./states.js";
 import { DataTable } from "./table.js";
 
 const MOST_COMPOUNDS = 8;
+const MEAN = "avg_experiment_run_time";
+let meanTitle = "Mean run time"; // with its unit, once that is known
 
 const users = new DataTable("users", {
   singular: "user",
@@ -25,7 +27,9 @@ const users = new DataTable("users", {
 });
 
 page(async () => {
-  const [stats] = await Promise.all([rows("experiment_stats"), users.load()]);
+  const [stats, unit] = await Promise.all([rows("experiment_stats"), unitOf("user_summary", MEAN), users.load()]);
+  meanTitle = withUnit("Mean run time", unit);
+  setText(document.querySelector(`#users [data-column=${MEAN}] button`), meanTitle);
   headline(stats.rows[0], stats.publishedAt);
   find("content").hidden = false; // The plots are drawn in the size they have.
   await Promise.all([experiments(), runTimes(stats.rows[0].user_count), compounds(), past()]);
@@ -51,7 +55,7 @@ function headline(stats, publishedAt) {
     tile("Experiments", count(stats.experiment_count), dropped ? quality : "none left out", "experiment_count"),
     tile("Experiments per user", short(stats.avg_experiments_per_user),
       stats.max_experiments_per_user === null ? "" : `at most ${count(stats.max_experiments_per_user)}`, "avg_experiments_per_user"),
-    tile(withUnit("Mean run time", find("headline").dataset.unit), stats.avg_experiment_run_time === null ? none() : short(stats.avg_experiment_run_time),
+    tile(meanTitle, stats.avg_experiment_run_time === null ? none() : short(stats.avg_experiment_run_time),
       stats.min_experiment_run_time === null ? "no run time is known" : range, "avg_experiment_run_time"),
     tile("Compounds", count(stats.compound_count), `${count(stats.used_compound_count)} used`, "compound_count"),
     tile("Published", time(publishedAt ?? new Date().toISOString()), element("a", { href: "/history" }, "all runs")),
@@ -84,9 +88,9 @@ function runTimes(userCount) {
   return histogram(find("plot-run-times"), {
     bins: Math.min(24, Math.max(8, Math.ceil(2 * Math.sqrt(userCount)))),
     mart: "user_summary",
-    column: "avg_experiment_run_time",
+    column: MEAN,
     title: "Mean run time per user",
-    axis: withUnit("Mean run time", find("headline").dataset.unit),
+    axis: meanTitle,
     singular: "user",
     onpick: narrow,
   });

@@ -4,7 +4,7 @@ import { call, json } from "./api.js";
 import { keptBuilds, orNothing, tellChanges } from "./builds.js";
 import { drawn, element, facts, find, plainTable, setText } from "./elements.js";
 import { moment, seconds } from "./format.js";
-import { asker, badge, outcome } from "./outcome.js";
+import { askerInFull, badge, outcome } from "./outcome.js";
 import { page } from "./states.js";
 
 const ACTIVE = new Set(["queued", "running"]);
@@ -35,11 +35,11 @@ function summary(run) {
     notice,
     element("div", { class: "card" }, facts([
       ["State", badge(run.state)],
-      ["Asked by", asker(run)],
+      ["Asked by", askerInFull(run)],
       ["Asked for", moment(run.requested_at)],
       ["Started", moment(run.started_at) || "not yet"],
       ["Took", seconds(run.seconds) || "not ended"],
-      ["dbt", run.is_warm === null ? "" : run.is_warm ? "was loaded already" : "had to be loaded"],
+      ...(run.is_warm === null ? [] : [["dbt", run.is_warm ? "was loaded already" : "had to be loaded"]]),
       ...Object.entries(run.options).map(([name, value]) => [name, String(value)]),
     ], "facts across")),
   ].filter(Boolean);

@@ -1,14 +1,19 @@
 // The page of one user: each number, and the experiments and compounds that it comes from.
 
-import { json } from "./api.js";
+import { json, unitOf } from "./api.js";
 import { element, facts, find, none, plainTable, setText } from "./elements.js";
 import { count, counted, formula, withUnit } from "./format.js";
 import { page } from "./states.js";
 
 const userId = find("user").dataset.user;
+let unit = ""; // of run times
 
 page(async () => {
-  const found = await json(`/etl-results/${encodeURIComponent(userId)}/explain`);
+  let found;
+  [found, unit] = await Promise.all([
+    json(`/etl-results/${encodeURIComponent(userId)}/explain`),
+    unitOf("user_summary", "avg_experiment_run_time"),
+  ]);
   const name = found.user.name ?? `User ${userId}`;
   setText(document.querySelector("h1"), name);
   document.title = `${name} · Elute`;
@@ -55,15 +60,11 @@ function experiments({ experiment_count: { value }, data_issues: issues }) {
 
 function mean({ avg_experiment_run_time: { value, sum, count: known, rule }, experiment_count: all }) {
   if (value === null) {
-    return card(withUnit("Mean run time", unit()), none(), all.value ? "None of the run times is known." : "There is no experiment.");
+    return card(withUnit("Mean run time", unit), none(), all.value ? "None of the run times is known." : "There is no experiment.");
   }
   const unknown = all.value - known;
   const without = unknown ? ` ${counted(unknown, "experiment")} without a run time ${unknown === 1 ? "does" : "do"} not count.` : "";
-  return card(withUnit("Mean run time", unit()), String(value), `= ${sum} / ${known}.${without}`, rule);
-}
-
-function unit() {
-  return find("user").dataset.unit;
+  return card(withUnit("Mean run time", unit), String(value), `= ${sum} / ${known}.${without}`, rule);
 }
 
 function compound({ user, compound_id: { value, tied_compound_ids: tied, rule }, compounds: all, experiment_count }) {
@@ -99,7 +100,7 @@ function listed({ experiments: all, experiment_count: { value }, compounds: know
   const names = new Map(known.map((each) => [each.compound_id, each.compound_name]));
   const table = plainTable(
     "Experiments of this user",
-    [["Record", true], ["Experiment", true], ["Compounds as written"], ["Compounds that count"], [withUnit("Run time", unit()), true], ["Remark"]],
+    [["Record", true], ["Experiment", true], ["Compounds as written"], ["Compounds that count"], [withUnit("Run time", unit), true], ["Remark"]],
     all.map((each) => [
       count(each.record_number),
       String(each.experiment_id),

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 from playwright.sync_api import Page, expect
+from psycopg2 import sql
 
 from tests.browser.conftest import Open, Site, held_up, is_ready
 from tests.conftest import COMMAND, SAMPLE
@@ -96,7 +97,7 @@ def test_many_tabs_follow_one_build(site: Site, page: Page) -> None:
         tabs.pop(0).reload()
     for tab in tabs:
         expect(tab.locator("#outcome")).to_contain_text("is done, in")
-    expect(is_ready(page).locator("#last-build")).to_contain_text("Last build succeeded")
+    expect(is_ready(page).locator("#last-build")).to_contain_text("Published just now")
 
 
 def test_a_lost_connection_is_found_again(site: Site, open_page: Open) -> None:
@@ -141,6 +142,46 @@ def test_results_follow_a_build_in_a_terminal(site: Site, open_page: Open) -> No
     expect(page.locator("#users-status")).to_have_text("1 to 14 of 14 users")
 
 
+def test_what_is_published_without_a_run_is_noticed_and_told_once(
+    site: Site, open_page: Open
+) -> None:
+    site.build()
+    page = is_ready(open_page("/"))
+    header, tile = (page.locator(f"{place} time") for place in ("#last-build", "#headline"))
+    expect(header).to_have_text("just now")
+    before = header.get_attribute("datetime")
+    assert site.ask("POST", "/builds/1/publish").status == 200
+    expect(header).not_to_have_attribute("datetime", before or "")
+    expect(tile).to_have_attribute("title", header.get_attribute("title") or "")
+    site.build()
+
+
+@pytest.mark.parametrize(
+    ("requested_by", "words"),
+    [
+        ("127.0.0.1, Mozilla/5.0", "the page"),
+        ("anna, 10.1.2.3, Firefox/140", "the page, by anna"),
+        ("127.0.0.1, curl/8.5.0", "a script on this machine"),
+        ("ci, 10.1.2.3, python-requests/2.32", "a script, by ci"),
+    ],
+)
+def test_who_asked_for_a_run_is_said_in_words(
+    site: Site, open_page: Open, requested_by: str, words: str
+) -> None:
+    page = is_ready(open_page("/history"))
+    run_id = page.locator("#runs tbody a").first.inner_text()
+    site.execute(
+        sql.SQL("update elute.runs set requested_by = {} where run_id = {}").format(
+            sql.Literal(requested_by), sql.Literal(int(run_id))
+        )
+    )
+    page.reload()
+    first = is_ready(page).locator("#runs tbody tr").first
+    expect(first.locator("td").nth(2)).to_have_text(words)
+    first.get_by_role("link").click()
+    expect(page.locator("#run")).to_contain_text(f"{words} ({requested_by})")
+
+
 def test_a_failure_names_the_file_and_the_line(site: Site, page: Page) -> None:
     (site.files / "users.csv").write_bytes(SAMPLE["users.csv"] + b"15,Olga,,,,\n")
     try:
@@ -152,7 +193,8 @@ def test_a_failure_names_the_file_and_the_line(site: Site, page: Page) -> None:
         outcome.get_by_role("link", name="See this run").click()
         expect(page.locator("#run")).to_contain_text("users.csv, line 16")
         expect(page.locator("#log")).to_contain_text("line 16")
-        expect(page.locator("#last-build a")).to_have_class("bad")
+        expect(page.locator("#last-build")).to_contain_text("Published")
+        expect(page.locator("#last-build a.bad")).to_have_text("Last build failed")
     finally:
         (site.files / "users.csv").write_bytes(SAMPLE["users.csv"])
 

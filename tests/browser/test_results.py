@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Open, is_ready
+from tests.browser.conftest import Open, Site, is_ready
 
 FILTERS = [
     ("Name contains", "wei", ["Chen Wei"]),
@@ -39,6 +39,24 @@ def test_the_laboratory_in_a_few_numbers(results: Page) -> None:
     expect(tiles.nth(0)).to_contain_text("14")
     expect(tiles.nth(1)).to_contain_text("1 experiment left out")
     expect(tiles.nth(5)).to_contain_text(re.compile("now|ago"))
+
+
+def test_the_unit_of_run_times_is_shown_if_it_is_stated(site: Site, open_page: Open) -> None:
+    meta = '{"avg_experiment_run_time": {"unit": "min"}}'
+    path = "'{user_summary,column_meta}'"
+    setting = (
+        f"update builds.publications set tables = jsonb_set(tables, {path}, '%s') where build = 1"
+    )
+    site.build()
+    site.execute(setting % meta)
+    assert site.ask("POST", "/builds/1/publish").status == 200
+    try:
+        page = is_ready(open_page("/"))
+        expect(page.get_by_role("button", name="Mean run time (min)")).to_be_visible()
+        expect(page.locator("#headline")).to_contain_text("Mean run time (min)")
+    finally:
+        site.execute(setting % "{}")
+        site.build()
 
 
 def test_a_click_on_a_heading_sorts_and_another_turns_it_round(results: Page) -> None:

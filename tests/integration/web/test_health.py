@@ -3,6 +3,7 @@
 import os
 import re
 
+import pytest
 from flask.testing import FlaskClient
 
 from api.database import Database
@@ -30,6 +31,15 @@ def test_health_answers_to_any_name(client: FlaskClient) -> None:
     assert client.get("/health/live", headers=elsewhere).status_code == 200
     assert client.get("/health/ready", headers=elsewhere).status_code in (200, 503)
     assert client.get("/metrics", headers=elsewhere).status_code == 403
+
+
+def test_pages_come_without_asking_the_database(
+    client: FlaskClient, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for pool in (database.reader, database.owner):
+        monkeypatch.setattr(pool, "read", lambda _: pytest.fail("asked the database"))
+    for path in ("/", "/users/1", "/quality", "/history", "/compare", "/files"):
+        assert client.get(path).status_code == 200
 
 
 def test_without_a_database_it_lives(away: FlaskClient) -> None:
