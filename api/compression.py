@@ -71,10 +71,9 @@ def _compress(response: Response) -> None:
     else:
         for name in ("Content-Length", "Accept-Ranges"):
             response.headers.pop(name, None)
-        body = response.response
         response.direct_passthrough = False
-        response.call_on_close(getattr(body, "close", lambda: None))
-        response.response = _blocks(body)  # type: ignore[arg-type]
+        response.call_on_close(getattr(response.response, "close", lambda: None))
+        response.response = _blocks(response.iter_encoded())
     response.content_encoding = "gzip"
     _mark(response)
 
