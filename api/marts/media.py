@@ -10,16 +10,24 @@ CSV = "text/csv"
 SPREADSHEET = f"{CSV}; header=present"  # CSV that is not exact, but does no harm in one
 NDJSON = "application/x-ndjson"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+PARQUET = "application/vnd.apache.parquet"
+ARROWS = (PARQUET, "application/vnd.apache.arrow.stream")
 _WITHOUT_NULLS = ";nulls=stripped"
 JSON_WITHOUT_NULLS = f"application/vnd.pgrst.array+json{_WITHOUT_NULLS}"
 OBJECT_WITHOUT_NULLS = f"{OBJECT}{_WITHOUT_NULLS}"
 ARRAYS = (JSON, JSON_WITHOUT_NULLS)
 OBJECTS = (OBJECT, OBJECT_WITHOUT_NULLS)
 AS_JSON = (*ARRAYS, *OBJECTS, NDJSON)
-BINARY = (XLSX,)
+BINARY = (XLSX, *ARROWS)
 MEDIA_TYPES = (JSON, OBJECT, CSV, NDJSON, JSON_WITHOUT_NULLS, OBJECT_WITHOUT_NULLS, *BINARY)
 # Of files to save.
-EXTENSIONS = {"csv": SPREADSHEET, "json": JSON, "ndjson": NDJSON, "xlsx": XLSX}
+EXTENSIONS = {
+    "csv": SPREADSHEET,
+    "json": JSON,
+    "ndjson": NDJSON,
+    "xlsx": XLSX,
+    **dict(zip(("parquet", "arrows"), ARROWS, strict=True)),
+}
 # As clients of PostgREST write it, too.
 _OTHER_NAMES = {
     "application/vnd.pgrst.object": OBJECT,

@@ -9,11 +9,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from email.utils import formatdate, parsedate_to_datetime
 from functools import partial
+from types import ModuleType
 
 import psycopg2
 from flask import Response, request
 from pgrest_query import Query, QueryError, Statement, parse
 from psycopg2 import errors
+from psycopg2.extensions import Column
 
 from api import database
 from api.marts import media, workbook
@@ -37,7 +39,7 @@ copy (select {row}::text from ({rows}) as _row) to stdout
 with (format csv, quote E'\x01', delimiter E'\x02')
 """
 _NO_ROW = "select * from ({rows}) as _row limit 0"
-_CSV = "copy (select {columns} from ({rows}) as _row) to stdout with (format csv, header)"
+_CSV = "copy (select {columns} from ({rows}) as _row) to stdout with (format csv{header})"
 _CELL = "{name}::text as {name}"
 # A spreadsheet takes such a text for a formula, unless there is an apostrophe before it.
 _SPREADSHEET_CELL = r"""
@@ -67,7 +69,8 @@ class RowsRequest:
 
     `key` is that of the row, None where any one will do or there may be several; `is_fixed` means
     that the address names the build, so that the answer is the same for ever. `headers` are those
-    of the response, and `total` is the number of all rows if that is wanted.
+    of the response, and `total` is the number of all rows if that is wanted. `described` are the
+    columns of the answer, where its media type has types.
     """
 
     build: Build
@@ -79,6 +82,7 @@ class RowsRequest:
     is_fixed: bool = False
     headers: dict[str, str] = field(default_factory=dict)
     total: int | None = None
+    described: tuple[Column, ...] = ()
 
     def response(self, body: bytes | Iterable[bytes], row_count: int | None) -> Response:
         """The response with this body, of so many rows, if that is known already."""
@@ -94,6 +98,12 @@ class RowsRequest:
             return _array(blocks)
         if self.media_type == media.XLSX:
             return workbook.file(self.query.columns, self.build.published_at, blocks)
+        if self.media_type in media.ARROWS:
+            is_parquet = self.media_type == media.PARQUET
+            arrow_file: Iterator[bytes] = _arrow().file(
+                self.described, blocks, is_parquet=is_parquet
+            )
+            return arrow_file
         return blocks
 
 
@@ -233,6 +243,9 @@ def _rows(session: Session, wanted: RowsRequest, stack: ExitStack) -> Response:
         wanted.total = _total(session, wanted.query)
     if wanted.media_type == media.XLSX:
         _require_a_sheet(session, wanted)
+    if wanted.media_type in media.ARROWS:
+        _arrow()
+        wanted.described = _described(session, wanted.query)
     copied = statement(session, wanted.query, wanted.media_type)
     # The server in front of Flask knows whether the client is still there.
     is_abandoned = request.environ.get("waitress.client_disconnected", lambda: False)
@@ -273,24 +286,36 @@ def statement(session: Session, query: Query, media_type: str) -> str:
     rows, values = query.rows()
     cell = _SPREADSHEET_CELL if media_type == media.SPREADSHEET else _CELL
     columns = ", ".join(cell.format(name=name) for name in query.identifiers)
-    template = _CSV if media_type.startswith(media.CSV) else _JSON
+    template = _CSV if media_type.startswith(media.CSV) or media_type in media.ARROWS else _JSON
     row = (
-        workbook.row_expression(_described(session, query))
+        workbook.row_expression(query.identifiers, _described(session, query))
         if media_type == media.XLSX
         else media.row_expression(media_type)
     )
-    copied = template.format(rows=rows, columns=columns, row=row)
+    header = "" if media_type in media.ARROWS else ", header"
+    copied = template.format(rows=rows, columns=columns, row=row, header=header)
     with session.cursor() as cursor:
         return str(cursor.mogrify(copied, values).decode())
 
 
-def _described(session: Session, query: Query) -> list[tuple[str, int]]:
-    """The columns of the answer: each as SQL names it, and the OID of its type."""
+def _described(session: Session, query: Query) -> tuple[Column, ...]:
+    """The columns of the answer."""
     rows, values = query.rows()
     with session.cursor() as cursor:
         cursor.execute(_NO_ROW.format(rows=rows), values)
-        types = [column.type_code for column in cursor.description or ()]
-    return list(zip(query.identifiers, types, strict=True))
+        return tuple(cursor.description or ())
+
+
+def _arrow() -> ModuleType:
+    try:
+        from api.marts import arrow  # noqa: PLC0415 - not everybody has it, nor needs its 60 MB
+    except ImportError as error:
+        detail = (
+            "Parquet and Arrow need a library that is not installed here. Install it with "
+            "pip install --require-hashes -r requirements-arrow.txt, or ask for CSV."
+        )
+        raise media.not_acceptable("Not installed", detail) from error
+    return arrow
 
 
 def _whole(wanted: RowsRequest, data: bytes, row_count: int) -> Response:

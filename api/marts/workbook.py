@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from xml.sax.saxutils import escape
 
+from psycopg2.extensions import Column
+
 from elute.archive import Archive, Blocks
 
 MOST_ROWS = 1_048_575  # below the header
@@ -83,13 +85,15 @@ _KINDS = {
 }
 
 
-def row_expression(columns: Sequence[tuple[str, int]]) -> str:
+def row_expression(names: Sequence[str], columns: Sequence[Column]) -> str:
     """A row as an element of the sheet, in SQL.
 
     Args:
-        columns: each as SQL names it, and the OID of its type.
+        names: those of the columns, as SQL has them.
+        columns: as the driver describes them.
     """
-    return "'<row>' || " + " || ".join(_cell(*column) for column in columns) + " || '</row>'"
+    types = (column.type_code for column in columns)
+    return "'<row>' || " + " || ".join(map(_cell, names, types)) + " || '</row>'"
 
 
 def _cell(name: str, type_: int) -> str:
