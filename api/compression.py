@@ -54,12 +54,11 @@ def _compressed(response: Response) -> Response:
 
 
 def _is_text(response: Response) -> bool:
-    is_whole = not response.headers.get("Content-Range", "").startswith("bytes")
-    return (
-        is_whole
-        and "Content-Encoding" not in response.headers
-        and bool(_TEXT.match(response.mimetype or ""))
-    )
+    is_part = response.headers.get("Content-Range", "").startswith("bytes")
+    is_redirection = 300 <= response.status_code < 400
+    if is_part or is_redirection or "Content-Encoding" in response.headers:
+        return False
+    return bool(_TEXT.match(response.mimetype or ""))
 
 
 def _compress(response: Response) -> None:
