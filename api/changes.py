@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flask import Blueprint, Response, url_for
+from flask import Blueprint, Response, abort, url_for
 from psycopg2 import errors
 
 from api import database, parameters
@@ -50,10 +50,13 @@ def rows(build: int, name: str) -> Response:
     return _rows(build, name, media.negotiated(*media.MEDIA_TYPES))
 
 
-@blueprint.get("/download/builds/<int:build>/changes/<name>.csv")
-def download(build: int, name: str) -> Response:
-    """The same as a file to save, for spreadsheets."""
-    return to_save(_rows(build, name, media.SPREADSHEET), f"{name}-changes-{build}", "csv")
+@blueprint.get("/download/builds/<int:build>/changes/<name>.<extension>")
+def download(build: int, name: str, extension: str) -> Response:
+    """The same as a file to save."""
+    if extension not in media.EXTENSIONS:
+        abort(404)
+    response = _rows(build, name, media.EXTENSIONS[extension])
+    return to_save(response, f"{name}-changes-{build}", extension)
 
 
 def _rows(build: int, name: str, media_type: str) -> Response:

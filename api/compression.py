@@ -54,12 +54,11 @@ def _compressed(response: Response) -> Response:
 
 
 def _is_text(response: Response) -> bool:
-    is_whole = not response.headers.get("Content-Range", "").startswith("bytes")
-    return (
-        is_whole
-        and "Content-Encoding" not in response.headers
-        and bool(_TEXT.match(response.mimetype or ""))
-    )
+    is_part = response.headers.get("Content-Range", "").startswith("bytes")
+    is_redirection = 300 <= response.status_code < 400
+    if is_part or is_redirection or "Content-Encoding" in response.headers:
+        return False
+    return bool(_TEXT.match(response.mimetype or ""))
 
 
 def _compress(response: Response) -> None:
@@ -71,10 +70,9 @@ def _compress(response: Response) -> None:
     else:
         for name in ("Content-Length", "Accept-Ranges"):
             response.headers.pop(name, None)
-        body = response.response
         response.direct_passthrough = False
-        response.call_on_close(getattr(body, "close", lambda: None))
-        response.response = _blocks(body)  # type: ignore[arg-type]
+        response.call_on_close(getattr(response.response, "close", lambda: None))
+        response.response = _blocks(response.iter_encoded())
     response.content_encoding = "gzip"
     _mark(response)
 

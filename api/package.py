@@ -13,6 +13,7 @@ from api.marts.published import no_longer_kept, numbered
 from api.marts.responses import statement
 from api.marts.sending import again, for_ever, streamed
 from elute import data_package
+from elute.archive import Blocks
 from elute.database.builds import Build, Mart
 from elute.database.sessions import Session
 
@@ -40,7 +41,7 @@ def _respond(number: int) -> Response:
             raise no_longer_kept(session, number)
         _hold(session, build)
 
-        def rows(mart: Mart) -> data_package.Blocks:
+        def rows(mart: Mart) -> Blocks:
             copied = statement(session, parse(mart.table, ""), media.CSV)
             with closing(Copy(session, copied, is_abandoned)) as copy:
                 yield from iter(copy.read, b"")

@@ -2,16 +2,12 @@
 
 import json
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing
-from datetime import timezone
-from hashlib import sha256
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+from elute.archive import Archive, Blocks
 from elute.database.builds import Build, Column, Mart
 
-Blocks = Generator[bytes, None, None]
 _TYPES = {"boolean": "boolean", "date": "date", "text": "string"}
 _WHOLE = ("smallint", "integer", "bigint")
 
@@ -32,63 +28,19 @@ def package(build: Build, rows: Callable[[Mart], Blocks]) -> Iterator[bytes]:
         build: whose files' time is that of the build, so that the package is the same each time.
         rows: those of a mart, as CSV.
     """
-    archive, tables = _Archive(build), []
+    archive, tables = Archive(build.published_at), []
     for _, mart in sorted(build.marts.items()):
         path = f"data/{_plain(mart.name)}.csv"
         yield from archive.add(path, rows(mart))
         tables.append(Table(mart, path, *archive.added[path]))
     described = json.dumps(_described(build, tables), indent=2, ensure_ascii=False, default=str)
-    yield from archive.add("datapackage.json", _text(f"{described}\n"))
+    yield from archive.add_text("datapackage.json", f"{described}\n")
     for name, text in sorted(build.sql.items()):
-        yield from archive.add(f"sql/{name}.sql", _text(text))
+        yield from archive.add_text(f"sql/{name}.sql", text)
     # As sha256sum writes and checks them.
     sums = "".join(f"{digest}  {path}\n" for path, (_, digest) in archive.added.items())
-    yield from archive.add("SHA256SUMS", _text(sums))
+    yield from archive.add_text("SHA256SUMS", sums)
     yield archive.end()
-
-
-class _Archive:
-    """A zip file, and the size and SHA-256 of each file that was added."""
-
-    def __init__(self, build: Build) -> None:
-        self.added: dict[str, tuple[int, str]] = {}
-        self._moment = build.published_at.astimezone(timezone.utc).timetuple()[:6]
-        self._written = b""
-        self._file = ZipFile(self, "w")  # type: ignore[call-overload]
-
-    def write(self, data: bytes) -> int:
-        """What ZipFile calls. Without `tell` it writes what can be sent as it comes."""
-        self._written += data
-        return len(data)
-
-    def flush(self) -> None:
-        """What ZipFile calls."""
-
-    def add(self, path: str, blocks: Blocks) -> Iterator[bytes]:
-        """Add a file; what can be sent by now."""
-        entry = ZipInfo(path, self._moment)
-        entry.compress_type = ZIP_DEFLATED
-        size, digest = 0, sha256()
-        with closing(blocks), self._file.open(entry, "w", force_zip64=True) as file:
-            for block in blocks:
-                file.write(block)
-                digest.update(block)
-                size += len(block)
-                yield self._taken()
-        self.added[path] = size, digest.hexdigest()
-
-    def end(self) -> bytes:
-        """What is left to be sent."""
-        self._file.close()
-        return self._taken()
-
-    def _taken(self) -> bytes:
-        written, self._written = self._written, b""
-        return written
-
-
-def _text(text: str) -> Blocks:
-    yield text.encode()
 
 
 def _described(build: Build, tables: Iterable[Table]) -> dict[str, Any]:

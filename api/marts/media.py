@@ -9,13 +9,25 @@ OBJECT = "application/vnd.pgrst.object+json"
 CSV = "text/csv"
 SPREADSHEET = f"{CSV}; header=present"  # CSV that is not exact, but does no harm in one
 NDJSON = "application/x-ndjson"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+PARQUET = "application/vnd.apache.parquet"
+ARROWS = (PARQUET, "application/vnd.apache.arrow.stream")
 _WITHOUT_NULLS = ";nulls=stripped"
 JSON_WITHOUT_NULLS = f"application/vnd.pgrst.array+json{_WITHOUT_NULLS}"
 OBJECT_WITHOUT_NULLS = f"{OBJECT}{_WITHOUT_NULLS}"
 ARRAYS = (JSON, JSON_WITHOUT_NULLS)
 OBJECTS = (OBJECT, OBJECT_WITHOUT_NULLS)
-MEDIA_TYPES = (JSON, OBJECT, CSV, NDJSON, JSON_WITHOUT_NULLS, OBJECT_WITHOUT_NULLS)
-EXTENSIONS = {"csv": SPREADSHEET, "json": JSON, "ndjson": NDJSON}  # of files to save
+AS_JSON = (*ARRAYS, *OBJECTS, NDJSON)
+BINARY = (XLSX, *ARROWS)
+MEDIA_TYPES = (JSON, OBJECT, CSV, NDJSON, JSON_WITHOUT_NULLS, OBJECT_WITHOUT_NULLS, *BINARY)
+# Of files to save.
+EXTENSIONS = {
+    "csv": SPREADSHEET,
+    "json": JSON,
+    "ndjson": NDJSON,
+    "xlsx": XLSX,
+    **dict(zip(("parquet", "arrows"), ARROWS, strict=True)),
+}
 # As clients of PostgREST write it, too.
 _OTHER_NAMES = {
     "application/vnd.pgrst.object": OBJECT,
@@ -40,9 +52,12 @@ def negotiated(*offered: str) -> str:
     if _quality(best, wanted) > 0:
         return best
     detail = f"None of {accept!r} can be had here; there are {', '.join(offered)}."
-    raise Problem(
-        406, "No such media type", detail, code="PGRST107", message=detail, details=None, hint=None
-    )
+    raise not_acceptable("No such media type", detail)
+
+
+def not_acceptable(title: str, detail: str) -> Problem:
+    """406, as clients of PostgREST read it, too."""
+    return Problem(406, title, detail, code="PGRST107", message=detail, details=None, hint=None)
 
 
 def _range(text: str) -> tuple[str, float]:

@@ -9,14 +9,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from email.utils import formatdate, parsedate_to_datetime
 from functools import partial
+from types import ModuleType
 
 import psycopg2
 from flask import Response, request
 from pgrest_query import Query, QueryError, Statement, parse
 from psycopg2 import errors
+from psycopg2.extensions import Column
 
 from api import database
-from api.marts import media
+from api.marts import media, workbook
 from api.marts.copying import BLOCK, Copy
 from api.marts.published import described_error, find
 from api.marts.sending import again, for_ever, streamed
@@ -36,7 +38,8 @@ _JSON = r"""
 copy (select {row}::text from ({rows}) as _row) to stdout
 with (format csv, quote E'\x01', delimiter E'\x02')
 """
-_CSV = "copy (select {columns} from ({rows}) as _row) to stdout with (format csv, header)"
+_NO_ROW = "select * from ({rows}) as _row limit 0"
+_CSV = "copy (select {columns} from ({rows}) as _row) to stdout with (format csv{header})"
 _CELL = "{name}::text as {name}"
 # A spreadsheet takes such a text for a formula, unless there is an apostrophe before it.
 _SPREADSHEET_CELL = r"""
@@ -66,7 +69,8 @@ class RowsRequest:
 
     `key` is that of the row, None where any one will do or there may be several; `is_fixed` means
     that the address names the build, so that the answer is the same for ever. `headers` are those
-    of the response, and `total` is the number of all rows if that is wanted.
+    of the response, and `total` is the number of all rows if that is wanted. `described` are the
+    columns of the answer, where its media type has types.
     """
 
     build: Build
@@ -78,15 +82,29 @@ class RowsRequest:
     is_fixed: bool = False
     headers: dict[str, str] = field(default_factory=dict)
     total: int | None = None
+    described: tuple[Column, ...] = ()
 
     def response(self, body: bytes | Iterable[bytes], row_count: int | None) -> Response:
         """The response with this body, of so many rows, if that is known already."""
         status = 200
         if row_count is not None:
             status, self.headers["Content-Range"] = self.query.content_range(row_count, self.total)
-        return Response(
-            body, status, self.headers, content_type=f"{self.media_type}; charset=utf-8"
-        )
+        charset = "" if self.media_type in media.BINARY else "; charset=utf-8"
+        return Response(body, status, self.headers, content_type=f"{self.media_type}{charset}")
+
+    def body(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
+        """What is sent, of what COPY writes."""
+        if self.media_type in media.ARRAYS:
+            return _array(blocks)
+        if self.media_type == media.XLSX:
+            return workbook.file(self.query.columns, self.build.published_at, blocks)
+        if self.media_type in media.ARROWS:
+            is_parquet = self.media_type == media.PARQUET
+            arrow_file: Iterator[bytes] = _arrow().file(
+                self.described, blocks, is_parquet=is_parquet
+            )
+            return arrow_file
+        return blocks
 
 
 def respond(name: str, media_type: str, key: str | None = None) -> Response:
@@ -135,7 +153,7 @@ def _few(name: str, media_type: str, key: str | None) -> Response | None:
         return None  # What is wrong may be right in a newer build.
     limit = wanted.query.limit
     is_few = limit is not None and limit <= MOST_ROWS_WHOLE
-    if not is_few or media_type.startswith(media.CSV) or is_known(wanted.headers):
+    if not is_few or media_type not in media.AS_JSON or is_known(wanted.headers):
         return None
     with database.current().reader.session() as session:
         try:
@@ -223,6 +241,11 @@ def _query(mart: Mart, key: str | None, parameters: tuple[str, ...]) -> Query:
 def _rows(session: Session, wanted: RowsRequest, stack: ExitStack) -> Response:
     if wanted.query.preferences.wants_count:
         wanted.total = _total(session, wanted.query)
+    if wanted.media_type == media.XLSX:
+        _require_a_sheet(session, wanted)
+    if wanted.media_type in media.ARROWS:
+        _arrow()
+        wanted.described = _described(session, wanted.query)
     copied = statement(session, wanted.query, wanted.media_type)
     # The server in front of Flask knows whether the client is still there.
     is_abandoned = request.environ.get("waitress.client_disconnected", lambda: False)
@@ -244,16 +267,55 @@ def _total(session: Session, query: Query) -> int:
     return int(total)
 
 
+def _require_a_sheet(session: Session, wanted: RowsRequest) -> None:
+    """Refuse more rows than a sheet has."""
+    limit, most = wanted.query.limit, workbook.MOST_ROWS
+    if limit is not None and limit <= most:
+        return
+    row_count = (wanted.total or _total(session, wanted.query)) - wanted.query.offset
+    if min(row_count, limit or row_count) > most:
+        detail = (
+            f"A sheet has room for {most:,} rows below its header, and these are {row_count:,}. "
+            "Ask for a part of them with limit and offset, or for CSV."
+        )
+        raise media.not_acceptable("Too many rows for a sheet", detail)
+
+
 def statement(session: Session, query: Query, media_type: str) -> str:
     """The COPY that writes the rows of a query in this media type."""
     rows, values = query.rows()
     cell = _SPREADSHEET_CELL if media_type == media.SPREADSHEET else _CELL
     columns = ", ".join(cell.format(name=name) for name in query.identifiers)
-    template = _CSV if media_type.startswith(media.CSV) else _JSON
-    row = media.row_expression(media_type)
-    copied = template.format(rows=rows, columns=columns, row=row)
+    template = _CSV if media_type.startswith(media.CSV) or media_type in media.ARROWS else _JSON
+    row = (
+        workbook.row_expression(query.identifiers, _described(session, query))
+        if media_type == media.XLSX
+        else media.row_expression(media_type)
+    )
+    header = "" if media_type in media.ARROWS else ", header"
+    copied = template.format(rows=rows, columns=columns, row=row, header=header)
     with session.cursor() as cursor:
         return str(cursor.mogrify(copied, values).decode())
+
+
+def _described(session: Session, query: Query) -> tuple[Column, ...]:
+    """The columns of the answer."""
+    rows, values = query.rows()
+    with session.cursor() as cursor:
+        cursor.execute(_NO_ROW.format(rows=rows), values)
+        return tuple(cursor.description or ())
+
+
+def _arrow() -> ModuleType:
+    try:
+        from api.marts import arrow  # noqa: PLC0415 - not everybody has it, nor needs its 60 MB
+    except ImportError as error:
+        detail = (
+            "Parquet and Arrow need a library that is not installed here. Install it with "
+            "pip install --require-hashes -r requirements-arrow.txt, or ask for CSV."
+        )
+        raise media.not_acceptable("Not installed", detail) from error
+    return arrow
 
 
 def _whole(wanted: RowsRequest, data: bytes, row_count: int) -> Response:
@@ -263,14 +325,11 @@ def _whole(wanted: RowsRequest, data: bytes, row_count: int) -> Response:
                 _not_one(row_count) if wanted.key is None else no_such_row(wanted.mart, wanted.key)
             )
         return wanted.response(data.removesuffix(b"\n"), 1)
-    if wanted.media_type in media.ARRAYS:
-        data = b"".join(_array(iter([data])))
-    return wanted.response(data, row_count)
+    return wanted.response(b"".join(wanted.body(iter([data]))), row_count)
 
 
 def _stream(wanted: RowsRequest, first: bytes, copy: Copy, stack: ExitStack) -> Response:
-    blocks = _blocks(first, copy)
-    body = _array(blocks) if wanted.media_type in media.ARRAYS else blocks
+    body = wanted.body(_blocks(first, copy))
 
     def respond(body: Iterable[bytes], is_collected: bool) -> Response:
         row_count = copy.row_count if is_collected else None

@@ -11,6 +11,7 @@ from elute.database.builds import Column, Mart
 Json = dict[str, Any]
 _RESULTS = "user_summary"
 _TEXT: Json = {"type": "string"}
+_BYTES: Json = {"type": "string", "format": "binary"}
 _WHOLE: Json = {"type": "integer", "format": "int64"}
 _NAMES = "|".join((*OPERATORS, r"\w+\((any|all)\)"))
 _FILTER: Json = {"type": "string", "pattern": rf"^(not\.)?({_NAMES})\."}
@@ -164,6 +165,7 @@ def _contents(mart: Mart) -> Json:
             media.OBJECT: {"schema": _any_row(mart)},
             media.CSV: {"schema": _TEXT},
             media.NDJSON: {"schema": _TEXT},
+            **{kind: {"schema": _BYTES} for kind in media.BINARY},
         },
     }
 

@@ -120,7 +120,8 @@ function section(mart, { from, build: to }) {
     ...note("Columns that are gone", mart.gone_columns),
     body,
     element("p", { class: "quiet" }, "Download these rows: ",
-      element("a", { href: `/download${path}.csv?from=${from}` }, "CSV")));
+      element("a", { href: `/download${path}.csv?from=${from}` }, "CSV"), " ",
+      element("a", { href: `/download${path}.xlsx?from=${from}` }, "XLSX")));
 }
 
 function firstRow(address) {

@@ -54,7 +54,7 @@ def test_one_value_or_none_is_a_distribution_too(site: Site, query: str) -> None
         ("/marts/user_summary/histogram?column=user_id&user_id=eq.x", 400, "no value for user_id"),
         ("/marts/nothing/histogram?column=user_id", 404, "no mart"),
         ("/download/nothing.csv", 404, "no mart"),
-        ("/download/user_summary.xlsx", 404, "nothing at"),
+        ("/download/user_summary.pdf", 404, "nothing at"),
         ("/assets/0/style.css", 404, "nothing at"),
     ],
 )

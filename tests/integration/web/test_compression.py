@@ -7,6 +7,8 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from elute.database.sessions import Session
+from elute.runs import queue
 from tests.integration.conftest import Laboratory
 
 ROWS = "/builds/1/marts/data_issues"  # The address names the build, so the ETag is a strong one.
@@ -119,6 +121,13 @@ def test_a_file_that_came_compressed_can_be_replaced(client: FlaskClient, files:
     content = gzip.decompress(packed.data)
     assert client.put(path, data=content, headers=seen).status_code == 200
     assert client.put(path, data=content, headers=seen).status_code == 412
+
+
+def test_a_log_is_compressed_line_by_line(client: FlaskClient, session: Session) -> None:
+    path = f"/runs/{queue.request(session, 'http').run_id}/log"
+    packed = client.get(path, headers=GZIP)
+    assert is_compressed(packed)
+    assert gzip.decompress(packed.data).decode() == client.get(path).text
 
 
 @pytest.mark.parametrize("path", ["/builds/1/package.zip", "/health/live"])
