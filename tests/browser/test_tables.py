@@ -32,3 +32,20 @@ def test_a_mart_with_json_and_without_a_key_is_shown_too(open_page: Open) -> Non
 def test_what_is_no_mart_is_said(open_page: Open) -> None:
     page = open_page("/tables/nothing", expected=("404",))
     expect(page.locator("#state")).to_contain_text("There is nothing here")
+
+
+def test_a_compound_leads_to_its_users_and_experiments(open_page: Open) -> None:
+    page = is_ready(open_page("/tables/compound_usage"))
+    page.locator("#rows").get_by_role("link", name="2", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Acetylsalicylic acid")
+    is_ready(page)
+    for heading in ("Users", "Experiments"):
+        figure = page.locator(".number-card", has_text=heading).first.locator(".figure")
+        rows = page.get_by_role("region", name=heading, exact=True).locator("tbody tr")
+        expect(rows).to_have_count(int(figure.inner_text()))
+    page.get_by_role("link", name="Hiro Tanaka").click()
+    is_ready(page)
+    page.locator(".number-card").get_by_role("link", name="Acetylsalicylic acid").click()
+    expect(page).to_have_url(
+        page.url.partition("/users")[0].partition("/compounds")[0] + "/compounds/2"
+    )
