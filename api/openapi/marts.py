@@ -190,7 +190,7 @@ def _row(mart: Mart) -> Json:
 
 
 def _type(column: Column) -> Json:
-    return _TYPES.get(column.data_type) or ({"type": "number"} if column.is_number else _TEXT)
+    return _TYPES.get(column.data_type, {"type": "number"} if column.is_number else _TEXT)
 
 
 def _shape(mart: Mart) -> Iterator[Json]:
