@@ -59,8 +59,9 @@ def _explain(session: Session, build: Build, name: str, **values: Any) -> str | 
 def _no_tables() -> Problem:
     return unavailable(
         "Nothing to explain it with",
-        "This build keeps no tables of its experiments. Build again with POST /trigger-etl, then "
-        "ask again.",
+        "What is published keeps no tables of its experiments: it is a return to an earlier "
+        "build, or was made by an older Elute. Build again with POST /trigger-etl?force=1, or "
+        "with the button Build now, then ask again.",
     )
 
 
