@@ -40,6 +40,7 @@ def paths(marts: Mapping[str, Mart], responses: Mapping[str, Json]) -> dict[str,
             [*_shape(mart), *_filters(mart), *_HEADERS, *_PAST],
             _of_any_time(mart, responses),
         )
+        found[f"/marts/{name}"]["get"]["description"] = mart.description
         found[f"/marts/{name}/histogram"] = _histogram(mart, responses)
         found[f"/download/{name}.{{extension}}"] = _download(mart, responses)
     if _RESULTS in marts:

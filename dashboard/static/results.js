@@ -25,7 +25,7 @@ const users = new DataTable("users", {
     experiment_count: count,
     compound_structure: formula,
   },
-  onchange: (table) => downloads(table, "recipe"),
+  onchange: (table) => downloads(table),
 });
 
 page(async () => {
