@@ -70,6 +70,7 @@ def _add(path: str, template: str, here: str | None = None) -> None:
 
 _add("/", "results.html")
 _add("/users/<user_id>", "user.html", "/")
+_add("/compounds/<compound_id>", "compound.html", "/tables")
 _add("/quality", "quality.html")
 _add("/history", "history.html")
 _add("/history/<int:run_id>", "run.html", "/history")

@@ -1,7 +1,8 @@
-"""Where a user's numbers come from: the experiments, the compounds, and what was left out."""
+"""Where the numbers of a user or a compound come from, and what was left out."""
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from psycopg2 import sql
 
@@ -24,23 +25,29 @@ TIE_RULE = (
 )
 
 
-def explain(session: Session, build: Build, user_id: int) -> str | None:
-    """The record of a user with all that it was made of, as JSON; None if there is no such user.
+def explain_user(session: Session, build: Build, user_id: int) -> str | None:
+    """The row of a user with all that it was made of, as JSON; None if there is no such user."""
+    return _explain(session, build, "explain_user.sql", user_id=user_id, tie_rule=TIE_RULE)
+
+
+def explain_compound(session: Session, build: Build, compound_id: int) -> str | None:
+    """The same of a compound, with its users and experiments; None if there is no such one."""
+    sign = "-" if compound_id < 0 else r"\+?"
+    named = rf"(^|;)\s*{sign}0*{abs(compound_id)}(\.0*)?\s*(;|$)"
+    return _explain(session, build, "explain_compound.sql", compound_id=compound_id, named=named)
+
+
+def _explain(session: Session, build: Build, name: str, **values: Any) -> str | None:
+    """What a statement answers.
 
     Raises:
         Problem: 503, the build was made by an older Elute, and has no tables to explain it with.
         psycopg2.errors.UndefinedTable: the build was pruned.
     """
-    values = {
-        "user_id": user_id,
-        "most": MOST_RECORDS,
-        "note": EMPTIED,
-        "mean_rule": MEAN_RULE,
-        "tie_rule": TIE_RULE,
-    }
+    values |= {"most": MOST_RECORDS, "note": EMPTIED, "mean_rule": MEAN_RULE}
     tables = {name: sql.Identifier(*table) for name, table in build.tables.items()}
     try:
-        statement = sql.SQL(_statement()).format(**tables)
+        statement = sql.SQL(_statement(name)).format(**tables)
     except KeyError as error:
         raise _no_tables() from error
     with session.cursor() as cursor:
@@ -52,11 +59,12 @@ def explain(session: Session, build: Build, user_id: int) -> str | None:
 def _no_tables() -> Problem:
     return unavailable(
         "Nothing to explain it with",
-        "This build keeps no tables of its experiments. Build again with POST /trigger-etl, then "
-        "ask again.",
+        "What is published keeps no tables of its experiments: it is a return to an earlier "
+        "build, or was made by an older Elute. Build again with POST /trigger-etl?force=1, or "
+        "with the button Build now, then ask again.",
     )
 
 
 @lru_cache
-def _statement() -> str:
-    return Path(__file__).with_name("explain.sql").read_text(encoding="utf-8")
+def _statement(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")

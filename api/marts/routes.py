@@ -1,5 +1,7 @@
 """Where the marts are served."""
 
+from collections.abc import Callable
+
 from flask import Blueprint, Response, abort, jsonify
 from psycopg2 import errors
 
@@ -8,6 +10,7 @@ from api.marts import explanations, media, past
 from api.marts.published import as_json, find, newest
 from api.marts.responses import is_bigint, no_such_row, respond
 from api.marts.sending import to_save
+from elute.database.builds import Build
 from elute.database.sessions import Session
 
 blueprint = Blueprint("marts", __name__)
@@ -41,16 +44,25 @@ def result(user_id: str) -> Response:
 
 
 @blueprint.get("/etl-results/<user_id>/explain")
-def explain(user_id: str) -> Response:
+def explain_user(user_id: str) -> Response:
     """The experiments, compounds and left out records behind the row of one user."""
+    return _explained(RESULTS, user_id, explanations.explain_user)
 
+
+@blueprint.get("/compounds/<compound_id>/explain")
+def explain_compound(compound_id: str) -> Response:
+    """The users, experiments, run times and left out records behind the row of one compound."""
+    return _explained("compound_usage", compound_id, explanations.explain_compound)
+
+
+def _explained(
+    name: str, key: str, explain: Callable[[Session, Build, int], str | None]
+) -> Response:
     def fetch(session: Session) -> str:
-        build, wanted = find(session, RESULTS)
-        found = None
-        if is_bigint(user_id):
-            found = explanations.explain(session, build, int(user_id))
+        build, wanted = find(session, name)
+        found = explain(session, build, int(key)) if is_bigint(key) else None
         if found is None:
-            raise no_such_row(wanted, user_id)
+            raise no_such_row(wanted, key)
         return found
 
     reader = database.current().reader

@@ -41,6 +41,7 @@ def paths(marts: Mapping[str, Mart], responses: Mapping[str, Json]) -> dict[str,
             [*_shape(mart), *_filters(mart), *_HEADERS, *_PAST],
             _of_any_time(mart, responses),
         )
+        found[f"/marts/{name}"]["get"]["description"] = mart.description
         found[f"/marts/{name}/histogram"] = _histogram(mart, responses)
         found[f"/download/{name}.{{extension}}"] = _download(mart, responses)
     if _RESULTS in marts:
@@ -192,7 +193,7 @@ def _row(mart: Mart) -> Json:
 
 
 def _type(column: Column) -> Json:
-    return _TYPES.get(column.data_type) or ({"type": "number"} if column.is_number else _TEXT)
+    return _TYPES.get(column.data_type, {"type": "number"} if column.is_number else _TEXT)
 
 
 def _shape(mart: Mart) -> Iterator[Json]:

@@ -3,7 +3,7 @@
 import { Problem, json, rows } from "./api.js";
 import { look, refuse } from "./build.js";
 import { keptBuilds } from "./builds.js";
-import { element, find, plainTable, setText, shown, unseen } from "./elements.js";
+import { element, find, linked, plainTable, setText, shown, unseen } from "./elements.js";
 import { count, day } from "./format.js";
 import { page } from "./states.js";
 
@@ -168,8 +168,7 @@ function frame({ name }) {
 }
 
 function key(name, row) {
-  if (name !== "user_id" || row.change === "removed") return shown(row[name]);
-  return element("a", { href: `/users/${row[name]}` }, shown(row[name]));
+  return row.change === "removed" ? shown(row[name]) : linked(name, row[name]);
 }
 
 function kind({ change }) {

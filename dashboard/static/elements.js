@@ -68,6 +68,22 @@ export function plainTable(label, columns, rows) {
   );
 }
 
+const PAGES_OF = { user_id: "/users", compound_id: "/compounds" };
+
+/** The id of a user or a compound, or its name, as a link to its page; other text as it is. */
+export function linked(column, id, text = id) {
+  if (!PAGES_OF[column] || id === null) return shown(text);
+  return element("a", { href: `${PAGES_OF[column]}/${id}` }, shown(text ?? id));
+}
+
+/** A number with its name, and sentences about it. */
+export function card(title, figure, ...texts) {
+  return element("section", { class: "card number-card" },
+    element("h2", {}, title),
+    element("p", { class: "figure" }, figure),
+    ...texts.map((text) => element("p", { class: "quiet" }, text)));
+}
+
 /** Text for those who hear the page. */
 export function unseen(text) {
   return element("span", { class: "unseen" }, text);

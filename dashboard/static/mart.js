@@ -2,13 +2,18 @@
 
 import { rows } from "./api.js";
 import { downloads } from "./downloads.js";
-import { find } from "./elements.js";
+import { find, linked } from "./elements.js";
 import { page } from "./states.js";
 import { DataTable } from "./table.js";
 
 const place = find("rows");
 const table = place.matches("table")
-  ? new DataTable("rows", { singular: "row", plural: "rows", onchange: (shown) => downloads(shown) })
+  ? new DataTable("rows", {
+    singular: "row",
+    plural: "rows",
+    cells: Object.fromEntries(["user_id", "compound_id"].map((name) => [name, (id) => linked(name, id)])),
+    onchange: (shown) => downloads(shown),
+  })
   : null;
 
 page(async () => {

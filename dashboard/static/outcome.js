@@ -34,12 +34,12 @@ const HERE = new Set(["127.0.0.1", "::1"]);
 
 /** Who or what asked for a run: "the page, by anna", "a script on this machine", "the schedule". */
 export function asker({ trigger, requested_by: who }) {
-  return TRIGGERS[trigger] ?? caller(who ?? "");
+  return TRIGGERS[trigger] ?? caller(who);
 }
 
 // The API writes "anna, 127.0.0.1, curl/8.5.0": the token's name and the program may be missing.
-function caller(who) {
-  const parts = who.split(", ");
+export function caller(who) {
+  const parts = (who ?? "").split(", ");
   const program = parts.find((part) => part.includes("/")) ?? "";
   const place = parts.some((part) => HERE.has(part)) ? " on this machine" : "";
   const name = parts.find((part) => part && part !== program && !/^[\da-f.:]+$/i.test(part));

@@ -3,7 +3,7 @@
 import { rows, unitOf } from "./api.js";
 import { keptBuilds, orNothing, tellChanges, withRows } from "./builds.js";
 import { downloads } from "./downloads.js";
-import { element, find, none, setText } from "./elements.js";
+import { element, find, linked, none, setText } from "./elements.js";
 import { count, counted, formula, short, time, withUnit } from "./format.js";
 import { histogram } from "./histogram.js";
 import { plot, trend } from "./plot.js";
@@ -18,12 +18,14 @@ const users = new DataTable("users", {
   singular: "user",
   plural: "users",
   cells: {
-    name: (name, row) => element("a", { href: `/users/${row.user_id}` }, name),
-    user_id: (id) => element("a", { href: `/users/${id}` }, String(id)),
+    name: (name, { user_id: id }) => linked("user_id", id, name),
+    user_id: (id) => linked("user_id", id),
+    compound_id: (id) => linked("compound_id", id),
+    compound_name: (name, { compound_id: id }) => linked("compound_id", id, name),
     experiment_count: count,
     compound_structure: formula,
   },
-  onchange: (table) => downloads(table, "recipe"),
+  onchange: (table) => downloads(table),
 });
 
 page(async () => {

@@ -3,8 +3,8 @@
 import { call, json } from "./api.js";
 import { keptBuilds, orNothing, tellChanges } from "./builds.js";
 import { drawn, element, facts, find, plainTable, setText } from "./elements.js";
-import { moment, seconds } from "./format.js";
-import { askerInFull, badge, outcome } from "./outcome.js";
+import { day, moment, seconds } from "./format.js";
+import { askerInFull, badge, caller, outcome } from "./outcome.js";
 import { page } from "./states.js";
 
 const ACTIVE = new Set(["queued", "running"]);
@@ -20,6 +20,23 @@ async function draw() {
   if (run.state !== "succeeded") return;
   const builds = await orNothing(keptBuilds());
   tellChanges(find("since"), builds ?? [], (build) => build.run_id === run.run_id);
+  find("builds").replaceChildren(...published((builds ?? []).filter((build) => build.run_id === run.run_id)));
+}
+
+/** As which builds its tables were published, the newest first, and what made them. */
+function published(builds) {
+  if (!builds.length) return [];
+  return [
+    ...builds.map((build) => element("p", {}, `Published as build ${build.build}, ${day(build.published_at)}${again(build)}.`)),
+    element("details", {},
+      element("summary", {}, "Made with"),
+      facts(Object.entries(builds[0].versions).map(([name, value]) =>
+        [name.replaceAll("_", " "), element("code", {}, String(value ?? "not known"))]))),
+  ];
+}
+
+function again({ returns_to: earlier, requested_by: who, reason }) {
+  return earlier === null ? "" : `: build ${earlier} again, asked for by ${caller(who)}${reason ? `, because: ${reason}` : ""}`;
 }
 
 function summary(run) {

@@ -1,7 +1,7 @@
 // The page of one user: each number, and the experiments and compounds that it comes from.
 
 import { json, unitOf } from "./api.js";
-import { element, facts, find, none, plainTable, setText } from "./elements.js";
+import { card, element, facts, find, linked, none, plainTable, setText } from "./elements.js";
 import { count, counted, formula, withUnit } from "./format.js";
 import { page } from "./states.js";
 
@@ -42,13 +42,6 @@ function sections(found) {
   ];
 }
 
-function card(title, figure, ...texts) {
-  return element("section", { class: "card number-card" },
-    element("h2", {}, title),
-    element("p", { class: "figure" }, figure),
-    ...texts.map((text) => element("p", { class: "quiet" }, text)));
-}
-
 function experiments({ experiment_count: { value }, data_issues: issues }) {
   const dropped = issues.filter(isDropped).length;
   return card(
@@ -72,7 +65,7 @@ function compound({ user, compound_id: { value, tied_compound_ids: tied, rule },
   const most = all.find(({ is_most_common: is }) => is);
   const share = `In ${count(most.experiment_count)} of ${counted(experiment_count.value, "experiment")}.`;
   const tie = tied.length > 1 ? `${tied.length} compounds tie (${tied.join(", ")}); the lowest id is taken.` : "";
-  return card("Most common compound", user.compound_name ?? `compound ${value}`, `${share} ${tie}`.trim(), rule);
+  return card("Most common compound", linked("compound_id", value, user.compound_name), `${share} ${tie}`.trim(), rule);
 }
 
 function compounds({ compounds: all }) {
@@ -81,8 +74,8 @@ function compounds({ compounds: all }) {
     "Compounds of this user",
     [["Compound", true], ["Name"], ["Structure"], ["Experiments", true], ["Remark"]],
     all.map((each) => [
-      String(each.compound_id),
-      each.compound_name,
+      linked("compound_id", each.compound_id),
+      linked("compound_id", each.compound_id, each.compound_name),
       formula(each.compound_structure),
       count(each.experiment_count),
       remark(each),

@@ -16,6 +16,10 @@ select
     publications.project_version,
     publications.options,
     publications.files,
+    publications.versions,
+    publications.returns_to,
+    publications.requested_by,
+    publications.reason,
     served.marts,
     served.is_kept
 from builds.publications
@@ -47,7 +51,8 @@ def page(session: Session, limit: int, before: int | None = None) -> list[dict[s
     """The newest builds, or those before `before`, the newest first.
 
     Each has `build`, `run_id`, `published_at`, `project_version`, `options`, `files` (SHA-256 by
-    name), `marts` (the names of those that are served), and `is_kept`, whether their tables are.
+    name), `versions` of what built it, `returns_to`, `requested_by` and `reason` of a return or a
+    rebuild, `marts` (the names of those that are served), and `is_kept`, whether their tables are.
     """
     return _rows(session, _PAGE, before=before, limit=limit)
 

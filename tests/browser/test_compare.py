@@ -185,3 +185,8 @@ def test_one_can_return_to_the_earlier_build(
     assert len(site.ask("GET", "/etl-results").json) == 14
     newest = site.ask("GET", "/audit").json["changes"][0]
     assert (newest["action"], newest["subject"]) == ("return", f"build {builds[0]}")
+    compared.locator("#last-build a").click()
+    said = compared.locator("#builds")
+    expect(said).to_contain_text(f"build {builds[0]} again, asked for by the page, because: the ")
+    said.get_by_text("Made with").click()
+    expect(said).to_contain_text("elute")

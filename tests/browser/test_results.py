@@ -150,14 +150,14 @@ def test_a_download_has_what_the_table_shows(results: Page, form: str, begins: b
     assert b"Amara" not in content
 
 
-def test_the_recipe_for_a_notebook_names_this_view(results: Page) -> None:
+def test_other_programs_read_this_view_as_it_says(results: Page) -> None:
     results.get_by_label("User is").fill("3")
     expect(results.locator("#users-status")).to_have_text("1 to 1 of 1 user")
-    results.get_by_text("This view in a notebook").click()
-    recipe = results.locator("#recipe").inner_text()
+    results.get_by_text("This view in other programs").click()
+    recipe = results.locator("[data-recipe=pandas]").inner_text()
     users: dict[str, Any] = {}
     exec(recipe, users)
-    assert users["users"]["name"].tolist() == ["Chen Wei"]
+    assert users["rows"]["name"].tolist() == ["Chen Wei"]
 
 
 def test_every_number_of_a_user_is_explained(results: Page) -> None:

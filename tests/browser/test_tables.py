@@ -1,5 +1,8 @@
 """The page of any mart: what the published build says of it, sorted and filtered by the API."""
 
+import subprocess
+from pathlib import Path
+
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Open, is_ready
@@ -32,3 +35,30 @@ def test_a_mart_with_json_and_without_a_key_is_shown_too(open_page: Open) -> Non
 def test_what_is_no_mart_is_said(open_page: Open) -> None:
     page = open_page("/tables/nothing", expected=("404",))
     expect(page.locator("#state")).to_contain_text("There is nothing here")
+
+
+def test_a_compound_leads_to_its_users_and_experiments(open_page: Open) -> None:
+    page = is_ready(open_page("/tables/compound_usage"))
+    page.locator("#rows").get_by_role("link", name="2", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Acetylsalicylic acid")
+    is_ready(page)
+    for heading in ("Users", "Experiments"):
+        figure = page.locator(".number-card", has_text=heading).first.locator(".figure")
+        rows = page.get_by_role("region", name=heading, exact=True).locator("tbody tr")
+        expect(rows).to_have_count(int(figure.inner_text()))
+    page.get_by_role("link", name="Hiro Tanaka").click()
+    is_ready(page)
+    page.locator(".number-card").get_by_role("link", name="Acetylsalicylic acid").click()
+    expect(page).to_have_url(
+        page.url.partition("/users")[0].partition("/compounds")[0] + "/compounds/2"
+    )
+
+
+def test_what_is_shown_is_what_curl_gets(open_page: Open, tmp_path: Path) -> None:
+    page = is_ready(open_page("/tables/compound_usage?compound_name=ilike.*ine*"))
+    rows = page.locator("#rows tbody tr")
+    page.get_by_text("This view in other programs").click()
+    command = page.locator("[data-recipe=curl]").inner_text()
+    subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True, capture_output=True)
+    expect(rows).to_have_count(len((tmp_path / "rows.csv").read_text("utf-8").splitlines()) - 1)
+    assert "/marts/compound_usage?" in page.locator("[data-recipe=R]").inner_text()

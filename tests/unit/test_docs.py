@@ -70,7 +70,7 @@ def routes(app: Flask) -> set[str]:
     served = {rule for rule in rules if rule.split("/")[1] not in FOR_PEOPLE}
     # The pages name the files and the forms that there are.
     served = {rule.replace("/inputs/…", "/inputs/….csv").replace("….…", "….csv") for rule in served}
-    return served - {"/docs"}
+    return served - {"/docs", "/compounds/…"}  # The page, beside what explains it.
 
 
 def told_routes(text: str) -> set[str]:

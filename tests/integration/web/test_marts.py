@@ -521,6 +521,45 @@ def test_every_number_is_explained(client: FlaskClient) -> None:
         assert min(tied, default=None) == row["compound_id"]
 
 
+def test_every_compound_is_explained(client: FlaskClient) -> None:
+    of_users = {
+        row["user_id"]: client.get(f"/etl-results/{row['user_id']}/explain").json or {}
+        for row in everything(client)
+    }
+    for row in client.get("/marts/compound_usage").json or []:
+        found = client.get(f"/compounds/{row['compound_id']}/explain").json or {}
+        assert (found["is_consistent"], found["note"], found["compound"]) == (True, None, row)
+        assert len(found["experiments"]) == row["experiment_count"]
+        assert len(found["users"]) == row["user_count"]
+        for user in found["users"]:
+            [same] = [
+                each
+                for each in of_users[user["user_id"]]["compounds"]
+                if each["compound_id"] == row["compound_id"]
+            ]
+            assert user["experiment_count"] == same["experiment_count"]
+            assert user["is_most_common"] == same["is_most_common"]
+        times = [each["experiment_run_time"] for each in found["experiments"]]
+        known = [time for time in times if time is not None]
+        assert found["run_time"]["count"] == len(known)
+        assert found["run_time"]["max"] == max(known, default=None)
+        if known:
+            assert found["run_time"]["mean"] == pytest.approx(sum(known) / len(known), abs=1e-4)
+
+
+def test_what_was_left_out_that_names_a_compound_is_told(client: FlaskClient) -> None:
+    issues = client.get("/marts/data_issues?source_file=eq.user_experiments.csv").json or []
+    assert issues
+    for row in client.get("/marts/compound_usage").json or []:
+        found = client.get(f"/compounds/{row['compound_id']}/explain").json or {}
+        for issue in issues:
+            named = (issue["record"]["experiment_compound_ids"] or "").split(";")
+            is_told = str(row["compound_id"]) in [entry.strip() for entry in named]
+            assert (issue in found["data_issues"]) == is_told
+    for key in ("999", "-3", "x", "9" * 30):
+        assert client.get(f"/compounds/{key}/explain").status_code == 404
+
+
 def test_what_was_left_out_of_a_user_is_told(client: FlaskClient) -> None:
     issues = client.get("/marts/data_issues?order=record_number").json or []
     for issue in issues:

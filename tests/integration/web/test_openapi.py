@@ -149,9 +149,18 @@ def test_nothing_answers_otherwise_than_it_says(live: Any) -> None:
     assert not wrong, "\n\n".join(wrong)
 
 
+def test_each_mart_is_described_in_its_own_words(client: FlaskClient) -> None:
+    paths = (client.get("/openapi.json").json or {})["paths"]
+    for mart in client.get("/marts").json or []:
+        assert paths[mart["path"]]["get"]["description"] == mart["description"] != ""
+
+
 def test_what_there_is_answers_as_it_says(live: Any) -> None:
-    for path in ("/etl-results/{user_id}", "/etl-results/{user_id}/explain"):
-        case = live[path]["GET"].Case(path_parameters={"user_id": 4})
+    for path in (
+        *("/etl-results/{user_id}", "/etl-results/{user_id}/explain"),
+        "/compounds/{compound_id}/explain",
+    ):
+        case = live[path]["GET"].Case(path_parameters={"user_id": 4, "compound_id": 4})
         assert case.call_and_validate(checks=_CHECKS).status_code == 200
     case = live["/marts/user_summary/histogram"]["GET"].Case(query={"column": "user_id"})
     assert case.call_and_validate(checks=_CHECKS).status_code == 200

@@ -55,12 +55,17 @@ def test_an_earlier_build_is_published_again_and_the_next_one_says_so(
     assert (after.status_code, len(after.get_json())) == (200, 14)
     assert len(built.rows("select from marts.user_summary")) == 14
     assert client.get("/etl-results/99").status_code == 404
-    assert client.get("/etl-results/1/explain").status_code == 503
+    refused = client.get("/etl-results/1/explain")
+    assert refused.status_code == 503
+    assert "a return to an earlier build" in refused.text
     [row, _, old] = built.rows("select * from builds.publications order by build desc limit 3")
     assert (row["build"], row["reason"]) == (second + 1, "Zoe is no user")
     assert row["requested_by"].startswith("127.0.0.1")
     for name in ("files", "options", "versions", "run_id", "project_version"):
         assert row[name] == old[name]
+    told = client.get("/builds?limit=1").get_json()["builds"][0]
+    for name in ("returns_to", "requested_by", "reason", "versions"):
+        assert told[name] == row[name]
     # Again, it changes nothing.
     assert client.post(f"/builds/{first}/publish").get_json()["build"] == row["build"]
     assert numbers(session)[0] == (row["build"], first)
