@@ -75,6 +75,7 @@ _add("/quality", "quality.html")
 _add("/history", "history.html")
 _add("/history/<int:run_id>", "run.html", "/history")
 _add("/history/changes", "changes.html", "/history")
+_add("/history/messages", "messages.html", "/history")
 _add("/compare", "compare.html", "/history")
 _add("/files", "files.html")
 

@@ -72,7 +72,10 @@ def configure(settings: Settings, name: str = "web") -> None:
     Each process that runs for long has a file of its own, `logs/<name>.log` below ELUTE_HOME,
     because two cannot rotate one. Where it cannot be written, there is none.
     """
-    secrets = [*settings.tokens, settings.read_token, settings.password]
+    secrets = [
+        *settings.tokens, settings.read_token, settings.password,
+        *settings.webhook_urls, settings.webhook_secret, settings.ping_url,
+    ]  # fmt: skip
     known = [secret for secret in secrets if secret and len(secret) >= _SHORTEST_SECRET]
     formatter = (_JsonFormatter if settings.log_format == "json" else _Formatter)(known)
     handlers = _handlers(settings, name)

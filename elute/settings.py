@@ -1,5 +1,6 @@
 """Elute's settings. They come from the environment and from nowhere else."""
 
+import base64
 import codecs
 import os
 import re
@@ -94,6 +95,19 @@ VARIABLES = (
     ),
     Variable("ELUTE_WATCH", "0", "1 builds when one of the files has changed and settled."),
     Variable(
+        "ELUTE_WEBHOOK_URL",
+        "",
+        "Addresses that are told when runs fail, recover and publish, separated by spaces.",
+    ),
+    Variable(
+        "ELUTE_WEBHOOK_SECRET", "", "Signs what they are told: whsec_ and 24 to 64 bytes in Base64."
+    ),
+    Variable(
+        "ELUTE_PING_URL",
+        "",
+        "Address that is asked for as each run starts, succeeds and fails, as healthchecks wants.",
+    ),
+    Variable(
         "ELUTE_KEEP_RUNS",
         "500",
         "Runs whose progress and log are kept; of older ones only how they ended.",
@@ -158,6 +172,9 @@ class Settings:
     cors_origins: tuple[str, ...]
     schedule: str | None
     watches_files: bool
+    webhook_urls: tuple[str, ...] = field(repr=False)
+    webhook_secret: str = field(repr=False)
+    ping_url: str | None = field(repr=False)
     keep_runs: int
     keep_builds: int
     keep_files_mb: int
@@ -197,6 +214,9 @@ class Settings:
             cors_origins=_origins("ELUTE_CORS_ORIGINS", values),
             schedule=_schedule(values["ELUTE_SCHEDULE"]),
             watches_files=_switch("ELUTE_WATCH", values),
+            webhook_urls=_urls("ELUTE_WEBHOOK_URL", values),
+            webhook_secret=_webhook_secret("ELUTE_WEBHOOK_SECRET", values),
+            ping_url=next(iter(_urls("ELUTE_PING_URL", values, most=1)), None),
             keep_runs=_count("ELUTE_KEEP_RUNS", values),
             keep_builds=_count("ELUTE_KEEP_BUILDS", values),
             keep_files_mb=_count("ELUTE_KEEP_FILES_MB", values, least=0),
@@ -300,6 +320,28 @@ def _origins(name: str, values: Mapping[str, str]) -> tuple[str, ...]:
                 f"follows them, separated by spaces; {origin!r} is none."
             )
     return origins
+
+
+def _urls(name: str, values: Mapping[str, str], most: int = 100) -> tuple[str, ...]:
+    urls = tuple(dict.fromkeys(values[name].split()))
+    valid = (
+        r"https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,4}|:[1-5][0-9]{4})?([/?][!-~]*)?"
+    )
+    if len(urls) > most or not all(re.fullmatch(valid, url) for url in urls):
+        what = "an address" if most == 1 else "addresses"  # They may be secrets.
+        raise SettingsError(f"{name} must be {what} of the web, https://… or http://….")
+    return urls
+
+
+def _webhook_secret(name: str, values: Mapping[str, str]) -> str:
+    secret = values[name]
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        key = b""
+    if secret and not (secret.startswith("whsec_") and 24 <= len(key) <= 64):
+        raise SettingsError(f"{name} must be whsec_ and 24 to 64 bytes in Base64.")
+    return secret
 
 
 def _digits(value: str) -> int | None:

@@ -6,7 +6,7 @@ import { moment } from "./format.js";
 import { page } from "./states.js";
 
 const COLUMNS = [["When"], ["Who"], ["What"], ["From"]];
-const ACTIONS = { trigger: "started", cancel: "cancelled", upload: "replaced", return: "returned to" };
+const ACTIONS = { trigger: "started", cancel: "cancelled", upload: "replaced", return: "returned to", resend: "sent again" };
 let shown = [];
 
 async function load(older = []) {

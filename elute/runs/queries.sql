@@ -262,3 +262,62 @@ from elute.changes
 where %(before)s::bigint is null or change_number < %(before)s
 order by change_number desc
 limit %(limit)s
+
+-- name: listen_messages
+listen elute_messages
+
+-- name: notify_messages
+select pg_notify('elute_messages', %(payload)s)
+
+-- name: plan_deliveries
+-- A message that is older than the tries would last is not begun with.
+insert into elute.deliveries (message_number, receiver)
+select message_number, receiver
+from elute.messages
+cross join unnest(%(receivers)s) as receiver
+where created_at > clock_timestamp() - interval '1 day'
+on conflict do nothing
+
+-- name: due_delivery
+select message_number, receiver, webhook_id, attempts, created_at, type, data
+from elute.deliveries
+inner join elute.messages using (message_number)
+where receiver = any(%(receivers)s) and next_attempt_at <= clock_timestamp()
+order by next_attempt_at, message_number
+limit 1
+
+-- name: note_attempt
+update elute.deliveries
+set
+    attempts = attempts + 1,
+    last_answer = %(answer)s,
+    delivered_at = case when %(is_delivered)s then clock_timestamp() else delivered_at end,
+    -- Null without a pause: there is no further attempt.
+    next_attempt_at = clock_timestamp() + %(pause)s * interval '1 second'
+where message_number = %(message_number)s and receiver = %(receiver)s
+
+-- name: seconds_to_delivery
+select extract(epoch from min(next_attempt_at) - clock_timestamp())::float as seconds
+from elute.deliveries
+where receiver = any(%(receivers)s)
+
+-- name: resend
+update elute.deliveries
+set attempts = 0, next_attempt_at = clock_timestamp()
+where message_number = %(message_number)s
+returning receiver
+
+-- name: messages
+select
+    message_number, run_id, created_at, type, data ->> 'message' as message,
+    (
+        select coalesce(
+            jsonb_agg(to_jsonb(deliveries) - 'message_number' order by receiver), '[]'
+        )
+        from elute.deliveries
+        where message_number = messages.message_number
+    ) as deliveries
+from elute.messages
+where %(before)s::bigint is null or message_number < %(before)s
+order by message_number desc
+limit %(limit)s

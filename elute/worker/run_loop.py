@@ -17,11 +17,13 @@ from elute.settings import Settings
 from elute.worker import dbt_commands
 from elute.worker.docs import Docs
 from elute.worker.execution import Execution
+from elute.worker.messenger import Messenger
 from elute.worker.recovery import recover, recover_terminal
 from elute.worker.run_outcome import finish
 from elute.worker.signals import Waiter
 from elute.worker.triggers import Triggers
 
+_MESSAGES = "elute_messages"
 _IDLE_SECONDS = 2.0
 _CHECK_SECONDS = 5.0
 logger = logging.getLogger("elute.worker")
@@ -38,6 +40,7 @@ class RunLoop:
     ) -> None:
         self._session, self._settings, self._waiter = session, settings, waiter
         self._dbt, self._docs = dbt, docs
+        self._messenger = Messenger(settings)
         self._triggers = Triggers(session, settings)
         self._check_at = 0.0
 
@@ -49,6 +52,7 @@ class RunLoop:
             is_first: the worker has just come.
         """
         queue.execute(self._session, "listen")
+        queue.execute(self._session, "listen_messages")
         recover(self._session, fault)
         if is_first:
             self._triggers.first_build()
@@ -59,6 +63,11 @@ class RunLoop:
         Raises:
             psycopg2.Error: it is gone.
         """
+        with closing(self._messenger):
+            self._messenger.start()
+            self._run()
+
+    def _run(self) -> None:
         while not self._waiter.is_stopping:
             if time.monotonic() >= self._check_at:
                 if not accepts_sessions():
@@ -114,6 +123,9 @@ class RunLoop:
         if not self._session.notifies:
             self._waiter.wait(seconds, self._session, *others)
             self._session.poll()
+        for notice in self._session.notifies:
+            if notice.channel == _MESSAGES:
+                self._messenger.wake(notice.payload)
         self._session.notifies.clear()
 
 

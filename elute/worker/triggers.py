@@ -67,6 +67,7 @@ class Triggers:
         current = provenance.current(self._session, self._settings)
         if current:
             logger.info("No run for %s: build %d is current.", trigger, current.build)
+            queue.execute(self._session, "notify_messages", {"payload": "success"})
             return True
         try:
             run = queue.request(self._session, trigger, "elute worker")

@@ -12,7 +12,8 @@ from tests.browser.conftest import NARROW, Open, is_ready
 AXE = (resources.files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8")
 PAGES = (
     *("/", "/users/1", "/compounds/2", "/quality", "/tables", "/tables/data_issues"),
-    *("/history", "/history/1", "/history/changes", "/compare", "/files", "/api"),
+    *("/history", "/history/1", "/history/changes", "/history/messages"),
+    *("/compare", "/files", "/api"),
 )
 # The style sheet knows whether it is dark, and changes nothing but colours then.
 OF_COLOURS = ("color-contrast", "link-in-text-block")

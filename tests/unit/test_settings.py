@@ -47,6 +47,9 @@ def test_variables_are_read() -> None:
             "ELUTE_CORS_ORIGINS": "https://a.example http://B.example:8080",
             "ELUTE_SCHEDULE": "0 6 * * mon-fri",
             "ELUTE_WATCH": "1",
+            "ELUTE_WEBHOOK_URL": "https://a.example/b?c=d http://[::1]:8080",
+            "ELUTE_WEBHOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "ELUTE_PING_URL": "https://hc.example/7",
             "ELUTE_KEEP_RUNS": "20",
             "ELUTE_KEEP_BUILDS": "3",
             "ELUTE_KEEP_FILES_MB": "0",
@@ -78,6 +81,9 @@ def test_variables_are_read() -> None:
         cors_origins=("https://a.example", "http://b.example:8080"),
         schedule="0 6 * * mon-fri",
         watches_files=True,
+        webhook_urls=("https://a.example/b?c=d", "http://[::1]:8080"),
+        webhook_secret="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        ping_url="https://hc.example/7",
         keep_runs=20,
         keep_builds=3,
         keep_files_mb=0,
@@ -101,6 +107,23 @@ def test_relative_folders_are_relative_to_where_we_are(
 def test_sites_that_may_read_are_named(origin: str) -> None:
     with pytest.raises(SettingsError, match="ELUTE_CORS_ORIGINS"):
         Settings.from_environment({"ELUTE_CORS_ORIGINS": f"https://b.example {origin}"})
+
+
+@pytest.mark.parametrize("name", ["ELUTE_WEBHOOK_URL", "ELUTE_PING_URL"])
+@pytest.mark.parametrize(
+    "url", ["lab.example", "file:///etc/passwd", "http:///x", "http://a:b@c/x"]
+)
+def test_who_is_told_has_an_address_of_the_web(name: str, url: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name} must be") as refused:
+        Settings.from_environment({name: url})
+    assert url not in str(refused.value)
+
+
+@pytest.mark.parametrize("secret", ["geheim", "whsec_", "whsec_" + 32 * "ü", "whsec_c2hvcnQ="])
+def test_what_signs_is_long_enough(secret: str) -> None:
+    with pytest.raises(SettingsError, match="ELUTE_WEBHOOK_SECRET must be whsec_") as refused:
+        Settings.from_environment({"ELUTE_WEBHOOK_SECRET": secret})
+    assert secret == "whsec_" or secret not in str(refused.value)
 
 
 def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:

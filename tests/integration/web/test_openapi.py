@@ -31,6 +31,7 @@ _PAGES = frozenset(
     {
         "assets.asset",
         "pages.changes",
+        "pages.messages",
         "pages.compare",
         "pages.files",
         "pages.history",
@@ -89,6 +90,7 @@ def test_it_names_every_route_and_no_other(app: Flask, described: dict[str, Any]
         "user_id": "1",
         "extension": "csv",
         "build": "1",
+        "message": "1",
     }
     named = set()
     for path, methods in described["paths"].items():

@@ -1,0 +1,53 @@
+// The page Messages: what receivers outside were told of runs, the newest first.
+
+import { Problem, call, json } from "./api.js";
+import { refuse } from "./build.js";
+import { element, find, plainTable } from "./elements.js";
+import { moment } from "./format.js";
+import { page } from "./states.js";
+
+const COLUMNS = [["When"], ["Message"], ["Receivers"], ["Again"]];
+let shown = [];
+
+async function load(older = []) {
+  const before = older.length ? `?before=${older.at(-1).message_number}` : "";
+  const { messages, next } = await json(`/messages${before}`);
+  shown = [...older, ...messages];
+  find("older").hidden = next === null;
+  find("messages").replaceChildren(
+    shown.length
+      ? plainTable("Messages", COLUMNS, shown.map(row))
+      : element("p", { class: "panel" }, "There has been no message yet."),
+  );
+}
+
+function row({ message_number: number, run_id: run, created_at: when, type, message, deliveries }) {
+  const attributes = { type: "button", class: "quiet", "aria-label": `Send again message ${number}` };
+  const again = element("button", { ...attributes, onclick: () => resend(number) }, "Send again");
+  return [
+    element("span", { class: "whole" }, moment(when)),
+    element("span", {}, `${message} `, element("a", { href: `/history/${run}` }, `Run ${run}`), ` (${type})`),
+    element("span", {}, deliveries.map(became).join("; ") || "none: ELUTE_WEBHOOK_URL names nobody"),
+    deliveries.length ? again : "",
+  ];
+}
+
+async function resend(number) {
+  try {
+    await call(`/messages/${number}/resend`, { method: "POST" });
+    await load();
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    refuse(problem);
+  }
+}
+
+function became({ receiver, attempts, delivered_at: got, next_attempt_at: next, last_answer: answer }) {
+  if (!attempts) return `${receiver}: waits`;
+  const end = next ? `, next try ${moment(next)}` : got ? "" : ", given up";
+  return `${receiver}: ${answer}, ${attempts === 1 ? "1 try" : `${attempts} tries`}${end}`;
+}
+
+find("older").addEventListener("click", () => load(shown));
+
+page(() => load());

@@ -1,0 +1,216 @@
+"""What receivers outside are told of runs: by real HTTP, through faults, and after a crash."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from elute.database import schema
+from elute.database.sessions import Session
+from elute.runs import queue
+from elute.settings import Settings
+from elute.worker import webhooks
+from elute.worker.messenger import PAUSES, Messenger
+from tests.conftest import SAMPLE, own_database
+from tests.integration.conftest import Laboratory
+from tests.receiver import Receiver, receiving
+from tests.service import Process, ended, listening, until
+from tests.warm_elute import WarmElute
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqr"
+
+
+@pytest.fixture(scope="module")
+def parameters(connection_parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    with (
+        own_database(connection_parameters, "messages") as parameters,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("PGDATABASE", parameters["dbname"])
+        schema.upgrade(os.environ)
+        yield parameters
+
+
+@pytest.fixture
+def session(parameters: dict[str, Any]) -> Iterator[Session]:
+    with listening(parameters) as session:
+        session.cursor().execute("truncate elute.runs restart identity cascade")
+        yield session
+
+
+def finish(session: Session, state: str, dropped: int | None = None, **values: Any) -> None:
+    """A run that ends so, of a file of 300 records."""
+    counts = {"records_read": 300, "records_kept": 300 - (dropped or 0), "records_dropped": dropped}
+    inputs = None if dropped is None else [{"source_file": "users.csv", **counts}]
+    queue.request(session, "schedule")
+    run = queue.start_next(session)
+    assert run is not None
+    queue.finish(session, run.run_id, state, inputs=inputs, **values)
+
+
+def told(session: Session) -> list[tuple[int, str, str]]:
+    """Run, type and words of each message, the oldest first."""
+    found = queue.execute(session, "messages", {"before": None, "limit": 100})[::-1]
+    return [(message["run_id"], message["type"], message["message"]) for message in found]
+
+
+def deliveries(session: Session) -> list[dict[str, Any]]:
+    found = queue.execute(session, "messages", {"before": None, "limit": 100})
+    return [delivery for message in found for delivery in message["deliveries"]]
+
+
+def messenger(*receivers: Receiver, **changes: Any) -> "closing[Messenger]":
+    """One that has begun, and makes no pause."""
+    urls = {"ELUTE_WEBHOOK_URL": " ".join(f"{one.url}/hook?key=geheim" for one in receivers)}
+    settings = Settings.from_environment({"ELUTE_WEBHOOK_SECRET": SECRET, **urls})
+    made = Messenger(settings, **{"pauses": (0, 0, 0, 0), **changes})
+    made.start()
+    return closing(made)
+
+
+def test_only_changes_are_told(session: Session) -> None:
+    finish(session, "succeeded", 0)
+    finish(session, "failed", error_kind="input", error="line 7: anna@lab.example")
+    finish(session, "failed", error_kind="build")
+    finish(session, "cancelled")
+    finish(session, "succeeded", 214)
+    finish(session, "succeeded", 3)
+    published = "Built and published. users.csv: {} of 300 records kept."
+    assert told(session) == [
+        (1, "build.published", published.format(300)),
+        (2, "run.failed", "Run 2 failed: the files are at fault. What was published before stays."),
+        (5, "run.recovered", "Run 5 succeeded, after run 3 had failed."),
+        (5, "build.published", published.format(86)),
+        (5, "data.dropped_rose", "users.csv: dropped records rose from 0 to 214."),
+        (6, "build.published", published.format(297)),
+    ]
+    with session.cursor() as cursor:
+        cursor.execute("select string_agg(data::text, '') from elute.messages")
+        assert "anna" not in str(cursor.fetchone())
+
+
+def test_a_message_and_the_end_of_its_run_are_one(
+    session: Session, parameters: dict[str, Any]
+) -> None:
+    with closing(psycopg2.connect(**parameters)) as other:
+        finish(other, "failed")
+        assert (len(told(other)), told(session)) == (1, [])
+        other.rollback()
+        assert told(other) == []
+
+
+def test_a_run_that_is_tried_again_is_no_news(session: Session) -> None:
+    queue.request(session, "schedule")
+    run = queue.start_next(session)
+    assert run is not None
+    queue.request(session, "schedule", retry_of=run.run_id)
+    queue.finish(session, run.run_id, "crashed")
+    assert told(session) == []
+
+
+def test_each_receiver_gets_it_signed(session: Session) -> None:
+    finish(session, "failed", error_kind="input")
+    with receiving(204) as one, receiving(200) as two, messenger(one, two):
+        until(lambda: all(each["delivered_at"] for each in deliveries(session)) and two.received)
+        for receiver in (one, two):
+            [received] = receiver.received
+            body, headers = json.loads(received.body), received.headers
+            assert (received.method, received.path) == ("POST", "/hook?key=geheim")
+            assert set(body) == {"type", "timestamp", "data"}
+            assert (body["type"], body["data"]["run_id"]) == ("run.failed", 1)
+            assert headers["webhook-signature"] == webhooks.signature(
+                SECRET, headers["webhook-id"], headers["webhook-timestamp"], received.body
+            )
+    assert "geheim" not in str(deliveries(session))
+
+
+def test_the_signature_is_that_of_standard_webhooks() -> None:
+    # Made with their own library for Python, standardwebhooks 1.1.0.
+    signed = webhooks.signature(SECRET, "msg_1", "1614265330", '{"a": "é"}'.encode())
+    assert signed == "v1,sjOJk3znJVFHnwhVt+YiCLBylY0uyRtMNvTWckKih0o="
+
+
+def test_it_fails_hangs_leads_elsewhere_and_comes_back(session: Session) -> None:
+    finish(session, "failed")
+    with receiving(500, 0, 302, 204) as receiver, messenger(receiver, limit=0.5):
+        until(lambda: [each["delivered_at"] for each in deliveries(session)] not in ([], [None]))
+        assert [each.path for each in receiver.received] == 4 * ["/hook?key=geheim"]
+        assert len({each.headers["webhook-id"] for each in receiver.received}) == 1
+        assert len({each.body for each in receiver.received}) == 1
+    [delivery] = deliveries(session)
+    assert (delivery["attempts"], delivery["last_answer"]) == (4, "HTTP 204")
+
+
+def test_it_is_given_up_after_a_day_and_sent_again_by_hand(session: Session) -> None:
+    assert 23 * 3600 < sum(PAUSES) < 25 * 3600
+    assert sorted(PAUSES[:-1]) == list(PAUSES[:-1])
+    finish(session, "failed")
+    with receiving(503) as receiver, messenger(receiver, pauses=(0, 0)) as made:
+        until(lambda: [each["attempts"] for each in deliveries(session)] == [3])
+        [delivery] = deliveries(session)
+        assert (delivery["next_attempt_at"], delivery["last_answer"]) == (None, "HTTP 503")
+        receiver.statuses = [204]
+        queue.execute(session, "resend", {"message_number": 1})
+        made.wake("")
+        until(lambda: deliveries(session)[0]["delivered_at"])
+        assert len(receiver.received) == 4
+
+
+def test_nobody_is_there(session: Session) -> None:
+    finish(session, "failed")
+    with receiving(204) as receiver:
+        pass
+    with messenger(receiver, pauses=(0,)):
+        until(lambda: [each["attempts"] for each in deliveries(session)] == [2])
+    assert deliveries(session)[0]["last_answer"] == "Connection refused"
+
+
+@pytest.fixture
+def laboratory(tmp_path: Path, parameters: dict[str, Any], warm: WarmElute) -> Laboratory:
+    laboratory = Laboratory(tmp_path, parameters, warm)
+    laboratory.write(SAMPLE)
+    return laboratory
+
+
+def test_a_killed_worker_leaves_nothing_untold_and_no_run_waits(
+    session: Session, laboratory: Laboratory, tmp_path: Path
+) -> None:
+    with receiving(0) as receiver, receiving(200) as pings:
+        environment = {
+            **laboratory.environment,
+            "ELUTE_WEBHOOK_URL": receiver.url,
+            "ELUTE_PING_URL": f"{pings.url}/check?tag=a",
+        }
+        worker = Process("worker", environment=environment, log=tmp_path / "first.log")
+        try:
+            first = queue.request(session, "http")
+            assert ended(session, first.run_id).state == "succeeded", worker.said()
+            until(lambda: receiver.received)
+            # The receiver still has not answered.
+            second = queue.request(session, "http")
+            assert ended(session, second.run_id).state == "succeeded", worker.said()
+            assert not any(each["attempts"] for each in deliveries(session))
+        finally:
+            worker.stop(signal.SIGKILL)
+        receiver.statuses = [204]
+        worker = Process("worker", environment=environment, log=tmp_path / "second.log")
+        try:
+            until(lambda: all(each["delivered_at"] for each in deliveries(session)))
+        finally:
+            worker.stop()
+        bodies = [json.loads(each.body) for each in receiver.received]
+        assert [body["data"]["run_id"] for body in bodies][-2:] == [first.run_id, second.run_id]
+        assert receiver.received[0].headers["webhook-id"] in {
+            each.headers["webhook-id"] for each in receiver.received[1:]
+        }
+        assert [each.path for each in pings.received][:2] == [
+            f"/check{what}?tag=a&rid=00000000-0000-0000-0000-00000000000{first.run_id}"
+            for what in ("/start", "")
+        ]
+        assert receiver.url not in (laboratory.files.parent / "logs" / "worker.log").read_text()
