@@ -3,7 +3,7 @@
 select
         record_number,
         fields_missing as column_name,
-        null::text as value,
+        cast(null as {{ dbt.type_string() }}) as value,
         'fields missing at its end' as problem,
         'value set to null' as action,
         record

@@ -3,7 +3,7 @@
     case
         when {{ text }} is null
             then '{{ noun }} is missing'
-        when {{ text }} ~ '^[+-]?[0-9]+([.]0+)?$'
+        when {{ matches(text, '^[+-]?[0-9]+([.]0+)?$') }}
             then '{{ noun }} is out of range'
         else '{{ noun }} is not an integer' || {{ looks_like(text, [
             ('^=', 'a spreadsheet formula'),

@@ -8,7 +8,7 @@
 {% macro looks_like(text, looks) -%}
     case
             {%- for pattern, look in looks %}
-            when {{ text }} ~ '{{ pattern }}'
+            when {{ matches(text, pattern) }}
                 then ', looks like {{ look }}'
             {%- endfor %}
             else ''
@@ -28,9 +28,9 @@
 -#}
 {% macro number_problem(text, pointed) -%}
     case
-            when {{ pointed }} like '-%' and length({{ pointed }}) <= 1000 and {{ pointed }} ~ {{ number_pattern() }}
+            when {{ pointed }} like '-%' and length({{ pointed }}) <= 1000 and {{ matches(pointed, number_pattern()) }}
                 then 'negative'
-            when length({{ pointed }}) <= 1000 and {{ pointed }} ~ {{ number_pattern() }}
+            when length({{ pointed }}) <= 1000 and {{ matches(pointed, number_pattern()) }}
                 then 'out of range'
             else 'not a finite number' || {{ looks_like(text, [
                 ('^=', 'a spreadsheet formula'),
@@ -48,7 +48,7 @@
 {#- Why a text is no date; asked only where `text_to_date` gave null. -#}
 {% macro date_problem(text) -%}
     case
-            when {{ text }} ~ '{{ date_pattern(date_format()) }}'
+            when {{ matches(text, date_pattern(date_format())) }}
                 then 'not a calendar date'
             else 'not a calendar date' || {{ looks_like(text, [
                 ('^[0-9]{1,4}[-./ ][0-9]{1,2}[-./ ][0-9]{1,4}', 'a date in another format'),

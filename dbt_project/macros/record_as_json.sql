@@ -10,3 +10,15 @@
             {%- endfor %}
         )
 {%- endmacro %}
+
+{#- Without the option, nulls would be left out. -#}
+{% macro spark__record_as_json(relation, columns) -%}
+    to_json(
+            named_struct(
+                {%- for column in columns %}
+                '{{ column }}', {{ relation }}.{{ column }}{{ ',' if not loop.last }}
+                {%- endfor %}
+            ),
+            map('ignoreNullFields', 'false')
+        )
+{%- endmacro %}

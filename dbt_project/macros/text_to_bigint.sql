@@ -33,6 +33,14 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#- Without ANSI, Spark's own cast would take white space and 7.5. -#}
+{% macro spark__text_to_bigint(text) -%}
+    case
+        when {{ matches(text, '^[+-]?[0-9]+([.]0+)?$') }}
+            then try_cast(split_part({{ text }}, '.', 1) as bigint)
+    end
+{%- endmacro %}
+
 {% macro bigint_minimum() %}-9223372036854775808{% endmacro %}
 
 {% macro bigint_maximum() %}9223372036854775807{% endmacro %}

@@ -8,40 +8,63 @@
 
 {#- Days are counted by hand: before PostgreSQL 16 a cast can only be tried, and then it fails. -#}
 {% macro postgres__text_to_date(text) -%}
-    {%- set iso = namespace(
-        year='substr(' ~ text ~ ', 1, 4)::integer',
-        month='substr(' ~ text ~ ', 6, 2)::integer',
-        day='substr(' ~ text ~ ', 9, 2)::integer',
-    ) -%}
+    {%- set iso = iso_date_parts(text) -%}
     case
         {%- if date_format() != 'YYYY-MM-DD' %}
         {%- set parts = date_parts(text) %}
-        when {{ text }} ~ '{{ date_pattern(date_format()) }}'
-            then {{ checked_date(parts, 'make_date(' ~ [parts.year, parts.month, parts.day] | join(', ') ~ ')') }}
+        when {{ matches(text, date_pattern(date_format())) }}
+            then {{ checked_date(parts, 'make_date(' ~ [parts.year, parts.month, parts.day] | join('::integer, ') ~ '::integer)') }}
         {%- endif %}
-        when {{ text }} ~ '{{ date_pattern('YYYY-MM-DD') }}'
+        when {{ matches(text, date_pattern('YYYY-MM-DD')) }}
             then {{ checked_date(iso, text ~ '::date') }}
     end
+{%- endmacro %}
+
+{#- Spark's own cast would take 2023-1-5, 2023, and a year 0. -#}
+{% macro spark__text_to_date(text) -%}
+    {%- set iso = iso_date_parts(text) -%}
+    case
+        {%- if date_format() != 'YYYY-MM-DD' %}
+        {%- set parts = date_parts(text) %}
+        when {{ matches(text, date_pattern(date_format())) }}
+            then {{ spark_date(parts) }}
+        {%- endif %}
+        when {{ matches(text, date_pattern('YYYY-MM-DD')) }}
+            then {{ spark_date(iso) }}
+    end
+{%- endmacro %}
+
+{% macro spark_date(parts) -%}
+    case
+                when cast({{ parts.year }} as int) >= {{ first_year() }}
+                    then try_cast(concat_ws('-', {{ parts.year }}, {{ parts.month }}, {{ parts.day }}) as date)
+            end
 {%- endmacro %}
 
 {#- A date if its year, month and day are of the calendar. -#}
 {% macro checked_date(parts, date) -%}
     case
-                when {{ parts.year }} = 0
+                when {{ parts.year }}::integer < {{ first_year() }}
                     then null
-                when {{ parts.day }} <= 28
+                when {{ parts.day }}::integer <= 28
                     then {{ date }}
-                when {{ parts.month }} = 2
+                when {{ parts.month }}::integer = 2
                     then case
                         when
-                            {{ parts.day }} = 29
-                            and {{ parts.year }} % 4 = 0
-                            and ({{ parts.year }} % 100 <> 0 or {{ parts.year }} % 400 = 0)
+                            {{ parts.day }}::integer = 29
+                            and {{ parts.year }}::integer % 4 = 0
+                            and ({{ parts.year }}::integer % 100 <> 0 or {{ parts.year }}::integer % 400 = 0)
                             then {{ date }}
                     end
-                when {{ parts.day }} <= 30 or {{ parts.month }} not in (4, 6, 9, 11)
+                when {{ parts.day }}::integer <= 30 or {{ parts.month }}::integer not in (4, 6, 9, 11)
                     then {{ date }}
             end
+{%- endmacro %}
+
+
+{#- There is no year 0. -#}
+{% macro first_year() -%}
+    1
 {%- endmacro %}
 
 
@@ -71,12 +94,12 @@
     {{ return('^' ~ found | join('[' ~ separator ~ ']') ~ '$') }}
 {%- endmacro %}
 
-{#- Year, month and day of a text in ELUTE_DATE_FORMAT, as integers. -#}
+{#- Year, month and day of a text in ELUTE_DATE_FORMAT, as text. -#}
 {% macro date_parts(text) -%}
     {%- set separator = date_separator(date_format()) -%}
     {%- set found = namespace() -%}
     {%- for part in date_format().split(separator) -%}
-        {%- set value = "split_part(" ~ text ~ ", '" ~ separator ~ "', " ~ loop.index ~ ")::integer" -%}
+        {%- set value = "split_part(" ~ text ~ ", '" ~ separator ~ "', " ~ loop.index ~ ")" -%}
         {%- if part[0] == 'Y' -%}
             {%- set found.year = value -%}
         {%- elif part[0] == 'M' -%}
@@ -86,4 +109,13 @@
         {%- endif -%}
     {%- endfor -%}
     {{ return(found) }}
+{%- endmacro %}
+
+{#- The same of one written YYYY-MM-DD. -#}
+{% macro iso_date_parts(text) -%}
+    {{ return(namespace(
+        year='substr(' ~ text ~ ', 1, 4)',
+        month='substr(' ~ text ~ ', 6, 2)',
+        day='substr(' ~ text ~ ', 9, 2)',
+    )) }}
 {%- endmacro %}

@@ -1,7 +1,7 @@
 {#-
   The number from 0 to below 10^12 that a text spells, or null: decimal digits with an optional sign,
   point and exponent of up to three digits, in at most 1000 characters. It is exact to 15 digits after
-  the point, to which it is rounded half up.
+  the point, to which it is rounded half up first.
 -#}
 {% macro text_to_nonnegative_number(text) -%}
     {{ return(adapter.dispatch('text_to_nonnegative_number')(text)) }}
@@ -15,12 +15,12 @@
             then null
         when
             length({{ text }}) <= 1000
-            and ({{ text }} = {{ text }}::numeric::text or {{ text }} ~ {{ number_pattern() }})
+            and ({{ text }} = {{ text }}::numeric::text or {{ matches(text, number_pattern()) }})
         {%- else %}
-        when length({{ text }}) <= 1000 and {{ text }} ~ {{ number_pattern() }}
+        when length({{ text }}) <= 1000 and {{ matches(text, number_pattern()) }}
         {%- endif %}
             then case
-                when {{ text }}::numeric < 0 or {{ text }}::numeric >= 1000000000000
+                when {{ text }}::numeric < 0 or {{ text }}::numeric >= 999999999999.9999999999999995
                     then null
                 when scale({{ text }}::numeric) > 15
                     then trim_scale(round({{ text }}::numeric, 15))
@@ -29,6 +29,21 @@
     end
 {%- endmacro %}
 
+{#-
+  Spark's own cast rounds once, half up, too. It takes no zero with a large exponent, and rounds what
+  is negative and small to one: both are asked for first.
+-#}
+{% macro spark__text_to_nonnegative_number(text) -%}
+    case
+        when length({{ text }}) > 1000 or not {{ matches(text, number_pattern()) }}
+            then null
+        when {{ matches(text, '^[+-]?[0.]+([eE].*)?$') }}
+            then cast(0 as decimal(27, 15))
+        when {{ text }} not like '-%'
+            then try_cast({{ text }} as decimal(27, 15))
+    end
+{%- endmacro %}
+
 {% macro number_pattern() -%}
-    '^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,3})?$'
+    ^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,3})?$
 {%- endmacro %}

@@ -31,14 +31,17 @@ problems as (
 
 commonest_problems as (
 
-    select distinct on (source_file)
-        source_file,
-        problem,
-        record_count
+    select *
 
-    from problems
+    from (
+        select
+            *,
+            row_number() over (partition by source_file order by record_count desc, problem asc) as place
 
-    order by source_file asc, record_count desc, problem asc
+        from problems
+    ) as ranked
+
+    where place = 1
 
 ),
 
@@ -61,7 +64,7 @@ unusable_files as (
                 || input_summary.records_read || ' records were dropped ('
                 || round(100.0 * input_summary.records_dropped / input_summary.records_read, 1)
                 || ' %), more than the '
-                || trim_scale(100 * {{ max_dropped_ratio() }}::numeric) || ' % allowed.'
+                || {{ without_zeros('100 * ' ~ max_dropped_ratio()) }} || ' % allowed.'
         end as finding,
         coalesce(
             ' The commonest reason: ' || commonest_problems.problem || ' ('
@@ -73,9 +76,9 @@ unusable_files as (
                 then ' Mend the file and build again.'
             else
                 ' Mend the file, or set ELUTE_MAX_DROPPED_RATIO to '
-                || trim_scale(
-                    ceil(100.0 * input_summary.records_dropped / input_summary.records_read) / 100
-                )
+                || {{ without_zeros(
+                    'ceil(100.0 * input_summary.records_dropped / input_summary.records_read) / 100'
+                ) }}
                 || ' or more to build without these records.'
         end as remedy
 
@@ -86,7 +89,7 @@ unusable_files as (
     where
         input_summary.records_kept = 0
         or input_summary.records_dropped
-        > input_summary.records_read * {{ max_dropped_ratio() }}::numeric
+        > input_summary.records_read * {{ max_dropped_ratio() }}
 
 )
 

@@ -27,17 +27,29 @@ problems as (
 
 ),
 
+ranked_problems as (
+
+    select
+        *,
+        row_number() over (
+            partition by source_file, column_name order by value_count desc, problem asc
+        ) as place
+
+    from problems
+
+),
+
 unusable_values as (
 
     select
         source_file,
         column_name,
         sum(value_count) as unusable_count,
-        (array_agg(problem order by value_count desc, problem asc))[1] as commonest_problem,
-        (array_agg(example order by value_count desc, problem asc))[1] as example,
+        max(problem) filter (where place = 1) as commonest_problem,
+        max(example) filter (where place = 1) as example,
         max(value_count) as commonest_count
 
-    from problems
+    from ranked_problems
 
     group by source_file, column_name
 
@@ -105,7 +117,7 @@ unusable_columns as (
 
     from compared
 
-    where unusable_count > value_count * {{ max_nulled_ratio() }}::numeric
+    where unusable_count > value_count * {{ max_nulled_ratio() }}
 
 )
 
@@ -116,10 +128,10 @@ select
     value_count,
     source_file || ': ' || unusable_count || ' of ' || value_count || ' ' || things || ' of ' || column_name
     || ' could not be used (' || round(100.0 * unusable_count / value_count, 1) || ' %), more than the '
-    || trim_scale(100 * {{ max_nulled_ratio() }}::numeric) || ' % allowed. The commonest reason: '
+    || {{ without_zeros('100 * ' ~ max_nulled_ratio()) }} || ' % allowed. The commonest reason: '
     || commonest_problem || ' (' || commonest_count || ' of them), such as “' || left(example, 40) || '”. '
     || way_out || ', or set ELUTE_MAX_NULLED_RATIO to '
-    || trim_scale(ceil(100.0 * unusable_count / value_count) / 100)
+    || {{ without_zeros('ceil(100.0 * unusable_count / value_count) / 100') }}
     || ' or more to build without these ' || things || '. What was published before stays.' as message
 
 from unusable_columns

@@ -442,9 +442,10 @@ def run_time_of(text: str, has_decimal_comma: bool = False) -> Fraction:
     value = Fraction(Decimal(pointed))
     if value < 0:
         raise BadValueError("negative")
-    if value >= RUN_TIMES_BELOW:
+    rounded = Fraction(floor(value * 10**RUN_TIME_DIGITS + Fraction(1, 2)), 10**RUN_TIME_DIGITS)
+    if rounded >= RUN_TIMES_BELOW:
         raise BadValueError("out of range")
-    return Fraction(floor(value * 10**RUN_TIME_DIGITS + Fraction(1, 2)), 10**RUN_TIME_DIGITS)
+    return rounded
 
 
 def look_of_no_number(text: str) -> str:

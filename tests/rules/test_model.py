@@ -292,6 +292,7 @@ def test_run_time(text: str, value: str) -> None:
         ("1e309", "out of range"),
         ("1e12", "out of range"),
         ("9.9E+37", "out of range"),
+        ("999999999999.9999999999999995", "out of range"),
         ("999999999999.99999999999999999999e1", "out of range"),
         ("1e0005", "not a finite number"),
         ("0" * 1000 + "4", "not a finite number"),

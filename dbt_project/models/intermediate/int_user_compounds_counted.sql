@@ -1,4 +1,4 @@
-{{ config(post_hook='analyze {{ this }}') }}
+{{ config(post_hook="{{ analyze_table(this) }}") }}
 -- Analyzed: the planner knows nothing of a table this young, and large ones are joined to it next.
 
 with

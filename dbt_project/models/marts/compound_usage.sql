@@ -16,7 +16,7 @@ counted as (
 
     select
         compound_id,
-        sum(experiment_count)::bigint as experiment_count,
+        cast(sum(experiment_count) as bigint) as experiment_count,
         count(*) as user_count
 
     from user_compounds

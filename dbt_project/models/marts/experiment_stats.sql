@@ -16,8 +16,8 @@ experiments as (
     select
         count(*) as experiment_count,
         count(experiment_run_time) as experiment_with_run_time_count,
-        min(experiment_run_time) as min_experiment_run_time,
-        max(experiment_run_time) as max_experiment_run_time,
+        {{ without_zeros('min(experiment_run_time)') }} as min_experiment_run_time,
+        {{ without_zeros('max(experiment_run_time)') }} as max_experiment_run_time,
         {{ exact_mean('experiment_run_time') }} as avg_experiment_run_time
 
     from {{ ref('int_experiments_kept') }}
