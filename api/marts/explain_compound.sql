@@ -111,7 +111,7 @@ select
             'mean', run_times.mean,
             'min', run_times.least,
             'max', run_times.most,
-            'rule', %(mean_rule)s
+            'rule', 'The mean of the run times that are known, to 4 decimals.'
         ),
         'users', (
             select
