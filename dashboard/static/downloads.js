@@ -10,7 +10,7 @@ export function downloads(table) {
     link.href = at(`/download/${table.mart}.${link.dataset.format}?${query}`);
   }
   const address = location.origin + at(`/marts/${table.mart}?${query}`);
-  const dates = table.columns.filter(({ dataset }) => dataset.kind === "date");
+  const dates = table.shownColumns().filter(({ dataset }) => dataset.kind === "date");
   for (const place of document.querySelectorAll("[data-recipe]")) {
     setText(place, RECIPES[place.dataset.recipe](address, dates.map(({ dataset }) => dataset.column)));
   }

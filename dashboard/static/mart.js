@@ -3,6 +3,8 @@
 import { rows } from "./api.js";
 import { downloads } from "./downloads.js";
 import { find, linked } from "./elements.js";
+import { histogram } from "./histogram.js";
+import { plot } from "./plot.js";
 import { page } from "./states.js";
 import { DataTable } from "./table.js";
 
@@ -15,6 +17,35 @@ const table = place.matches("table")
     onchange: (shown) => downloads(shown),
   })
   : null;
+
+const values = document.getElementById("values");
+values?.addEventListener("toggle", () => values.open && drawValues());
+values?.querySelector("select").addEventListener("change", () => drawValues());
+
+/** How the numbers of the chosen column are distributed, or which of its values are the commonest. */
+async function drawValues() {
+  const { value: column, selectedOptions: [{ dataset: { kind } }] } = values.querySelector("select");
+  const figure = values.querySelector("figure");
+  const onpick = (conditions) => table.filterBy(conditions);
+  if (kind === "number") {
+    return histogram(figure, { mart: table.mart, column, title: column, axis: column, singular: "row", onpick });
+  }
+  const query = { select: `${column},count()`, order: `count.desc,${column}`, limit: 12 };
+  const { rows: found } = await rows(table.mart, new URLSearchParams(query));
+  return plot(figure, {
+    title: column,
+    note: "The commonest values, of all rows",
+    layout: "bars",
+    axis: column,
+    measured: "Rows",
+    marks: found.map(({ [column]: value, count }) => ({
+      label: value ?? "no value",
+      value: count,
+      href: `?${new URLSearchParams({ [column]: value === null ? "is.null" : `eq.${value}` })}`,
+    })),
+    onpick: (href) => onpick([...new URLSearchParams(href)]),
+  });
+}
 
 page(async () => {
   if (table) return table.load();

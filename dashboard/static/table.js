@@ -22,6 +22,7 @@ export class DataTable {
     this.pager = find(`${id}-pager`);
     this.clearer = find(`${id}-clear`);
     this.columns = [...this.table.querySelectorAll("th[data-column]")];
+    this.chooser = document.getElementById(`${id}-columns`);
     this.listen();
     this.readAddress();
   }
@@ -38,6 +39,7 @@ export class DataTable {
     }
     this.pager.querySelector("select").addEventListener("change", () => this.resize());
     this.clearer.addEventListener("click", () => this.filterBy([]));
+    this.chooser?.addEventListener("change", () => this.choose());
     addEventListener("popstate", () => {
       this.readAddress();
       this.go(this.offset, null);
@@ -51,12 +53,39 @@ export class DataTable {
     this.offset = Number(query.get("offset")) || 0;
     this.others = restore(this.table, [...query].filter(([name]) => !OWN.has(name)));
     this.pager.querySelector("select").value = String(this.limit);
+    const selected = this.chooser && query.get("select")?.split(",");
+    for (const box of this.choices()) box.checked = selected?.includes(box.value) ?? true;
+    this.showColumns();
+  }
+
+  choices() {
+    return [...(this.chooser?.querySelectorAll("input") ?? [])];
+  }
+
+  /** Show the columns that are ticked; all of them if none is. */
+  choose() {
+    const boxes = this.choices();
+    if (!boxes.some(({ checked }) => checked)) for (const box of boxes) box.checked = true;
+    this.showColumns();
+    this.go(this.offset);
+  }
+
+  showColumns() {
+    this.choices().forEach(({ checked }, index) => {
+      for (const line of this.table.tHead.rows) line.cells[index].hidden = !checked;
+    });
+  }
+
+  shownColumns() {
+    return this.columns.filter(({ hidden }) => !hidden);
   }
 
   /** The conditions and the order: what a download of this view asks for. */
   query() {
     const query = new URLSearchParams([...conditions(this.table), ...this.others]);
     query.set("order", this.order);
+    const chosen = this.shownColumns().map(({ dataset }) => dataset.column);
+    if (chosen.length < this.columns.length) query.set("select", chosen.join(","));
     return query;
   }
 
@@ -142,7 +171,7 @@ export class DataTable {
   }
 
   row(row) {
-    return element("tr", {}, ...this.columns.map(({ dataset }) => this.cell(row, dataset)));
+    return element("tr", {}, ...this.shownColumns().map(({ dataset }) => this.cell(row, dataset)));
   }
 
   cell(row, { column, kind }) {

@@ -26,6 +26,36 @@ def test_every_mart_has_a_page(open_page: Open) -> None:
     )
 
 
+def test_columns_are_chosen_and_the_address_and_the_downloads_have_them(open_page: Open) -> None:
+    page = is_ready(open_page("/tables/user_summary"))
+    page.get_by_text("Columns shown").click()
+    for name in ("email", "compound_structure"):
+        page.get_by_label(name, exact=True).uncheck()
+    expect(page.get_by_role("columnheader", name="email")).to_have_count(0)
+    expect(page.get_by_label("email contains")).to_be_hidden()
+    is_ready(page.reload() and page)
+    expect(page.get_by_role("columnheader", name="compound_structure")).to_have_count(0)
+    expect(page.locator("#rows tbody tr").first.locator("td")).to_have_count(7)
+    href = page.get_by_role("link", name="CSV").get_attribute("href")
+    assert href
+    assert "select=user_id%2Cname%2Csignup_date%2C" in href
+    page.get_by_text("Columns shown").click()
+    page.get_by_label("email", exact=True).check()
+    expect(page.get_by_role("columnheader", name="email")).to_have_count(1)
+
+
+def test_the_commonest_values_of_a_column_narrow_the_table(open_page: Open) -> None:
+    page = is_ready(open_page("/tables/data_issues"))
+    page.get_by_text("Values of a column").click()
+    page.locator("#values select").select_option("source_file")
+    figure = page.locator("#values figure")
+    figure.get_by_text("As a table").click()
+    figure.get_by_role("link", name="user_experiments.csv").click()
+    expect(page).to_have_url(f"{page.url.partition('?')[0]}?source_file=eq.user_experiments.csv")
+    page.locator("#values select").select_option("record_number")
+    expect(figure.locator("figcaption")).to_contain_text("record_number3 rows")
+
+
 def test_a_mart_with_json_and_without_a_key_is_shown_too(open_page: Open) -> None:
     page = is_ready(open_page("/tables/data_issues"))
     expect(page.locator("#rows-status")).to_have_text("1 to 3 of 3 rows")
