@@ -99,7 +99,8 @@ def kept_files(settings: Settings, published: Published) -> dict[str, Path]:
     if gone:
         raise RebuildError(
             f"Build {published.build} cannot be made again: {', '.join(gone)} as it was then is "
-            "no longer kept here. ELUTE_KEEP_FILES_MB says how much is."
+            "no longer kept here. Build from a copy of your own; with a larger "
+            "ELUTE_KEEP_FILES_MB more is kept from now on."
         )
     return kept
 
@@ -120,7 +121,8 @@ def as_it_was(session: Session, settings: Settings, build: int) -> dict[str, str
         if sha256_of(path) != path.name:
             path.unlink()
             raise RebuildError(
-                f"Build {build} cannot be made again: the kept {name} was damaged, and is removed."
+                f"Build {build} cannot be made again: the kept {name} was damaged and is "
+                "removed. Build from a copy of your own."
             )
         (folder / name).symlink_to(path)
     variables = {f"ELUTE_{name.upper()}": text for name, text in published.options.items()}

@@ -316,8 +316,8 @@ def _origins(name: str, values: Mapping[str, str]) -> tuple[str, ...]:
     for origin in origins:
         if not re.fullmatch(r"https?://[^/*@?#]+", origin):
             raise SettingsError(
-                f"{name} names sites such as https://notebook.lab.example, and nothing that "
-                f"follows them, separated by spaces; {origin!r} is none."
+                f"{name} names sites such as https://notebook.lab.example, without a path, "
+                f"separated by spaces; {origin!r} is not one."
             )
     return origins
 

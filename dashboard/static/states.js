@@ -48,7 +48,7 @@ function describe(problem) {
         element("span", { class: "when-building" }, "A build is going on. What it finds appears here by itself."),
         element("span", { class: "when-idle" }, problem.title === NOT_BUILT
           ? "Nothing has been built so far. Put your three files in place, or keep the sample, and build."
-          : "The tables are to look different since the last build. Build again."),
+          : "The project's tables have changed since the last build. Build again."),
       ],
       actions: [buildButton(), link("/files", "Look at the files")],
     };

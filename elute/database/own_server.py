@@ -54,7 +54,7 @@ def _advised() -> Iterator[None]:
 def _advice(error: postgres_here.ServerError) -> str:
     match error:
         case VersionError():
-            return " Elute makes it again from the CSV files; or set ELUTE_HOME to another folder."
+            return " A build makes it again from the CSV files. ELUTE_HOME sets another folder."
         case FolderError():
             return " Set ELUTE_HOME to have it in another folder."
         case AccountError():

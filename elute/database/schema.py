@@ -48,7 +48,7 @@ def _upgrade(session: Session) -> None:
         if found > len(wanted):
             raise ServerError(
                 f"The schema elute in the database is of version {found}, and this Elute knows "
-                f"{len(wanted)}: a newer Elute has been here. Use that one."
+                f"{len(wanted)}: a newer Elute has been here. Update this one, or use that."
             )
         for number, migration in enumerate(wanted[found:], start=found + 1):
             cursor.execute(migration)

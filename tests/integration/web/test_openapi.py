@@ -44,6 +44,7 @@ _PAGES = frozenset(
         "sign_in.sign_in_form",
         "sign_in.sign_out",
         "pages.user",
+        "pages.compound",
         "docs_site.without_slash",
         "pages.api",
     }
