@@ -89,6 +89,7 @@ def test_it_names_every_route_and_no_other(app: Flask, described: dict[str, Any]
         "run_id": "1",
         "name": "users.csv",
         "user_id": "1",
+        "compound_id": "1",
         "extension": "csv",
         "build": "1",
         "message": "1",
