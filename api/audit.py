@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 import psycopg2
-from flask import Blueprint, url_for
+from flask import Blueprint
 
 from api import access, database, parameters
 from elute.errors import EluteError
@@ -12,7 +12,6 @@ from elute.runs import queue
 
 blueprint = Blueprint("audit", __name__)
 _LOG = logging.getLogger("elute.web")
-_MOST, _MOST_UNASKED = 500, 50
 
 
 def note(action: str, subject: str) -> None:
@@ -32,16 +31,14 @@ def note(action: str, subject: str) -> None:
 @blueprint.get("/audit")
 def show_some() -> dict[str, Any]:
     """The newest changes, or those before another."""
-    limit = parameters.whole_number("limit", 1, _MOST) or _MOST_UNASKED
-    before = parameters.whole_number("before", 1, parameters.LARGEST_ID)
+    limit, before = parameters.page()
     values = {"limit": limit, "before": before}
     changes = database.current().owner.read(
         lambda session: queue.execute(session, "changes", values)
     )
-    last = changes[-1]["change_number"] if len(changes) == limit else None
     return {
         "changes": [
             {**change, "changed_at": change["changed_at"].isoformat()} for change in changes
         ],
-        "next": last and url_for("audit.show_some", limit=limit, before=last),
+        "next": parameters.next_page(limit, [change["change_number"] for change in changes]),
     }

@@ -11,19 +11,14 @@ from api.marts.responses import respond_for_ever
 from elute.database import history
 
 blueprint = Blueprint("builds", __name__)
-MOST_BUILDS = 500
-_MOST_BUILDS_UNASKED = 50
 
 
 @blueprint.get("/builds")
 def show_some() -> dict[str, Any]:
     """The newest builds, or those before another."""
-    limit = parameters.whole_number("limit", 1, MOST_BUILDS) or _MOST_BUILDS_UNASKED
-    before = parameters.whole_number("before", 1, parameters.LARGEST_ID)
+    limit, before = parameters.page()
     builds = database.current().reader.read(lambda session: history.page(session, limit, before))
-    following = None
-    if len(builds) == limit:
-        following = url_for("builds.show_some", limit=limit, before=builds[-1]["build"])
+    following = parameters.next_page(limit, [build["build"] for build in builds])
     return {"builds": [_as_json(build) for build in builds], "next": following}
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, url_for
+from flask import Blueprint
 
 from api import audit, database, parameters
 from api.problems import Problem
@@ -10,24 +10,21 @@ from elute.database.sessions import Session
 from elute.runs import queue
 
 blueprint = Blueprint("messages", __name__)
-_MOST, _MOST_UNASKED = 500, 50
 
 
 @blueprint.get("/messages")
 def show_some() -> dict[str, Any]:
     """The newest messages, or those before another, with what became of each."""
-    limit = parameters.whole_number("limit", 1, _MOST) or _MOST_UNASKED
-    before = parameters.whole_number("before", 1, parameters.LARGEST_ID)
+    limit, before = parameters.page()
     values = {"limit": limit, "before": before}
     messages = database.current().owner.read(
         lambda session: queue.execute(session, "messages", values)
     )
-    last = messages[-1]["message_number"] if len(messages) == limit else None
     return {
         "messages": [
             {**message, "created_at": message["created_at"].isoformat()} for message in messages
         ],
-        "next": last and url_for("messages.show_some", limit=limit, before=last),
+        "next": parameters.next_page(limit, [each["message_number"] for each in messages]),
     }
 
 

@@ -5,12 +5,13 @@ import re
 from contextlib import suppress
 from typing import Any
 
-from flask import request
+from flask import request, url_for
 
 from api import access
 from api.problems import Problem
 
 LARGEST_ID = 2**63 - 1
+_MOST, _MOST_UNASKED = 500, 50  # of a list, at once
 MOST_REASON = 1000
 _BROWSER = re.compile(r"\b(Firefox|Edg|OPR|Chrome|Safari)/\d+")
 _PRODUCT = re.compile(r"^[\w.-]{1,40}(/[\w.-]{1,20})?", re.ASCII)
@@ -34,6 +35,18 @@ def whole_number(name: str, least: int, most: int) -> int | None:
     if not re.fullmatch(r"\d{1,19}", value, re.ASCII) or not least <= int(value) <= most:
         raise _no_number(name, value, f"a whole number from {least} to {most}")
     return int(value)
+
+
+def page() -> tuple[int, int | None]:
+    """How many of a list, and those before which number: its newest if that is None."""
+    return whole_number("limit", 1, _MOST) or _MOST_UNASKED, whole_number("before", 1, LARGEST_ID)
+
+
+def next_page(limit: int, numbers: list[int], **others: Any) -> str | None:
+    """The address of what comes after these; None if they are the last."""
+    if len(numbers) < limit:
+        return None
+    return url_for(str(request.endpoint), limit=limit, **others, before=numbers[-1])
 
 
 def query_without(*names: str) -> str:

@@ -15,8 +15,6 @@ from elute.runs.queue import OtherOptionsError, OtherRequestError
 from elute.runs.run import STATES, Published, Run
 
 blueprint = Blueprint("runs", __name__)
-MOST_RUNS = 500
-_MOST_RUNS_UNASKED = 50
 
 
 class Asked(NamedTuple):
@@ -98,8 +96,7 @@ def answer(asked: Asked) -> tuple[dict[str, Any], int, dict[str, str]]:
 @blueprint.get("/runs")
 def show_some() -> dict[str, Any]:
     """The newest runs, or those before another."""
-    limit = parameters.whole_number("limit", 1, MOST_RUNS) or _MOST_RUNS_UNASKED
-    before = parameters.whole_number("before", 1, parameters.LARGEST_ID)
+    limit, before = parameters.page()
     state = request.args.get("state")
     if state is not None and state not in STATES:
         states = ", ".join(STATES)
@@ -109,10 +106,7 @@ def show_some() -> dict[str, Any]:
         return queue.page(session, limit, before, state), run_responses.has_worker(session)
 
     runs, has_worker = database.current().owner.read(read)
-    following = None
-    if len(runs) == limit:
-        last = runs[-1].run_id
-        following = url_for("runs.show_some", limit=limit, state=state, before=last)
+    following = parameters.next_page(limit, [run.run_id for run in runs], state=state)
     return {"runs": [_as_json(run, has_worker) for run in runs], "next": following}
 
 
