@@ -19,8 +19,9 @@ async function draw() {
   setText(find("log"), text || "No log is kept of this run.");
   if (run.state !== "succeeded") return;
   const builds = await orNothing(keptBuilds());
-  tellChanges(find("since"), builds ?? [], (build) => build.run_id === run.run_id);
-  find("builds").replaceChildren(...published((builds ?? []).filter((build) => build.run_id === run.run_id)));
+  const ours = (builds ?? []).filter((build) => build.run_id === run.run_id);
+  tellChanges(find("since"), builds ?? [], (build) => build === ours.at(-1)); // The others are returns to it.
+  find("builds").replaceChildren(...published(ours));
 }
 
 /** As which builds its tables were published, the newest first, and what made them. */
