@@ -54,8 +54,6 @@ def test_the_unit_of_run_times_is_shown_if_it_is_stated(site: Site, open_page: O
         page = is_ready(open_page("/"))
         expect(page.get_by_role("button", name="Mean run time (min)")).to_be_visible()
         expect(page.locator("#headline")).to_contain_text("Mean run time (min)")
-        user = is_ready(open_page("/users/1"))
-        expect(user.get_by_role("columnheader", name="Run time (min)")).to_be_visible()
     finally:
         site.execute(setting % "{}")
         site.build()
