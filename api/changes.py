@@ -4,13 +4,14 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from flask import Blueprint, Response, abort, url_for
+from flask import Blueprint, Response, abort, current_app, url_for
 from psycopg2 import errors
 
 from api import database, parameters
 from api.marts import media
-from api.marts.published import find_in, no_longer_kept, numbered
+from api.marts.published import find_in, no_longer_kept, no_such_build, numbered
 from api.marts.responses import is_known, respond_for_ever
 from api.marts.sending import again, busy, for_ever, to_save
 from api.problems import Problem
@@ -18,6 +19,8 @@ from elute.database import history
 from elute.database.builds import Build, Mart
 from elute.database.changes import compare
 from elute.database.sessions import Session
+from elute.file_changes import between
+from elute.runs import queue
 
 blueprint = Blueprint("changes", __name__)
 MOST_AT_ONCE = 4  # Each reads two builds whole, with a session that small answers wait for.
@@ -67,6 +70,26 @@ def _rows(build: int, name: str, media_type: str) -> Response:
 
     with _turn():
         return respond_for_ever(look, media_type, "from")
+
+
+@blueprint.get("/builds/<int:build>/file-changes")
+def file_changes(build: int) -> dict[str, Any]:
+    """Which records of the input files are not the same as those of the build `?from=`."""
+    settings = current_app.config["SETTINGS"]
+
+    def read(session: Session) -> dict[str, Any]:
+        earlier = _earlier(session, build)
+        before, after = (queue.find_build(session, number) for number in (earlier, build))
+        if before is None or after is None:
+            raise no_such_build(earlier if before is None else build)
+        return between(session, settings, before, after)
+
+    with _turn():
+        try:
+            return database.current().owner.read(read)
+        except errors.QueryCanceled as error:
+            detail = "The files are too large to be compared here; both are in kept-files."
+            raise Problem(503, "Took too long", detail) from error
 
 
 @contextmanager

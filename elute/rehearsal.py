@@ -47,7 +47,7 @@ def findings(
     try:
         if nodes is None or sum(file.stat().st_size for file in files.values()) > MOST_BYTES:
             return []
-        with _rolled_back(session) as cursor:
+        with rolled_back(session) as cursor:
             return list(_findings(cursor, nodes, files, settings.csv_encoding))
     except (OSError, SeedFileError, psycopg2.Error) as error:
         _LOG.info("No rehearsal of a build: %s", " ".join(str(error).split()))
@@ -86,7 +86,8 @@ def _findings(
     for key in needed:
         node = nodes[key]
         if node["resource_type"] == "seed":
-            _load(cursor, node, files[f"{node['alias']}.csv"], encoding)
+            path, types = files[f"{node['alias']}.csv"], node["config"]["column_types"]
+            load(cursor, node["alias"], types, path, encoding)
             continue
         code = sql.SQL(_RELATION.sub(of_here, node["compiled_code"]))
         if node["resource_type"] == "test":
@@ -111,9 +112,17 @@ def _make(cursor: Cursor, node: Mapping[str, Any], code: sql.Composable) -> None
         cursor.execute(sql.SQL("analyze {}").format(name))
 
 
-def _load(cursor: Cursor, node: Mapping[str, Any], path: Path, encoding: str) -> None:
-    """Load a file as its seed would be."""
-    columns, table = node["config"]["column_types"], sql.Identifier("pg_temp", node["alias"])
+def load(cursor: Cursor, name: str, columns: Mapping[str, str], path: Path, encoding: str) -> None:
+    """Load a file into a temporary table, as its seed would be.
+
+    Args:
+        cursor: in a transaction.
+        name: of the table.
+        columns: of the table, and their types.
+        path: the file.
+        encoding: of the file.
+    """
+    table = sql.Identifier("pg_temp", name)
     declared = [
         sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(type_))
         for name, type_ in columns.items()
@@ -136,7 +145,8 @@ def _load(cursor: Cursor, node: Mapping[str, Any], path: Path, encoding: str) ->
 
 
 @contextmanager
-def _rolled_back(session: Session) -> Iterator[Cursor]:
+def rolled_back(session: Session) -> Iterator[Cursor]:
+    """A cursor for temporary tables, which are gone afterwards."""
     with session.cursor() as cursor:
         cursor.execute(f"begin; set local statement_timeout = '{_SECONDS}s'")
         try:

@@ -2,7 +2,7 @@
 
 import { Problem, json, rows } from "./api.js";
 import { look, refuse } from "./build.js";
-import { keptBuilds } from "./builds.js";
+import { keptBuilds, orNothing } from "./builds.js";
 import { element, find, linked, plainTable, setText, shown, unseen } from "./elements.js";
 import { count, day } from "./format.js";
 import { page } from "./states.js";
@@ -19,9 +19,11 @@ page(async () => {
   fill(find("to"), builds, to);
   offer(builds, from);
   if (drawn === `${from} ${to}`) return;
+  find("records").replaceChildren();
   try {
     find("comparison").replaceChildren(...(await compared(from, to)));
     drawn = `${from} ${to}`;
+    if (from) find("records").replaceChildren(...(await records(from, to)));
   } catch (problem) {
     if (!(problem instanceof Problem) || problem.status === 401) throw problem;
     find("comparison").replaceChildren(panel(problem.message)); // Others can be chosen above.
@@ -78,6 +80,34 @@ async function compared(from, to) {
     ...note("Only in the earlier build", found.gone_marts),
     ...note("No longer kept", found.not_kept),
   ];
+}
+
+/** The records of the files that made the difference. */
+async function records(from, to) {
+  const path = `/builds/${encodeURIComponent(to)}/file-changes?${new URLSearchParams({ from })}`;
+  const { files, not_kept: gone } = (await orNothing(json(path))) ?? { files: [], not_kept: [] };
+  const different = files.filter(({ added, removed }) => added || removed);
+  return [
+    ...(different.length ? [element("h2", {}, "Records of the files")] : []),
+    ...different.map(ofFile),
+    ...note("Files that are no longer kept as they were", gone),
+  ];
+}
+
+function ofFile({ name, added, removed, records: listed }) {
+  const columns = Object.keys(listed[0].record);
+  const all = listed.reduce((sum, { times }) => sum + times, 0);
+  return element("details", { class: "card changes" },
+    element("summary", {}, element("strong", {}, name), ` ${count(added)} new, ${count(removed)} gone`),
+    ...(all < added + removed ? [element("p", { class: "quiet" }, `The first ${count(all)}.`)] : []),
+    plainTable(
+      `Records of ${name}`,
+      [["Record", true], [unseen("What became of it")], ...columns.map((column) => [column])],
+      listed.map((row) => [
+        count(row.record_number),
+        element("span", {}, kind(row), row.times > 1 ? ` ${count(row.times)} times` : ""),
+        ...columns.map((column) => shown(row.record[column])),
+      ])));
 }
 
 function panel(text) {

@@ -109,6 +109,17 @@ def test_a_table_that_is_opened_shows_what_was_and_what_is(
     expect(compared).to_have_url(f"{site.address}/users/2")
 
 
+def test_the_records_of_the_files_that_made_the_difference_are_shown(compared: Page) -> None:
+    expect(compared.locator("#records details")).to_have_count(1)
+    users = compared.locator("#records details", has_text="users.csv 61 new, 2 gone")
+    users.locator("summary").click()
+    rows = users.locator("tbody tr")
+    expect(rows).to_have_count(63)
+    expect(rows.nth(0)).to_have_text(re.compile("^2gone2Bruno Keller"))
+    expect(rows.nth(1)).to_have_text(re.compile("^2new2Bruno =Keller"))
+    expect(rows.nth(2)).to_have_text(re.compile("^12gone12Liam Byrne"))
+
+
 def test_pages_of_rows_are_addresses(compared: Page, open_page: Open) -> None:
     compared.locator("summary", has_text="user_summary").click()
     opened = compared.locator("details[open]")
