@@ -59,8 +59,11 @@ exports=$("$venv/bin/elute" env)
 eval "$exports"
 # The server is all that they share; a test that runs dbt says itself on which project.
 unset "${!DBT_@}" ELUTE_SEEDS_DIR ELUTE_MAX_DROPPED_RATIO ELUTE_MAX_NULLED_RATIO ELUTE_CSV_ENCODING ELUTE_DATE_FORMAT
-if [ -e "$ELUTE_HOME/postgres" ]; then # the data need not outlive a crash of the machine
-  psql -Xq -c 'alter system set fsync = off' -c 'select pg_reload_conf()' >/dev/null
+if [ -e "$ELUTE_HOME/postgres" ]; then
+  # The data need not outlive a crash of the machine, and each process has apps with 48 sessions.
+  psql -Xq -c 'alter system set fsync = off' -c 'alter system set max_connections = 300' >/dev/null
+  "$venv/bin/elute" db stop >/dev/null
+  "$venv/bin/elute" db start >/dev/null
 fi
 cd "$checkout"
 # A file at a time on each of two processes; another -n after this one wins.
