@@ -27,7 +27,8 @@ TIE_RULE = (
 
 def explain_user(session: Session, build: Build, user_id: int) -> str | None:
     """The row of a user with all that it was made of, as JSON; None if there is no such user."""
-    return _explain(session, build, "explain_user.sql", user_id=user_id, tie_rule=TIE_RULE)
+    rules = {"mean_rule": MEAN_RULE, "tie_rule": TIE_RULE}
+    return _explain(session, build, "explain_user.sql", user_id=user_id, **rules)
 
 
 def explain_compound(session: Session, build: Build, compound_id: int) -> str | None:
@@ -44,7 +45,7 @@ def _explain(session: Session, build: Build, name: str, **values: Any) -> str | 
         Problem: 503, the build was made by an older Elute, and has no tables to explain it with.
         psycopg2.errors.UndefinedTable: the build was pruned.
     """
-    values |= {"most": MOST_RECORDS, "note": EMPTIED, "mean_rule": MEAN_RULE}
+    values |= {"most": MOST_RECORDS, "note": EMPTIED}
     tables = {name: sql.Identifier(*table) for name, table in build.tables.items()}
     try:
         statement = sql.SQL(_statement(name)).format(**tables)

@@ -68,7 +68,8 @@ export function plainTable(label, columns, rows) {
   );
 }
 
-const PAGES_OF = { user_id: "/users", compound_id: "/compounds" };
+/** The pages of what a column names, by the column. */
+export const PAGES_OF = { user_id: "/users", compound_id: "/compounds" };
 
 /** The id of a user or a compound, or its name, as a link to its page; other text as it is. */
 export function linked(column, id, text = id) {

@@ -2,7 +2,7 @@
 
 import { rows } from "./api.js";
 import { downloads } from "./downloads.js";
-import { find, linked } from "./elements.js";
+import { PAGES_OF, find, linked } from "./elements.js";
 import { histogram } from "./histogram.js";
 import { plot } from "./plot.js";
 import { page } from "./states.js";
@@ -13,7 +13,7 @@ const table = place.matches("table")
   ? new DataTable("rows", {
     singular: "row",
     plural: "rows",
-    cells: Object.fromEntries(["user_id", "compound_id"].map((name) => [name, (id) => linked(name, id)])),
+    cells: Object.fromEntries(Object.keys(PAGES_OF).map((name) => [name, (id) => linked(name, id)])),
     onchange: (shown) => downloads(shown),
   })
   : null;
