@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from api.database import Database
 from dashboard.app import create_app
@@ -37,10 +38,21 @@ def app(environment: dict[str, str]) -> Iterator[Flask]:
         yield app
 
 
+class ReadingClient(FlaskClient):
+    """Reads each answer to its end and closes it, as a server does, unless told `buffered=False`.
+
+    An answer that is left open holds a session and a place among those sent at a time.
+    """
+
+    def open(self, *args: Any, buffered: bool = True, **kwargs: Any) -> TestResponse:
+        return super().open(*args, buffered=buffered, **kwargs)
+
+
 @contextmanager
 def serving(settings: Settings) -> Iterator[Flask]:
     """An app that has closed its sessions at the end: all tests share those of one server."""
     app = create_app(settings)
+    app.test_client_class = ReadingClient
     yield app
     app.extensions["database"].reset()
 

@@ -40,14 +40,14 @@ def is_compressed(response: TestResponse) -> bool:
 def test_what_is_text_is_compressed_for_who_takes_it(
     built: Laboratory, client: FlaskClient, path: str, accept: str
 ) -> None:
-    plain = client.get(path, buffered=True, headers={"Accept": accept})
+    plain = client.get(path, headers={"Accept": accept})
     assert not is_compressed(plain)
-    packed = client.get(path, buffered=True, headers={"Accept": accept, **GZIP})
+    packed = client.get(path, headers={"Accept": accept, **GZIP})
     assert is_compressed(packed) or len(plain.data) < 512
     data = gzip.decompress(packed.data) if is_compressed(packed) else packed.data
     assert data == plain.data
     assert len(packed.data) <= len(plain.data)
-    head = client.head(path, buffered=True, headers={"Accept": accept, **GZIP})
+    head = client.head(path, headers={"Accept": accept, **GZIP})
     for name in ("Content-Encoding", "Content-Range", "ETag"):
         assert head.headers.get(name) == packed.headers.get(name)
 
@@ -104,19 +104,19 @@ def test_a_part_of_the_rows_is_the_same_part(built: Laboratory, client: FlaskCli
 def test_bytes_of_a_file_are_of_the_file_itself(client: FlaskClient, files: Path) -> None:
     path = "/inputs/user_experiments.csv"
     content = (files / "user_experiments.csv").read_bytes()
-    packed = client.get(path, buffered=True, headers=GZIP)
+    packed = client.get(path, headers=GZIP)
     assert is_compressed(packed)
     assert "Accept-Ranges" not in packed.headers
-    part = client.get(path, buffered=True, headers={"Range": "bytes=10-19", **GZIP})
+    part = client.get(path, headers={"Range": "bytes=10-19", **GZIP})
     assert (part.status_code, part.data) == (206, content[10:20])
     # Of what it has no range can be had, so it gets the whole.
     headers = {"Range": "bytes=10-19", "If-Range": packed.headers["ETag"]}
-    assert client.get(path, buffered=True, headers=headers).data == content
+    assert client.get(path, headers=headers).data == content
 
 
 def test_a_file_that_came_compressed_can_be_replaced(client: FlaskClient, files: Path) -> None:
     path = "/inputs/user_experiments.csv"
-    packed = client.get(path, buffered=True, headers=GZIP)
+    packed = client.get(path, headers=GZIP)
     seen = {"If-Match": packed.headers["ETag"]}
     content = gzip.decompress(packed.data)
     assert client.put(path, data=content, headers=seen).status_code == 200
@@ -134,4 +134,4 @@ def test_a_log_is_compressed_line_by_line(client: FlaskClient, session: Session)
 def test_what_would_be_no_shorter_is_sent_as_it_is(
     built: Laboratory, client: FlaskClient, path: str
 ) -> None:
-    assert "Content-Encoding" not in client.get(path, buffered=True, headers=GZIP).headers
+    assert "Content-Encoding" not in client.get(path, headers=GZIP).headers
