@@ -209,3 +209,16 @@ def test_a_file_of_the_project_that_is_no_utf8_is_named(dbt: Dbt, tmp_path: Path
     if version >= "1.12":  # before, dbt reads them before anything runs
         assert result.output.count("OK loaded seed file") == 2
     assert dbt.laboratory.marts() == dbt.marts
+
+
+def test_a_mistake_in_a_rule_is_told_by_an_example(dbt: Dbt, tmp_path: Path) -> None:
+    project = shutil.copytree(CHECKOUT / "dbt_project", tmp_path / "dbt_project")
+    shutil.copytree(CHECKOUT / "seeds", tmp_path / "seeds")
+    macro = project / "macros" / "text_to_number.sql"
+    text = macro.read_text(encoding="utf-8")
+    macro.write_text(text.replace(">= 999999999999.9999999999999995", "> 1e12"), encoding="utf-8")
+    place = ["--project-dir", str(project), "--target-path", str(tmp_path / "target")]
+    result = dbt("build", "--select", "assert_values_are_read_by_the_rules", *place)
+    assert result.status != 0
+    assert "By the rules, “1e12” is no value, but it is read as 1000000000000." in result.output
+    assert dbt.laboratory.marts() == dbt.marts
