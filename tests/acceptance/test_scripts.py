@@ -70,7 +70,7 @@ def copy_checkout(to: Path) -> None:
     for name in filter(None, names.split("\0")):
         if (CHECKOUT / name).exists():
             (to / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(CHECKOUT / name, to / name)
+            shutil.copy2(CHECKOUT / name, to / name, follow_symlinks=False)
 
 
 @contextmanager

@@ -198,7 +198,7 @@ def test_source_freshness(dbt: Dbt) -> None:
 def test_a_file_of_the_project_that_is_no_utf8_is_named(dbt: Dbt, tmp_path: Path) -> None:
     # As when nobody has set ELUTE_SEEDS_DIR: dbt itself looks at the files in seeds/.
     users = {"users.csv": SAMPLE["users.csv"] + b"15,\xe9,,\n"}
-    project = shutil.copytree(CHECKOUT / "dbt_project", tmp_path / "dbt_project")
+    project = shutil.copytree(CHECKOUT / "dbt_project", tmp_path / "dbt_project", symlinks=True)
     seeds = shutil.copytree(CHECKOUT / "seeds", tmp_path / "seeds")
     (seeds / "users.csv").write_bytes(users["users.csv"])
     dbt.laboratory.write(users)
