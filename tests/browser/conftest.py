@@ -29,7 +29,7 @@ FLAGS = (
 )
 NARROW = {"width": 390, "height": 844}
 # A run that meets this lock waits, so that there is time to look at it.
-LOCK = "lock table intermediate.int_user_compounds_counted in access exclusive mode"
+LOCK = "lock table intermediate.int_compounds_validated in access exclusive mode"
 expect.set_options(timeout=20_000)
 
 

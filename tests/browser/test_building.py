@@ -66,7 +66,7 @@ def test_two_browsers_see_the_same_build_and_one_cancels_it(
     with held_up(site):
         page.get_by_role("button", name="Build now").click()
         for each in (page, other):
-            expect(each.locator("#progress-node")).to_contain_text("int_user_compounds_counted")
+            expect(each.locator("#progress-node")).to_contain_text("int_compounds_validated")
             expect(each.locator("#progress-left")).not_to_be_empty()
         assert (
             other.locator("#progress-title").inner_text()
@@ -91,7 +91,7 @@ def test_many_tabs_follow_one_build(site: Site, page: Page) -> None:
             tab.goto(f"{site.address}/history")
             tabs.append(is_ready(tab))
         for tab in tabs:
-            expect(tab.locator("#progress-node")).to_contain_text("int_user_compounds_counted")
+            expect(tab.locator("#progress-node")).to_contain_text("int_compounds_validated")
             expect(tab.locator("#progress-steps")).not_to_be_empty()
         tabs.pop().close()
         tabs.pop(0).reload()
@@ -106,9 +106,9 @@ def test_a_lost_connection_is_found_again(site: Site, open_page: Open) -> None:
     page.evaluate(WATCH_WORDS)
     with held_up(site):
         page.get_by_role("button", name="Build now").click()
-        expect(page.locator("#progress-node")).to_contain_text("int_user_compounds_counted")
+        expect(page.locator("#progress-node")).to_contain_text("int_compounds_validated")
         kill_web_worker(site)
-        expect(page.locator("#progress-node")).to_contain_text("int_user_compounds_counted")
+        expect(page.locator("#progress-node")).to_contain_text("int_compounds_validated")
     expect(page.locator("#outcome")).to_contain_text("is done")
     words = page.evaluate("window.words")
     assert any("the connection is lost" in each for each in words)

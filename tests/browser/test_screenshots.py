@@ -58,7 +58,7 @@ def test_a_build_that_is_going_on(take: Any, site: Site, open_page: Open) -> Non
     page = is_ready(open_page("/"))
     with held_up(site):
         page.get_by_role("button", name="Build now").click()
-        expect(page.locator("#progress-node")).to_contain_text("int_user_compounds_counted")
+        expect(page.locator("#progress-node")).to_contain_text("int_compounds_validated")
         take("building", page)
     expect(page.locator("#outcome")).to_contain_text("is done")
 
@@ -86,7 +86,7 @@ def test_the_history(take: Any, site: Site, open_page: Open) -> None:
     site.change()
     with held_up(site):
         page.get_by_role("button", name="Build now").click()
-        expect(page.locator("#progress-node")).to_contain_text("int_user_compounds_counted")
+        expect(page.locator("#progress-node")).to_contain_text("int_compounds_validated")
         page.get_by_role("button", name="Cancel").click()
         expect(page.locator("#outcome")).to_contain_text("was cancelled.")
     site.build()
