@@ -3,6 +3,7 @@
 #
 #   ./run_tests.sh quick     those that take less than a second each and need no browser
 #   ./run_tests.sh oldest    what depends on versions, with the oldest dbt that is allowed
+#   ./run_tests.sh spark     builds on a Spark cluster, from the pyspark that SPARK_HOME names
 #
 # Without PGHOST they run on a server of their own, which is gone afterwards; your data is not
 # touched. PYTHON chooses the interpreter.
@@ -29,6 +30,11 @@ case ${1:-} in
       "${@:2}"
     venv=$venv-oldest
     locks=(requirements-oldest.txt)
+    ;;
+  spark)
+    set -- -m spark -n 0 packages/dbt-sparkcopy "${@:2}"
+    venv=$venv-spark
+    locks+=(requirements-spark.txt)
     ;;
 esac
 set_up "$venv" "${locks[@]}"
