@@ -32,10 +32,11 @@ case ${1:-} in
     locks=(requirements-oldest.txt)
     ;;
   spark)
-    set -- -m spark -n 0 packages/dbt-sparkcopy "${@:2}"
+    set -- -m spark tests/integration/test_spark.py -n 0 "${@:2}"
     venv=$venv-spark
     locks+=(requirements-spark.txt)
     ;;
+  *) set -- -m 'not spark' "$@" ;;
 esac
 set_up "$venv" "${locks[@]}"
 cache=$ELUTE_HOME/pytest-$version

@@ -1,8 +1,8 @@
-"""A small Spark cluster on this machine: a master, two workers and a Connect server, each a process.
+"""A small Spark cluster on this machine: a master, two workers, a Connect server, as processes.
 
-`SPARK_HOME=… python scripts/spark_cluster.py FOLDER` starts it, says where it is, and ends it at Ctrl-C.
-SPARK_HOME is a Spark, such as the folder `pyspark` of the package of that name; FOLDER is for what it
-writes.
+`SPARK_HOME=… python scripts/spark_cluster.py FOLDER` starts it, says where it is, and ends it at
+Ctrl-C. SPARK_HOME is a Spark, such as the folder `pyspark` of the package of that name; FOLDER is
+for what it writes.
 """
 
 import json
@@ -18,7 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 
 HOST = "127.0.0.1"
-LIMIT = 120.0  # seconds; much longer than a start takes
+LIMIT = 300.0  # seconds; much longer than a start takes
+_CONNECT = "org.apache.spark.sql.connect.service.SparkConnectServer"
 _DEPLOY = "org.apache.spark.deploy"
 
 
@@ -74,8 +75,8 @@ class Cluster:
             "spark.connect.grpc.binding.port": str(self._connect),
         }
         self._run(
-            "connect", "spark-submit", "--class=org.apache.spark.sql.connect.service.SparkConnectServer",
-            f"--master=spark://{HOST}:{self._master}", 
+            "connect", "spark-submit", f"--class={_CONNECT}",
+            f"--master=spark://{HOST}:{self._master}",
             f"--executor-memory={self._memory}", "--executor-cores=1",
             *(f"--conf={name}={value}" for name, value in settings.items()), "spark-internal",
         )  # fmt: skip

@@ -136,7 +136,8 @@ class PgcopyAdapter(PostgresAdapter):
                 self._files[seed.path.name] = file.sha256
                 self._kept.note(copy, file.sha256)
         except SeedFileError as error:
-            self.connections.rollback_if_open()  # type: ignore[no-untyped-call]
+            if self.connections.get_if_exists():
+                self.connections.rollback_if_open()  # type: ignore[no-untyped-call]
             raise DbtRuntimeError(str(error)) from error
 
     @available

@@ -1,4 +1,4 @@
-"""dbt-spark over Spark Connect: seeds as dbt-pgcopy reads them, and builds published in PostgreSQL."""
+"""dbt-spark over Spark Connect, with dbt-pgcopy's seeds, and builds published in PostgreSQL."""
 
 from dbt.adapters.base.plugin import AdapterPlugin
 from dbt.adapters.sparkcopy.connections import SparkcopyConnectionManager, SparkcopyCredentials
@@ -13,4 +13,4 @@ Plugin = AdapterPlugin(
     dependencies=["spark"],
 )
 
-__all__ = ["SparkcopyAdapter", "SparkcopyConnectionManager", "SparkcopyCredentials", "Plugin"]
+__all__ = ["Plugin", "SparkcopyAdapter", "SparkcopyConnectionManager", "SparkcopyCredentials"]

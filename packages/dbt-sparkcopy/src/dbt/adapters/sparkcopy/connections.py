@@ -28,14 +28,13 @@ from dbt.adapters.spark.connections import (
 from dbt.adapters.spark.session import Cursor, SessionConnectionWrapper
 from dbt_common.exceptions import DbtDatabaseError, DbtRuntimeError
 from pyspark.errors import PySparkException
+from pyspark.errors.exceptions.connect import SparkConnectGrpcException
 from pyspark.sql import SparkSession
 from pyspark.sql.connect.client.retries import DefaultPolicy
 
 _REMOTE = "SPARK_REMOTE"
-_ERRORS = (PySparkException, grpc.RpcError)
-# About half a minute in all, where the default is ten minutes.
-_RETRIES = DefaultPolicy(max_retries=8, max_backoff=8000)
-_STAYS = "What was published before stays."
+# About 20 seconds in all, where the default is ten minutes.
+_RETRIES = DefaultPolicy(max_retries=6, max_backoff=8000)
 
 
 @dataclass
@@ -125,11 +124,13 @@ class SparkcopyConnectionManager(SparkConnectionManager):
         return result
 
     @contextmanager
-    def exception_handler(self, sql: str) -> Iterator[None]:
+    def exception_handler(self, sql: str) -> Iterator[None]:  # noqa: ARG002
         """Overridden to say what went wrong in a sentence, where Spark sends a page."""
         try:
             yield
-        except _ERRORS as error:
+        except PySparkException as error:
+            if _is_lost(error):  # What comes next need not find that out in as long a time.
+                self.session.client.set_retry_policies([])
             raise DbtDatabaseError(said(error)) from error
 
 
@@ -163,16 +164,26 @@ class _Handle(SessionConnectionWrapper):
 
 def said(error: Exception) -> str:
     """What Spark says, without the stack of its Java machine and without what is secret."""
-    if isinstance(error, grpc.RpcError):
-        details = getattr(error, "details", lambda: "")() or type(error).__name__
-        text = f"The Spark server {address()} does not answer ({details}). {_STAYS} Build again."
-    else:
-        text = re.split(r"\n\s*(?:JVM stacktrace:|at [\w.$]+\()", str(error))[0].strip()
-        raised = re.fullmatch(r"\[USER_RAISED_EXCEPTION\] (.*) SQLSTATE: P0001", text, re.DOTALL)
-        text = raised[1] if raised else text
+    text = re.split(r"\n\s*(?:JVM stacktrace:|at [\w.$]+\()", str(error))[0].strip()
+    raised = re.fullmatch(r"\[USER_RAISED_EXCEPTION\] (.*) SQLSTATE: P0001", text, re.DOTALL)
+    if _is_lost(error):
+        text = (
+            f"The Spark server {address()} does not answer, or was started anew meanwhile. What "
+            "was published before stays. Build again."
+        )
+    elif raised:
+        text = raised[1]
     for secret in re.findall(r";\s*\w+=([^;]+)", os.environ.get(_REMOTE, "")):
         text = text.replace(secret, "***") if len(secret) > len("false") else text
     return text
+
+
+def _is_lost(error: Exception) -> bool:
+    """Whether the server, or what it knew of us, is gone."""
+    if not isinstance(error, SparkConnectGrpcException):
+        return False
+    is_unavailable = error.getGrpcStatusCode() == grpc.StatusCode.UNAVAILABLE
+    return is_unavailable or "[INVALID_HANDLE." in str(error)
 
 
 def address() -> str:
@@ -190,6 +201,6 @@ def _new_session(parameters: dict[str, str]) -> SparkSession:
         session.client.set_retry_policies([_RETRIES])
         for name, value in parameters.items():
             session.conf.set(name, value)
-    except _ERRORS as error:
+    except PySparkException as error:
         raise FailedToConnectError(said(error)) from error
     return session

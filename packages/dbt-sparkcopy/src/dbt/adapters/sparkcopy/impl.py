@@ -1,4 +1,4 @@
-"""The adapter: dbt-spark for the work, and one of dbt-pgcopy for the run lock and for publishing."""
+"""The adapter: dbt-spark for the work, one of dbt-pgcopy for the run lock and for publishing."""
 
 import copy
 import re
@@ -75,7 +75,7 @@ class SparkcopyAdapter(SparkAdapter):
         super().cleanup_connections()
         self._postgres.cleanup_connections()
 
-    def list_relations_without_caching(self, schema_relation: Any) -> list[Any]:
+    def list_relations_without_caching(self, schema_relation: Any) -> list[Any]:  # noqa: ARG002
         """Overridden because a build begins with nothing."""
         return []
 
@@ -192,7 +192,7 @@ class SparkcopyAdapter(SparkAdapter):
                     self._clear(folder)
 
     def _clear(self, folder: Path) -> None:
-        """Drop the schema of a build and remove its folder; that it cannot be done fails nothing."""
+        """Drop the schema and the folder of a build; that it cannot be done fails nothing."""
         try:
             self.connections.session.sql(f"drop schema if exists {folder.name} cascade")
         except (PySparkException, DbtRuntimeError) as error:
