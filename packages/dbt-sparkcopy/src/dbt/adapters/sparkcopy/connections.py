@@ -27,6 +27,7 @@ from dbt.adapters.spark.connections import (
 )
 from dbt.adapters.spark.session import Cursor, SessionConnectionWrapper
 from dbt_common.exceptions import DbtDatabaseError, DbtRuntimeError
+from immutable_builds import STAYS
 from pyspark.errors import PySparkException
 from pyspark.errors.exceptions.connect import SparkConnectGrpcException
 from pyspark.sql import SparkSession
@@ -168,9 +169,11 @@ def said(error: Exception) -> str:
     raised = re.fullmatch(r"\[USER_RAISED_EXCEPTION\] (.*) SQLSTATE: P0001", text, re.DOTALL)
     if _is_lost(error):
         text = (
-            f"The Spark server {address()} does not answer, or was started anew meanwhile. What "
-            "was published before stays. Build again."
+            f"The Spark server {address()} does not answer, or was started anew meanwhile. "
+            f"{STAYS} Build again."
         )
+    elif "No space left on device" in text:
+        text = f"A disk of the Spark cluster, or of the folder of its builds, is full. {STAYS}"
     elif raised:
         text = raised[1]
     for secret in re.findall(r";\s*\w+=([^;]+)", os.environ.get(_REMOTE, "")):

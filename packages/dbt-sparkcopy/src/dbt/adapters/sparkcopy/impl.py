@@ -1,6 +1,7 @@
 """The adapter: dbt-spark for the work, one of dbt-pgcopy for the run lock and for publishing."""
 
 import copy
+import errno
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ from dbt.adapters.sparkcopy import staging
 from dbt.adapters.sparkcopy.connections import SparkcopyConnectionManager, said
 from dbt.adapters.sparkcopy.relation import SparkcopyRelation, build_name
 from dbt_common.exceptions import DbtRuntimeError
-from immutable_builds import transaction
+from immutable_builds import STAYS, transaction
 from psycopg2 import sql
 from pyspark.errors import PySparkException
 
@@ -101,9 +102,10 @@ class SparkcopyAdapter(SparkAdapter):
             try:
                 records = staging.stage(file, seed, folder)
             except OSError as error:
+                is_full = error.errno == errno.ENOSPC
+                why = "its disk is full" if is_full else str(error)
                 raise DbtRuntimeError(
-                    f"{seed.path.name} cannot be staged in {folder.parent}: {error}. "
-                    "What was published before stays."
+                    f"{seed.path.name} cannot be staged in {folder.parent}: {why}. {STAYS}"
                 ) from error
         return Staged(str(folder), records)
 
