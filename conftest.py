@@ -19,6 +19,7 @@ NETWORK = (
     "tests/acceptance/test_scripts.py",
     "tests/integration/web/test_postgrest_js.py",
 )
+SPARK = ("tests/integration/test_spark.py",)
 SLOW = (
     *BROWSER,
     *NETWORK,
@@ -72,7 +73,7 @@ OLDEST = (
     "tests/integration/web/test_runs.py",
     "tests/integration/web/test_streams.py",
 )
-TIERS = {"browser": BROWSER, "network": NETWORK, "slow": SLOW, "oldest": OLDEST}
+TIERS = {"browser": BROWSER, "network": NETWORK, "slow": SLOW, "oldest": OLDEST, "spark": SPARK}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

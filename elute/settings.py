@@ -138,6 +138,11 @@ VARIABLES = (
         "nobody",
         "Account that runs Elute's own PostgreSQL when root starts it (it refuses to run as root).",
     ),
+    Variable(
+        "ELUTE_SPARK_FOLDER",
+        "",
+        "Folder of a build on Spark, which every worker has to see by the same path.",
+    ),
 )
 _DEFAULTS = {variable.name: variable.default for variable in VARIABLES}
 

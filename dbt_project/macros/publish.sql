@@ -1,12 +1,5 @@
 {#- Shows readers what the run has built, all of it or none. -#}
 {% macro publish(results) -%}
-    {{ return(adapter.dispatch('publish')(results)) }}
-{%- endmacro %}
-
-{% macro default__publish(results) -%}
-{%- endmacro %}
-
-{% macro pgcopy__publish(results) -%}
     {%- if execute -%}
         {%- set run_id = env_var('ELUTE_RUN_ID', '') -%}
         {{ return(publish_build(
