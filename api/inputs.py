@@ -13,7 +13,7 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from api import audit, database, parameters, uploads
 from api.problems import Problem
 from elute import inputs as input_files
-from elute import rehearsal
+from elute import rehearsal, workbooks
 from elute.errors import EluteError
 from elute.inputs import Version
 from elute.settings import Settings
@@ -72,7 +72,7 @@ def replace(name: str) -> tuple[dict[str, Any], int, dict[str, str]]:
         input_files.scratch_file(settings, name, beside=not dry_run) as received,
     ):
         uploads.receive(received)
-        report = _require_good(input_files.check(received, name, settings.csv_encoding))
+        report = _require_good(workbooks.check(settings, name, received))
         if dry_run:
             stops = _rehearsed(name, received)
             return {"dry_run": True, **_contents(name, report), "stops": stops}, 200, {}

@@ -14,8 +14,14 @@ from werkzeug.formparser import FormDataParser
 
 from api.problems import Problem
 
-# What browsers and curl call a CSV file; curl -T gives no type at all.
-MEDIA_TYPES = ("text/csv", "application/octet-stream", "application/vnd.ms-excel", "text/plain")
+# What browsers and curl call a CSV file or a workbook; curl -T gives no type at all.
+MEDIA_TYPES = (
+    "text/csv",
+    "application/octet-stream",
+    "application/vnd.ms-excel",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "text/plain",
+)
 FORM = "multipart/form-data"
 RESERVE = 100_000_000  # bytes of the disk that stay free
 _BLOCK = 1 << 20

@@ -6,6 +6,7 @@ Each command's module is imported when it is called, so that `--help` and `env` 
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from elute.errors import EluteError
 from elute.private import keep_private
@@ -56,7 +57,7 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
     if options.command == "check":
         from elute.commands import check  # noqa: PLC0415
 
-        return check.run(settings, rest)
+        return check.run(settings, options.files)
     if options.command == "worker":
         from elute.worker import worker  # noqa: PLC0415
 
@@ -103,7 +104,14 @@ def _parser() -> argparse.ArgumentParser:
     worker = commands.add_parser("worker", help="carry out the runs that others ask for")
     # For `elute serve`: end when the other end of this pipe is closed.
     worker.add_argument("--lifeline", type=int, help=argparse.SUPPRESS)
-    commands.add_parser("check", help="look for problems in the set-up and in the files")
+    check = commands.add_parser("check", help="look for problems in the set-up and in the files")
+    check.add_argument(
+        "files",
+        nargs="*",
+        type=Path,
+        metavar="FILE",
+        help="look at this CSV file or workbook instead",
+    )
     database = commands.add_parser("db", help="start, stop or look at Elute's own PostgreSQL")
     database.add_argument("action", choices=["start", "stop", "status"])
     commands.add_parser("env", help='print settings for a shell: eval "$(elute env)"')

@@ -161,10 +161,10 @@ def swap(settings: Settings, name: str, new: Path) -> str | None:
         what the replaced file is called now, in the folder `.replaced`; None if there was none.
     """
     path = path_of(settings, name)
-    kept = _keep(path, name) if path.exists() else None
     _take_over_rights(path, new)
     with new.open("rb") as file:
         os.fsync(file.fileno())
+    kept = _keep(path, name) if path.exists() else None
     new.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:

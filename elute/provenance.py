@@ -21,6 +21,7 @@ from elute.inputs import COLUMNS, path_of
 from elute.runs import queue
 from elute.runs.run import Published
 from elute.settings import CHECKOUT, Settings
+from elute.workbooks import newer_workbook
 
 _WRITTEN = frozenset({"target", "logs", "__pycache__"})
 # What decides what comes of the files: the project, and what loads and publishes.
@@ -69,7 +70,9 @@ def current(
     published = queue.published(session)
     if published is None or published.options != options_of(settings, options or {}):
         return None
-    if changed_versions(published, session):
+    if changed_versions(published, session) or any(
+        newer_workbook(settings.seeds_dir, name) for name in COLUMNS
+    ):
         return None
     is_same = all(
         published.files.get(name) == (sha256_of(path_of(settings, name)) or "missing")

@@ -15,7 +15,7 @@ export function uploader(input, onreplaced) {
     { class: "drop" },
     "Drop a new file here, or ",
     element("label", { for: id }, `choose a file for ${input.name}`),
-    element("input", { id, type: "file", accept: ".csv,text/csv", onchange: ({ target }) => {
+    element("input", { id, type: "file", accept: ".csv,.xlsx,text/csv", onchange: ({ target }) => {
       check(target.files[0]);
       target.value = ""; // So that the same file can be chosen again, once it is mended.
     } }),

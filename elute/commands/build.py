@@ -11,7 +11,7 @@ import psycopg2
 from dbt_warm import Outcome, invoke
 from seed_csv import printable
 
-from elute import provenance
+from elute import provenance, workbooks
 from elute.commands.tables import table
 from elute.database.sessions import connect, query
 from elute.environment import adopt
@@ -55,6 +55,8 @@ def run(settings: Settings, arguments: list[str]) -> int:
     received = _stop_as_by_ctrl_c()
     if {"-h", "--help"} & set(arguments):
         return 0 if invoke(["build", *arguments]).succeeded else 1
+    for said in workbooks.take_in(settings):
+        print(printable(said), flush=True)
     outcome = _recorded(settings, arguments)
     if outcome.succeeded:
         _print_results()

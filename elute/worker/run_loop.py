@@ -7,13 +7,14 @@ from typing import Any
 
 from dbt_warm import Event, WarmDbt
 
-from elute import provenance
+from elute import provenance, workbooks
 from elute.database.faults import Fault
 from elute.database.sessions import Session, accepts_sessions
 from elute.provenance import RebuildError
 from elute.runs import queue
 from elute.runs.run import Run, now
 from elute.settings import Settings
+from elute.workbooks import WorkbookError
 from elute.worker import dbt_commands
 from elute.worker.docs import Docs
 from elute.worker.execution import Execution
@@ -86,22 +87,24 @@ class RunLoop:
         self._docs.stop()
         try:
             self._build(run)
-        except RebuildError as error:
+        except (RebuildError, WorkbookError) as error:
             finish(self._session, run.run_id, "failed", error_kind="input", error=str(error))
         queue.execute(self._session, "unlock_run", {"run_id": run.run_id})
         queue.forget_events(self._session, self._settings.keep_runs)
 
     def _build(self, run: Run) -> None:
         read: dict[str, Any] = {}
-        as_it_was = None
+        as_it_was, taken_in = None, []
         if "returns_to" in run.options:
             build = run.options["returns_to"]
             as_it_was = provenance.as_it_was(self._session, self._settings, build)
         else:
+            taken_in = workbooks.take_in(self._settings)
             read["files"] = self._triggers.files()
         invocation = dbt_commands.build(self._dbt, self._settings, run, as_it_was)
         with closing(invocation):
             first = [Event(now(), "started", {"is_warm": invocation.is_warm, **read})]
+            first += [_log("info", said) for said in taken_in]
             if not invocation.is_warm:
                 first.append(_why_cold(self._dbt.problem))
             execution = Execution(self._session, run, invocation, first)
@@ -130,5 +133,9 @@ class RunLoop:
 
 
 def _why_cold(problem: str | None) -> Event:
-    message = f"dbt cannot be kept loaded ({problem}), so it is loaded anew for this run."
-    return Event(now(), "log", {"level": "warn", "message": message})
+    said = f"dbt cannot be kept loaded ({problem}), so it is loaded anew for this run."
+    return _log("warn", said)
+
+
+def _log(level: str, message: str) -> Event:
+    return Event(now(), "log", {"level": level, "message": message})

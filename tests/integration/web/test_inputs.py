@@ -11,7 +11,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from api import uploads
+from api.marts import media
 from elute import inputs as input_files
+from tests.books import rows_of, workbook
 from tests.conftest import SAMPLE
 from tests.integration.conftest import Laboratory
 
@@ -94,6 +96,18 @@ def test_a_bad_file_is_refused_with_file_line_and_reason(client: FlaskClient, fi
 def test_a_file_without_a_record_is_refused(client: FlaskClient, files: Path) -> None:
     assert put(client, USERS.split(b"\n")[0]).status_code == 422
     assert put(client, b"").status_code == 422
+
+
+def test_a_workbook_becomes_the_file(client: FlaskClient, files: Path) -> None:
+    rows = rows_of(MORE)
+    answer = put(client, workbook({"Notes": [["x"]], "Users": rows}), content_type=media.XLSX)
+    assert (answer.status_code, answer.get_json()["records"]) == (200, 15)
+    assert rows_of(client.get("/inputs/users.csv").data) == rows
+    refused = put(client, workbook({"Notes": [["x"]]}))
+    assert refused.status_code == 422
+    assert refused.get_json()["reason"].startswith("no sheet has the columns user_id, name")
+    assert sorted(path.name for path in files.rglob("*.*sv")) == sorted(SAMPLE)
+    assert not list(files.glob(".*.unfinished*"))
 
 
 def test_a_dry_run_replaces_nothing(client: FlaskClient, files: Path) -> None:

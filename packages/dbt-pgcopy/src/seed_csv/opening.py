@@ -16,7 +16,7 @@ _UTF_32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)  # the one begins with UTF-
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _NO_TEXT = {
     b"PK\x03\x04": "a ZIP archive, as an Excel workbook (.xlsx) is",
-    b"\xd0\xcf\x11\xe0": "an Excel workbook (.xls)",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook that is old (.xls) or has a password",
     b"\x1f\x8b": "compressed (gzip)",
     b"%PDF": "a PDF document",
 }

@@ -53,7 +53,7 @@ def problem(path: Path, columns: list[str] | None = None) -> str:
         ("<!DOCTYPE html>\n<p>", "line 1: this looks like an HTML or XML page"),
         (" \n<?xml>\n", "line 2: this looks like an HTML or XML page"),
         (b"PK\x03\x04\x14\x00", "this is a ZIP archive, as an Excel workbook (.xlsx) is"),
-        (b"\xd0\xcf\x11\xe0\xa1", "this is an Excel workbook (.xls)"),
+        (b"\xd0\xcf\x11\xe0\xa1", "this is an Excel workbook that is old (.xls) or has a password"),
         (
             "user_id,name\n1,A\n2",
             "line 3: 1 field where 2 are expected (user_id, name); the file ends",
