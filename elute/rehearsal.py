@@ -71,7 +71,8 @@ def compile_anew(settings: Settings) -> None:
         adopt(settings)
         select = [f"+{audit.rpartition('.')[2]}" for audit in _AUDITS]
         into = str(settings.home / "check" / "target")
-        invoke(["compile", "--quiet", "--target-path", into, "--select", *select])
+        # Quiet, dbt would still print what it compiles.
+        invoke(["compile", "--log-level", "none", "--target-path", into, "--select", *select])
 
 
 def _manifests(settings: Settings) -> list[Path]:

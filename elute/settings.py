@@ -252,7 +252,9 @@ def _path(environment: Mapping[str, str], name: str) -> Path:
     try:
         return Path(os.path.normpath(Path(given).expanduser().absolute()))
     except RuntimeError as error:
-        raise SettingsError(f"{name} is {given!r}, and that home folder is not known.") from error
+        raise SettingsError(
+            f"{name} is {given!r}, and there is no such home. Write the whole path."
+        ) from error
 
 
 def ratio(name: str, value: str) -> float:

@@ -63,7 +63,7 @@ def test_elabftw(laboratory: Laboratory, tmp_path: Path) -> None:
         (tmp_path / name).write_text(json.dumps(content), encoding="utf-8")
     command = [
         sys.executable,
-        EXAMPLES / "elabftw.py",
+        str(EXAMPLES / "elabftw.py"),
         "experiments.json",
         "users.json",
         "Run time",
