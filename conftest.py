@@ -44,6 +44,7 @@ SLOW = (
     "tests/rules/test_reader.py::test_what_was_written_is_read",
     "tests/rules/test_seed_csv.py",
     "tests/rules/test_strategies.py",
+    "tests/unit/test_workbooks.py",
 )
 # What SQL, dbt's inside or a build decides. The rest is the same with the oldest versions: ruff and
 # mypy hold all code to that Python, and the readers, settings, pages, routes and the embedded

@@ -57,7 +57,7 @@ VALUES = [
 
 @pytest.mark.parametrize("is_of_1904", [False, True])
 def test_a_value_is_what_the_sheet_means(tmp_path: Path, is_of_1904: bool) -> None:
-    rows = [HEADER, *([value, "Ada", None, "x"] for value, _ in VALUES)]
+    rows: list[list[Any]] = [HEADER, *([value, "Ada", None, "x"] for value, _ in VALUES)]
     where, found = read(tmp_path, workbook({"Users": rows}, is_of_1904=is_of_1904))
     assert where == FOUND.format("Users", 1)
     assert found == [HEADER, *([field, "Ada", "", "x"] for _, field in VALUES)]
