@@ -197,7 +197,7 @@ def columns(elute: str, rounds: int) -> list[tuple[str, ...]]:
     marts = json.loads(curl(f"{elute}/marts"))
     [mart] = [each for each in marts if each["name"] == "user_summary"]
     rows = []
-    for name, data_type in ((each["name"], each["type"]) for each in mart["columns"]):
+    for name, data_type in ((each["name"], each["data_type"]) for each in mart["columns"]):
         queries = {
             "sorted": f"order={name}.desc.nullslast,user_id",
             "last page": f"order={name}.asc,user_id&offset=99900",
