@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+import yaml
 
 from elute.cli import parse
 from elute.database.server import connection_environment
@@ -229,8 +230,9 @@ def blocked() -> str:
 
 
 def test_the_profile_reads_nothing_but_libpq_variables() -> None:
-    text = (CHECKOUT / "profiles.yml").read_text(encoding="utf-8")
-    assert re.findall(r"env_var\('(\w+)'", text) == [
+    profile = yaml.safe_load((CHECKOUT / "profiles.yml").read_text(encoding="utf-8"))["elute"]
+    assert profile["target"] == "default"
+    assert re.findall(r"env_var\('(\w+)'", str(profile["outputs"]["default"])) == [
         "PGHOST",
         "PGPORT",
         "PGUSER",
