@@ -143,13 +143,20 @@ def point_view(cursor: Cursor, view: Name, table: Name) -> None:
 
 
 def drop_view(cursor: Cursor, view: Name, reason: str) -> None:
-    """Drop a view, for this reason, if nothing depends on it.
+    """Drop a view, for this reason, if nothing depends on it; what is a table by now, stays.
 
     Raises:
         InTheWayError: something does.
     """
+    name = sql.Identifier(*view)
+    cursor.execute(
+        "select from pg_class where oid = to_regclass(%s) and relkind = 'v'",
+        [name.as_string(cursor)],
+    )
+    if not cursor.rowcount:
+        return
     try:
-        cursor.execute(sql.SQL("drop view if exists {}").format(sql.Identifier(*view)))
+        cursor.execute(sql.SQL("drop view {}").format(name))
     except errors.DependentObjectsStillExist as error:
         raise _in_the_way(view, reason, error) from error
 
