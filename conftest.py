@@ -15,10 +15,11 @@ gc.set_threshold(100_000, 20, 20)
 # The tests of each tier, by the beginnings of their ids; CONTRIBUTING.md says what a tier is.
 BROWSER = ("tests/browser/",)
 NETWORK = (
-    "tests/acceptance/test_dagster.py",
+    "tests/acceptance/test_orchestrators.py",
     "tests/acceptance/test_scripts.py",
     "tests/integration/web/test_postgrest_js.py",
 )
+SPARK = ("tests/integration/test_spark.py",)
 SLOW = (
     *BROWSER,
     *NETWORK,
@@ -73,7 +74,7 @@ OLDEST = (
     "tests/integration/web/test_runs.py",
     "tests/integration/web/test_streams.py",
 )
-TIERS = {"browser": BROWSER, "network": NETWORK, "slow": SLOW, "oldest": OLDEST}
+TIERS = {"browser": BROWSER, "network": NETWORK, "slow": SLOW, "oldest": OLDEST, "spark": SPARK}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,6 +3,7 @@
 #
 #   ./run_tests.sh quick     those that take less than a second each and need no browser
 #   ./run_tests.sh oldest    what depends on versions, with the oldest dbt that is allowed
+#   ./run_tests.sh spark     builds on a Spark cluster, from the pyspark that SPARK_HOME names
 #
 # Without PGHOST they run on a server of their own, which is gone afterwards; your data is not
 # touched. PYTHON chooses the interpreter.
@@ -30,6 +31,12 @@ case ${1:-} in
     venv=$venv-oldest
     locks=(requirements-oldest.txt)
     ;;
+  spark)
+    set -- -m spark tests/integration/test_spark.py -n 0 "${@:2}"
+    venv=$venv-spark
+    locks+=(requirements-spark.txt)
+    ;;
+  *) set -- -m 'not spark' "$@" ;;
 esac
 set_up "$venv" "${locks[@]}"
 cache=$ELUTE_HOME/pytest-$version

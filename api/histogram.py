@@ -15,26 +15,40 @@ from elute.database.sessions import Session
 blueprint = Blueprint("histogram", __name__)
 MOST_BINS = 200
 _WHOLE = frozenset({"smallint", "integer", "bigint"})
-# Steps of 1, 2 or 5 times a power of ten; those of whole numbers are whole. Where few values would
-# stretch the range (the largest hundredth to three times its width or more), they share a last bin.
+# Equal values are counted first: the rest is then of few. Steps of 1, 2 or 5 times a power of ten;
+# those of whole numbers are whole. Where few values would stretch the range (the largest hundredth
+# to three times its width or more), they share a last bin.
 _BINS = """
 with _values as (
-    select {column}::numeric as value from ({rows}) as _rows
+    select
+        {column}::numeric as value,
+        count(*) as count
+    from ({rows}) as _rows
+    group by {column}
 ),
 
 _limits as (
     select
         min(value) as least,
         max(value) as most,
-        count(*) - count(value) as without
+        coalesce(sum(count) filter (where value is null), 0)::bigint as without
     from _values
 ),
 
-_common as (
-    select percentile_disc(0.99) within group (order by _values.value) as most
+_above as (
+    select
+        _values.value,
+        sum(_values.count) over (order by _values.value) as up_to_it,
+        sum(_values.count) over () as total
     from _values
     cross join _limits
     where _values.value > _limits.least
+),
+
+_common as (
+    select min(value) as most
+    from _above
+    where up_to_it >= 0.99 * total
 ),
 
 _ranges as (
@@ -62,7 +76,7 @@ _steps as (
 _counts as (
     select
         least(floor(_values.value / _steps.step), floor(_ranges.last / _steps.step) + 1) as bin,
-        count(*) as count
+        sum(_values.count)::bigint as count
     from _values
     cross join _steps
     cross join _ranges

@@ -85,7 +85,8 @@ def requests(users: int) -> list[Request]:
             "/users/user_summary.json?_size=50&name__contains=77&experiment_count__gte=1&_nofacet=1&_nosuggest=1",
         ),
         Request("histogram", "/marts/user_summary/histogram?column=avg_experiment_run_time"),
-        Request("explanation", f"/etl-results/{one}/explain"),
+        Request("explanation of a user", f"/etl-results/{one}/explain"),
+        Request("explanation of a compound", "/compounds/7/explain"),
     ]
 
 

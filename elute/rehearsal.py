@@ -1,7 +1,8 @@
 """What would stop a build before it publishes, if it read a file in the place of an input file.
 
 dbt need not be loaded to know: with its last build, or for the docs, it has left the SQL of every
-node. Here that runs on temporary tables, which are gone afterwards.
+node. Here that runs on temporary tables, which are gone afterwards. SQL of other settings says
+nothing: `compile_anew` makes that of the ones that hold.
 """
 
 import io
@@ -14,17 +15,21 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
+from dbt_warm import invoke
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from seed_csv import SEPARATOR, SeedFile, SeedFileError
 
 from elute.database.sessions import Session
+from elute.environment import adopt
 from elute.inputs import COLUMNS, path_of
+from elute.provenance import options_of
 from elute.settings import Settings
 
 MOST_BYTES = 50_000_000  # of all files: more would take long
 _SECONDS = 20
 _AUDITS = ("test.elute.assert_files_are_usable", "test.elute.assert_values_are_usable")
+_COMPILED_WITH = re.compile(r"^-- compiled with (.*)$", re.MULTILINE)
 # A table of a build is called by its model and the invocation; of a long name by its beginning.
 _RELATION = re.compile(r'"[^"]+"\."[^"]+"\."([^"]+?)(_[0-9a-f]{6})?(?:__[0-9a-f]{32})?"')
 _LOG = logging.getLogger("elute")
@@ -54,12 +59,40 @@ def findings(
         return []
 
 
+def compile_anew(settings: Settings) -> None:
+    """Have dbt compile the audits with these settings, if it has done so with others only.
+
+    Takes seconds, and can be done once in a process.
+
+    Raises:
+        ServerError: there is no server to ask.
+    """
+    if any(map(_nodes, _manifests(settings))) and not _compiled(settings):
+        adopt(settings)
+        select = [f"+{audit.rpartition('.')[2]}" for audit in _AUDITS]
+        into = str(settings.home / "check" / "target")
+        # Quiet, dbt would still print what it compiles.
+        invoke(["compile", "--log-level", "none", "--target-path", into, "--select", *select])
+
+
+def _manifests(settings: Settings) -> list[Path]:
+    """All that dbt has left, the newest first."""
+    folders = (settings.home, settings.home / "worker", settings.home / "check")
+    paths = [folder / "target" / "manifest.json" for folder in folders]
+    found = [path for path in paths if path.exists()]
+    return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+
+
 def _compiled(settings: Settings) -> Nodes | None:
-    """The nodes of the newest manifest that has the SQL of the audits."""
-    folders = (settings.home / "target", settings.home / "worker" / "target")
-    paths = [folder / "manifest.json" for folder in folders if (folder / "manifest.json").exists()]
-    newest_first = sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)
-    return next(filter(None, map(_nodes, newest_first)), None)
+    """The nodes of the newest manifest that has the SQL of the audits with these settings."""
+    wanted = options_of(settings, {})
+    found = filter(None, map(_nodes, _manifests(settings)))
+    return next((nodes for nodes in found if _options(nodes) == wanted), None)
+
+
+def _options(nodes: Nodes) -> Any:
+    said = _COMPILED_WITH.search(nodes[_AUDITS[0]]["compiled_code"])
+    return json.loads(said[1]) if said else None
 
 
 def _nodes(path: Path) -> Nodes | None:

@@ -143,6 +143,11 @@ VARIABLES = (
         "nobody",
         "Account that runs Elute's own PostgreSQL when root starts it (it refuses to run as root).",
     ),
+    Variable(
+        "ELUTE_SPARK_FOLDER",
+        "",
+        "Folder of a build on Spark, which every worker has to see by the same path.",
+    ),
 )
 _DEFAULTS = {variable.name: variable.default for variable in VARIABLES}
 
@@ -254,7 +259,9 @@ def _path(environment: Mapping[str, str], name: str) -> Path:
     try:
         return Path(os.path.normpath(Path(given).expanduser().absolute()))
     except RuntimeError as error:
-        raise SettingsError(f"{name} is {given!r}, and that home folder is not known.") from error
+        raise SettingsError(
+            f"{name} is {given!r}, and there is no such home. Write the whole path."
+        ) from error
 
 
 def ratio(name: str, value: str) -> float:

@@ -89,13 +89,20 @@ install() { # VENV REQUIREMENTS...
     # The lock is whole, and leaves out what dbt-core asks for and cannot be had from PyPI alone.
     pip_install "$venv" --no-deps --require-hashes "${requirements[@]}" &&
     # Ours, built with the hatchling that is locked above.
-    pip_install "$venv" --no-deps --no-build-isolation "$checkout"/packages/* --editable "$checkout"
+    pip_install "$venv" --no-deps --no-build-isolation "$checkout"/packages/* --editable "$checkout" &&
+    compile "$venv"
 }
 
 pip_install() { # VENV ARGUMENTS...
   local venv=$1
   shift
-  PIP_USER=0 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input "$@"
+  PIP_USER=0 "$venv/bin/python" -m pip install --no-compile --quiet --disable-pip-version-check \
+    --no-input "$@"
+}
+
+# On all processors, where pip would take one. Some packages ship files that are no Python.
+compile() { # VENV
+  "$1/bin/python" -m compileall -q -j 0 "$1/lib" >/dev/null || true
 }
 
 # Bring the environment up to date; one that is costs a few milliseconds.

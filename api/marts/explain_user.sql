@@ -5,54 +5,7 @@ published as (
 
     select * from {user_summary}
 
-    where user_id = %(user_id)s
-
-),
-
-user_records as (
-
-    select
-        'users.csv' as source_file,
-        record_number
-
-    from {int_users_validated}
-
-    where user_id = %(user_id)s
-
-    union all
-
-    select
-        'user_experiments.csv' as source_file,
-        record_number
-
-    from {int_experiments_validated}
-
-    where user_id = %(user_id)s
-
-),
-
-experiments as (
-
-    select
-        record_number,
-        experiment_id,
-        experiment_compound_ids,
-        experiment_run_time
-
-    from {int_experiments_kept}
-
-    where user_id = %(user_id)s
-
-),
-
-run_times as (
-
-    select
-        count(*) as experiment_count,
-        count(experiment_run_time) as run_time_count,
-        trim_scale(sum(experiment_run_time)) as run_time_sum
-
-    from experiments
+    where user_id = %(id)s
 
 ),
 
@@ -67,7 +20,47 @@ uses as (
 
     inner join {compound_usage} as compounds on entries.compound_id = compounds.compound_id
 
-    where entries.user_id = %(user_id)s
+    where entries.user_id = %(id)s
+
+),
+
+uses_of_experiments as (
+
+    select
+        experiment_id,
+        array_agg(compound_id order by compound_id) as compound_ids
+
+    from uses
+
+    group by experiment_id
+
+),
+
+experiments as (
+
+    select
+        kept.record_number,
+        kept.experiment_id,
+        kept.experiment_compound_ids,
+        kept.experiment_run_time,
+        coalesce(uses_of_experiments.compound_ids, '{{}}') as counted_compound_ids
+
+    from {int_experiments_kept} as kept
+
+    left join uses_of_experiments on kept.experiment_id = uses_of_experiments.experiment_id
+
+    where kept.user_id = %(id)s
+
+),
+
+run_times as (
+
+    select
+        count(*) as experiment_count,
+        count(experiment_run_time) as run_time_count,
+        trim_scale(sum(experiment_run_time)) as run_time_sum
+
+    from experiments
 
 ),
 
@@ -104,57 +97,22 @@ compounds as (
 
 ),
 
-listed_experiments as (
+explained as (
 
     select
-        record_number,
-        experiment_id,
-        experiment_compound_ids,
-        experiment_run_time,
-        array(
-            select uses.compound_id
-            from uses
-            where uses.experiment_id = experiments.experiment_id
-            order by uses.compound_id
-        ) as counted_compound_ids
-
-    from experiments
-
-    order by record_number
-
-    limit %(most)s
-
-),
-
-listed_issues as (
-
-    select * from {data_issues}
-
-    where (source_file, record_number) in (select * from user_records)
-
-    order by source_file, record_number, column_name
-
-    limit %(most)s
-
-)
-
--- as text: numbers keep all their digits
-select
-    json_build_object(
-        'user', row_to_json(published),
-        'is_consistent', run_times.experiment_count = published.experiment_count,
-        'note', case when run_times.experiment_count <> published.experiment_count then %(note)s end,
-        'experiment_count', json_build_object(
+        row_to_json(published) as user,
+        run_times.experiment_count = published.experiment_count as is_consistent,
+        json_build_object(
             'value', published.experiment_count,
-            'listed', (select count(*) from listed_experiments)
-        ),
-        'avg_experiment_run_time', json_build_object(
+            'listed', least(run_times.experiment_count, %(most)s)
+        ) as experiment_count,
+        json_build_object(
             'value', published.avg_experiment_run_time,
             'sum', run_times.run_time_sum,
             'count', run_times.run_time_count,
             'rule', %(mean_rule)s
-        ),
-        'compound_id', json_build_object(
+        ) as avg_experiment_run_time,
+        json_build_object(
             'value', published.compound_id,
             'tied_compound_ids', (
                 select coalesce(json_agg(compound_id order by compound_id), '[]')
@@ -162,22 +120,25 @@ select
                 where is_tied_for_most
             ),
             'rule', %(tie_rule)s
-        ),
-        'compounds', (
+        ) as compound_id,
+        (
             select
                 coalesce(json_agg(compounds order by experiment_count desc, compound_id), '[]')
             from compounds
-        ),
-        'experiments', (
-            select coalesce(json_agg(listed_experiments order by record_number), '[]')
-            from listed_experiments
-        ),
-        'data_issues', (
-            select coalesce(json_agg(listed_issues), '[]')
-            from listed_issues
-        )
-    )::text
+        ) as compounds
 
-from published
+    from published
 
-cross join run_times
+    cross join run_times
+
+),
+
+named as (
+
+    select * from {data_issues}
+
+    where
+        source_file in ('users.csv', 'user_experiments.csv')
+        and record ->> 'user_id' ~ %(named)s
+
+),

@@ -28,27 +28,27 @@ TIE_RULE = (
 def explain_user(session: Session, build: Build, user_id: int) -> str | None:
     """The row of a user with all that it was made of, as JSON; None if there is no such user."""
     rules = {"mean_rule": MEAN_RULE, "tie_rule": TIE_RULE}
-    return _explain(session, build, "explain_user.sql", user_id=user_id, **rules)
+    return _explain(session, build, "explain_user.sql", user_id, **rules)
 
 
 def explain_compound(session: Session, build: Build, compound_id: int) -> str | None:
     """The same of a compound, with its users and experiments; None if there is no such one."""
-    sign = "-" if compound_id < 0 else r"\+?"
-    named = rf"(^|;)\s*{sign}0*{abs(compound_id)}(\.0*)?\s*(;|$)"
-    return _explain(session, build, "explain_compound.sql", compound_id=compound_id, named=named)
+    return _explain(session, build, "explain_compound.sql", compound_id)
 
 
-def _explain(session: Session, build: Build, name: str, **values: Any) -> str | None:
+def _explain(session: Session, build: Build, name: str, key: int, **values: Any) -> str | None:
     """What a statement answers.
 
     Raises:
         Problem: 503, the build was made by an older Elute, and has no tables to explain it with.
         psycopg2.errors.UndefinedTable: the build was pruned.
     """
-    values |= {"most": MOST_RECORDS, "note": EMPTIED}
+    sign = "-" if key < 0 else r"\+?"
+    named = rf"(^|;)\s*{sign}0*{abs(key)}(\.0+)?\s*(;|$)"  # a field, or an entry of a list
+    values |= {"id": key, "named": named, "most": MOST_RECORDS, "note": EMPTIED}
     tables = {name: sql.Identifier(*table) for name, table in build.tables.items()}
     try:
-        statement = sql.SQL(_statement(name)).format(**tables)
+        statement = sql.SQL(_text(name) + _text("explained.sql")).format(**tables)
     except KeyError as error:
         raise _no_tables() from error
     with session.cursor() as cursor:
@@ -60,12 +60,12 @@ def _explain(session: Session, build: Build, name: str, **values: Any) -> str | 
 def _no_tables() -> Problem:
     return unavailable(
         "Nothing to explain it with",
-        "What is published keeps no tables of its experiments: it is a return to an earlier "
-        "build, or was made by an older Elute. Build again with POST /trigger-etl?force=1, or "
-        "with the button Build now, then ask again.",
+        "What is published keeps no tables of its experiments: it was built on Spark, is a return "
+        "to an earlier build, or was made by an older Elute. Build again with POST "
+        "/trigger-etl?force=1, or with the button Build now, then ask again.",
     )
 
 
 @lru_cache
-def _statement(name: str) -> str:
+def _text(name: str) -> str:
     return Path(__file__).with_name(name).read_text(encoding="utf-8")

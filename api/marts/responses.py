@@ -406,7 +406,7 @@ def _not_one(row_count: int) -> Problem:
     return Problem(
         406,
         "Not one row",
-        f"One row was asked for, and the result has {count}.",
+        f"One row was asked for, and the result has {count}. Filter for one, or ask for a list.",
         code="PGRST116",
         message="Cannot coerce the result to a single JSON object",
         details=f"The result contains {count}",

@@ -43,6 +43,8 @@ function notice(runs) {
   const ended = runs.find(({ state }) => !ACTIVE.has(state));
   drawLast(ended);
   const isNews = ended && newestEnded !== null && ended.run_id > newestEnded;
+  // Who opens the first page is told why it does not show what was built last.
+  if (newestEnded === null && isLater(ended) && STATES[ended.state][1] && here().split("?")[0] === "/") tell(outcome(ended));
   newestEnded = Math.max(newestEnded ?? 0, ended?.run_id ?? 0);
   if (isNews) announce(ended);
   if (going) start(going.run_id);
@@ -135,10 +137,18 @@ function tell({ title, texts = [], links = [], isBad = false }) {
   );
 }
 
-/** When what is shown was published; and of a later run that published nothing, how it ended. */
+/** Whether a run ended after what is shown was published, and published nothing. */
+function isLater(run) {
+  return run && run.state !== "succeeded" && !(Date.parse(run.finished_at) < Date.parse(published?.published_at));
+}
+
+/** When what is shown was published, and whether it is of an earlier build; and how a later run ended. */
 function drawLast(run) {
-  const said = published ? [told(published.run_id, "Published", published.published_at)] : [];
-  if (run && run.state !== "succeeded" && !(Date.parse(run.finished_at) < Date.parse(published?.published_at))) {
+  const earlier = published?.returns_to;
+  const said = published
+    ? [told(published.run_id, earlier ? `Build ${earlier} again, published` : "Published", published.published_at)]
+    : [];
+  if (isLater(run)) {
     const [text, isBad] = STATES[run.state];
     said.push(told(run.run_id, `Last build ${text}`, run.finished_at ?? run.requested_at, isBad));
   }

@@ -2,7 +2,7 @@
 
 import { Problem, json } from "./api.js";
 import { element } from "./elements.js";
-import { count, counted, day } from "./format.js";
+import { count, counted, day, isSameDay } from "./format.js";
 
 const AT_ONCE = 20;
 const MOST_BUILDS = 10; // in a trend
@@ -51,10 +51,14 @@ export function comparison(before, after) {
   return `/compare?from=${before.build}&to=${after.build}`;
 }
 
-/** Say in an element how the users changed with one of these builds; nothing if that is not known, or late. */
-export async function tellChanges(target, builds, isWanted = () => true) {
-  const index = builds.findIndex(isWanted);
-  const [after, before] = [builds[index], builds[index + 1]];
+/** What the newest of these builds is held against: the last one of an earlier day, or else the one before it. */
+export function earlier([newest, ...older]) {
+  const recent = older.slice(0, MOST_BUILDS - 1);
+  return recent.find(({ published_at: then }) => !isSameDay(then, newest.published_at)) ?? recent[0];
+}
+
+/** Say in an element how the users changed from one build to another; nothing if that is not known, or late. */
+export async function tellChanges(target, before, after) {
   target.dataset.build = after?.build;
   if (!after || !before) return target.replaceChildren();
   const path = `/builds/${after.build}/changes/user_summary?from=${before.build}&select=change,rows:count()`;

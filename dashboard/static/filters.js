@@ -23,8 +23,13 @@ function isUsable(box) {
 
 function condition({ operator, kind }, value) {
   if (kind === "date") return `${operator}.${wholeDate(value, operator === "lte")}`;
+  return operator === "ilike" ? `ilike.${contains(value)}` : `${operator}.${value}`;
+}
+
+/** The pattern of what contains a text. */
+export function contains(text) {
   // An underscore would stand for any letter, and addresses are full of them. A star may.
-  return operator === "ilike" ? `ilike.*${value.replace(/[\\%_]/g, "\\$&")}*` : `${operator}.${value}`;
+  return `*${text.replace(/[\\%_]/g, "\\$&")}*`;
 }
 
 /** The first or the last day of a year or a month, or that day itself. */

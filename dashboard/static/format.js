@@ -9,7 +9,6 @@ const WEEKDAY = new Intl.DateTimeFormat("en-GB", { weekday: "long" });
 const HOUR = new Intl.DateTimeFormat("en-GB", { timeStyle: "short" });
 const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
-const STEPS = [["day", 86400], ["hour", 3600], ["minute", 60]];
 
 /** 100000 as 100,000. */
 export function count(value) {
@@ -56,10 +55,16 @@ export function moment(text) {
   return text ? MOMENT.format(new Date(text)) : "";
 }
 
-/** The same as people say it: "Tuesday, 14:05", or the date of what is longer ago. */
+/** The same as people say it: "today, 14:05", "Tuesday, 14:05", or the date of what is longer ago. */
 export function day(text) {
   const then = new Date(text);
-  return Date.now() - then < 6 * 86400e3 ? `${WEEKDAY.format(then)}, ${HOUR.format(then)}` : moment(text);
+  if (Date.now() - then >= 6 * 86400e3) return moment(text);
+  return `${isSameDay(text, new Date()) ? "today" : WEEKDAY.format(then)}, ${HOUR.format(then)}`;
+}
+
+/** Whether two times are of one day, in the reader's time zone. */
+export function isSameDay(one, other) {
+  return new Date(one).toDateString() === new Date(other).toDateString();
 }
 
 /** The time of day. */
@@ -67,11 +72,11 @@ export function clock(text) {
   return CLOCK.format(new Date(text));
 }
 
-/** "5 minutes ago". */
+/** "5 min. ago"; of what is longer ago than an hour the day and the time, as `day` has it. */
 export function ago(text) {
-  const past = (new Date(text) - Date.now()) / 1000;
-  const [unit, size] = STEPS.find(([, length]) => -past >= length) ?? [null, 1];
-  return unit ? RELATIVE.format(Math.round(past / size), unit) : "just now";
+  const minutes = Math.round((new Date(text) - Date.now()) / 60e3);
+  if (minutes <= -60) return day(text);
+  return minutes < 0 ? RELATIVE.format(minutes, "minute") : "just now";
 }
 
 /** A time with how long ago it was, exact to whoever points at it. */

@@ -75,7 +75,7 @@ export function outcome(run) {
   const files = element("a", { href: "/files" }, "Go to Files");
   return {
     title: `${number} failed.`,
-    texts: [run.error ?? KEPT, ADVICE[run.error_kind] ?? ""],
+    texts: [(run.error ?? KEPT).replace(/^The build failed\. /, ""), ADVICE[run.error_kind] ?? ""],
     links: run.error_kind === "input" ? [files, details] : [details],
     isBad: true,
   };

@@ -56,17 +56,17 @@ export function plot(figure, options) {
   figure.observer.observe(picture);
 }
 
-/** How a number went from build to build: its last difference, if both are known, and a line. */
-export function trend(values) {
+/** How a number went from build to build: how it differs from what it was before, if both are known, and a line. */
+export function trend(values, before) {
   const isKnown = (value) => value !== null && value !== undefined;
-  if (values.length < 2 || !values.slice(-2).every(isKnown)) return [];
+  if (values.length < 2 || ![before, values.at(-1)].every(isKnown)) return [];
   const known = values.filter(isKnown).map(Number);
   const [least, most] = [Math.min(...known), Math.max(...known)];
   const points = known.map((value, index) =>
     [1 + (58 * index) / (known.length - 1), most === least ? 10 : 18 - (16 * (value - least)) / (most - least)]);
   return [
-    element("span", {}, signed(known.at(-1) - known.at(-2)),
-      unseen(` since the build before; build by build: ${known.map(exact).join(", ")}`)),
+    element("span", {}, signed(known.at(-1) - Number(before)),
+      unseen(` since then; build by build: ${known.map(exact).join(", ")}`)),
     drawn("svg", { viewBox: "0 0 60 20", preserveAspectRatio: "none", "aria-hidden": "true" }, drawn("polyline", { points: points.join(" ") })),
   ];
 }

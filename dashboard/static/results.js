@@ -1,10 +1,12 @@
-// The page Results: headline numbers, three plots, and the table of users.
+// The page Results: what is new, what is left out, the box that finds, headline numbers, three
+// plots, and the table of users.
 
 import { rows, unitOf } from "./api.js";
-import { keptBuilds, orNothing, tellChanges, withRows } from "./builds.js";
+import { earlier, keptBuilds, orNothing, tellChanges, withRows } from "./builds.js";
 import { downloads } from "./downloads.js";
 import { element, find, linked, none, setText } from "./elements.js";
-import { count, counted, formula, short, time, withUnit } from "./format.js";
+import "./find.js";
+import { count, counted, formula, short, withUnit } from "./format.js";
 import { histogram } from "./histogram.js";
 import { plot, trend } from "./plot.js";
 import { page } from "./states.js";
@@ -29,10 +31,12 @@ const users = new DataTable("users", {
 });
 
 page(async () => {
-  const [stats, unit] = await Promise.all([rows("experiment_stats"), unitOf("user_summary", MEAN), users.load()]);
+  const [stats, inputs, unit] = await Promise.all([
+    rows("experiment_stats"), rows("input_summary"), unitOf("user_summary", MEAN), users.load(),
+  ]);
   meanTitle = withUnit("Mean run time", unit);
   setText(document.querySelector(`#users [data-column=${MEAN}] button`), meanTitle);
-  headline(stats.rows[0], stats.publishedAt);
+  headline(stats.rows[0], inputs.rows);
   find("content").hidden = false; // The plots are drawn in the size they have.
   await Promise.all([experiments(), runTimes(stats.rows[0].user_count), compounds(), past()]);
 });
@@ -41,26 +45,36 @@ page(async () => {
 async function past() {
   const trends = document.querySelectorAll("#headline [data-column]"); // Of now: they may be drawn anew.
   const builds = (await orNothing(keptBuilds())) ?? [];
-  tellChanges(find("since"), builds);
-  const stats = (await orNothing(withRows(builds, "experiment_stats"))) ?? [];
+  const before = earlier(builds);
+  tellChanges(find("since"), before, builds[0]);
+  const [stats, inputs] = await Promise.all(
+    ["experiment_stats", "input_summary"].map(async (mart) => (await orNothing(withRows(builds, mart))) ?? []));
+  const figures = new Map(stats.map(({ build, rows: [row] }) => [build, { ...row }]));
+  for (const { build, rows: read } of inputs) Object.assign(figures.get(build) ?? {}, totals(read));
   for (const each of trends) {
-    each.replaceChildren(...trend(stats.map(({ rows: [row] }) => row[each.dataset.column])));
+    const { column } = each.dataset;
+    each.replaceChildren(...trend([...figures.values()].map((row) => row[column]), figures.get(before?.build)?.[column]));
   }
 }
 
-function headline(stats, publishedAt) {
-  const dropped = stats.dropped_experiment_count;
-  const quality = element("a", { href: "/quality" }, `${counted(dropped, "experiment")} left out`);
+/** The numbers of all files together. */
+function totals(inputs) {
+  const sum = (name) => inputs.reduce((total, input) => total + input[name], 0);
+  return { read: sum("records_read"), dropped: sum("records_dropped"), unused: sum("values_nulled") + sum("entries_ignored") };
+}
+
+function headline(stats, inputs) {
+  const { read, dropped, unused } = totals(inputs);
+  const quality = `of ${counted(read, "record")}${unused ? `; ${counted(unused, "value")} not used` : ""}`;
   const range = `from ${short(stats.min_experiment_run_time)} to ${short(stats.max_experiment_run_time)}`;
   find("headline").replaceChildren(
     tile("Users", count(stats.user_count), `${count(stats.user_with_experiments_count)} with experiments`, "user_count"),
-    tile("Experiments", count(stats.experiment_count), dropped ? quality : "none left out", "experiment_count"),
-    tile("Experiments per user", short(stats.avg_experiments_per_user),
-      stats.max_experiments_per_user === null ? "" : `at most ${count(stats.max_experiments_per_user)}`, "avg_experiments_per_user"),
+    tile("Experiments", count(stats.experiment_count), stats.max_experiments_per_user === null
+      ? "" : `${short(stats.avg_experiments_per_user)} per user, at most ${count(stats.max_experiments_per_user)}`, "experiment_count"),
     tile(meanTitle, stats.avg_experiment_run_time === null ? none() : short(stats.avg_experiment_run_time),
       stats.min_experiment_run_time === null ? "no run time is known" : range, "avg_experiment_run_time"),
     tile("Compounds", count(stats.compound_count), `${count(stats.used_compound_count)} used`, "compound_count"),
-    tile("Published", time(publishedAt ?? new Date().toISOString()), element("a", { href: "/history" }, "all runs")),
+    tile("Left out", count(dropped), element("a", { href: "/quality" }, quality), "dropped"),
   );
 }
 

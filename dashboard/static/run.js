@@ -20,7 +20,8 @@ async function draw() {
   if (run.state !== "succeeded") return;
   const builds = await orNothing(keptBuilds());
   const ours = (builds ?? []).filter((build) => build.run_id === run.run_id);
-  tellChanges(find("since"), builds ?? [], (build) => build === ours.at(-1)); // The others are returns to it.
+  const made = ours.at(-1); // The others are returns to it.
+  tellChanges(find("since"), builds?.[builds.indexOf(made) + 1], made);
   find("builds").replaceChildren(...published(ours));
 }
 

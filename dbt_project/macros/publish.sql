@@ -1,23 +1,10 @@
 {#- Shows readers what the run has built, all of it or none. -#}
 {% macro publish(results) -%}
-    {{ return(adapter.dispatch('publish')(results)) }}
-{%- endmacro %}
-
-{% macro default__publish(results) -%}
-{%- endmacro %}
-
-{% macro pgcopy__publish(results) -%}
     {%- if execute -%}
         {%- set run_id = env_var('ELUTE_RUN_ID', '') -%}
         {{ return(publish_build(
             results,
-            options={
-                'max_dropped_ratio': max_dropped_ratio(),
-                'max_nulled_ratio': max_nulled_ratio(),
-                'date_format': date_format(),
-                'run_time_unit': env_var('ELUTE_RUN_TIME_UNIT', ''),
-                'csv_encoding': env_var('ELUTE_CSV_ENCODING', 'utf-8'),
-            },
+            options=build_options(),
             column_meta=column_units(),
             versions=fromjson(env_var('ELUTE_VERSIONS', '{}')),
             returns=fromjson(env_var('ELUTE_RETURN', '{}')),

@@ -1,18 +1,18 @@
 {#-
-  The calendar date that a text spells, or null: as YYYY-MM-DD, or as ELUTE_DATE_FORMAT says, which
-  wins where both fit.
+  The calendar date that a text spells, or null: as YYYY-MM-DD, or in the format, which wins where
+  both fit.
 -#}
-{% macro text_to_date(text) -%}
-    {{ return(adapter.dispatch('text_to_date')(text)) }}
+{% macro text_to_date(text, format=none) -%}
+    {{ return(adapter.dispatch('text_to_date')(text, format or date_format())) }}
 {%- endmacro %}
 
 {#- Days are counted by hand: before PostgreSQL 16 a cast can only be tried, and then it fails. -#}
-{% macro postgres__text_to_date(text) -%}
+{% macro postgres__text_to_date(text, format) -%}
     {%- set iso = iso_date_parts(text) -%}
     case
-        {%- if date_format() != 'YYYY-MM-DD' %}
-        {%- set parts = date_parts(text) %}
-        when {{ matches(text, date_pattern(date_format())) }}
+        {%- if format != 'YYYY-MM-DD' %}
+        {%- set parts = date_parts(text, format) %}
+        when {{ matches(text, date_pattern(format)) }}
             then {{ checked_date(parts, 'make_date(' ~ [parts.year, parts.month, parts.day] | join('::integer, ') ~ '::integer)') }}
         {%- endif %}
         when {{ matches(text, date_pattern('YYYY-MM-DD')) }}
@@ -21,12 +21,12 @@
 {%- endmacro %}
 
 {#- Spark's own cast would take 2023-1-5, 2023, and a year 0. -#}
-{% macro spark__text_to_date(text) -%}
+{% macro spark__text_to_date(text, format) -%}
     {%- set iso = iso_date_parts(text) -%}
     case
-        {%- if date_format() != 'YYYY-MM-DD' %}
-        {%- set parts = date_parts(text) %}
-        when {{ matches(text, date_pattern(date_format())) }}
+        {%- if format != 'YYYY-MM-DD' %}
+        {%- set parts = date_parts(text, format) %}
+        when {{ matches(text, date_pattern(format)) }}
             then {{ spark_date(parts) }}
         {%- endif %}
         when {{ matches(text, date_pattern('YYYY-MM-DD')) }}
@@ -94,11 +94,11 @@
     {{ return('^' ~ found | join('[' ~ separator ~ ']') ~ '$') }}
 {%- endmacro %}
 
-{#- Year, month and day of a text in ELUTE_DATE_FORMAT, as text. -#}
-{% macro date_parts(text) -%}
-    {%- set separator = date_separator(date_format()) -%}
+{#- Year, month and day of a text in that format, as text. -#}
+{% macro date_parts(text, format) -%}
+    {%- set separator = date_separator(format) -%}
     {%- set found = namespace() -%}
-    {%- for part in date_format().split(separator) -%}
+    {%- for part in format.split(separator) -%}
         {%- set value = "split_part(" ~ text ~ ", '" ~ separator ~ "', " ~ loop.index ~ ")" -%}
         {%- if part[0] == 'Y' -%}
             {%- set found.year = value -%}

@@ -44,6 +44,17 @@
     end
 {%- endmacro %}
 
+{#- The same of a text that may have a decimal comma: what separates the columns is not a comma. -#}
+{% macro field_to_nonnegative_number(text, separator) -%}
+    coalesce(
+            {{ text_to_nonnegative_number(text) }},
+            case
+                when {{ separator }} is not null
+                    then {{ text_to_nonnegative_number("replace(" ~ text ~ ", ',', '.')") }}
+            end
+        )
+{%- endmacro %}
+
 {% macro number_pattern() -%}
     ^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,3})?$
 {%- endmacro %}

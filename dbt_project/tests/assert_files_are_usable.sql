@@ -1,4 +1,5 @@
 -- A row is a file of which nothing, or too little, can be used. Nothing is published then.
+-- compiled with {{ tojson(build_options()) }}
 
 with
 

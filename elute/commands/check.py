@@ -20,7 +20,7 @@ from elute.database.sessions import connect
 from elute.environment import drop_foreign
 from elute.errors import EluteError
 from elute.inputs import COLUMNS, check, scratch_file
-from elute.rehearsal import findings
+from elute.rehearsal import compile_anew, findings
 from elute.settings import CHECKOUT, Settings
 from elute.workbooks import newer_workbook
 
@@ -155,6 +155,7 @@ def _audits(settings: Settings) -> Iterator[Finding]:
     try:
         if is_embedded(settings) and not _is_running(settings):
             return
+        compile_anew(settings)
         with closing(connect(connection_environment(settings))) as session:
             session.autocommit = True
             yield from (Finding(False, text) for text in findings(session, settings))

@@ -40,7 +40,8 @@ LOST = UNREACHABLE._replace(detail="A connection to the database was lost.")
 ENDED = UNREACHABLE._replace(detail="The database ended a session, or is being stopped or started.")
 _FAILED = Fault(
     "The database has failed",
-    "The database reports an error in itself, or with its files; its log says more.",
+    "The database reports an error in itself, or with its files. Its log says more: that of "
+    "Elute's own is in ELUTE_HOME, in postgres/data/log.",
 )
 _OWN_DISK = Fault(
     "The disk is full", "The disk that holds ELUTE_HOME is full. Make room on it, and try again."
@@ -56,7 +57,8 @@ _FAULTS = {
     ),
     "53300": Fault("Busy", "The database takes no more sessions at the moment. Try again shortly."),
     "57014": Fault(
-        "Took too long", "The database was told to end a query, or took longer than it may."
+        "Took too long",
+        "The database was told to end a query, or took longer than it may. Try again.",
     ),
     "57P": ENDED,
     "08001": UNREACHABLE,

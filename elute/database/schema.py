@@ -37,7 +37,8 @@ def upgrade(environment: Mapping[str, str]) -> None:
                 _upgrade(session)
     except psycopg2.Error as error:
         raise ServerError(
-            f"The schema elute cannot be brought up to date: {' '.join(str(error).split())}"
+            f"Elute's own tables (schema elute) cannot be brought up to date: "
+            f"{' '.join(str(error).split())} Let PGUSER own that schema, and start again."
         ) from error
 
 
@@ -47,8 +48,8 @@ def _upgrade(session: Session) -> None:
         found, wanted = _version(session), migrations()
         if found > len(wanted):
             raise ServerError(
-                f"The schema elute in the database is of version {found}, and this Elute knows "
-                f"{len(wanted)}: a newer Elute has been here. Update this one, or use that."
+                f"A newer Elute has used this database: its schema elute is of version {found}, "
+                f"and this Elute knows {len(wanted)}. Update this Elute, or use the newer one."
             )
         for number, migration in enumerate(wanted[found:], start=found + 1):
             cursor.execute(migration)

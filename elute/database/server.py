@@ -102,4 +102,7 @@ def _ensure_database(environment: dict[str, str]) -> None:
     except (errors.DuplicateDatabase, errors.UniqueViolation):
         pass  # Somebody else was quicker.
     except psycopg2.Error as error:
-        raise ServerError(f"The database {name} (PGDATABASE) cannot be made: {error}") from error
+        raise ServerError(
+            f"The database {name} (PGDATABASE) cannot be made: {' '.join(str(error).split())} "
+            "Set PGDATABASE to another name, or leave it out."
+        ) from error

@@ -57,7 +57,10 @@ def connect(environment: Mapping[str, str] = os.environ, name: str = "elute") ->
     if session.server_version < OLDEST_SERVER:
         version = session.info.parameter_status("server_version")
         session.close()
-        raise ServerError(f"The server runs PostgreSQL {version}; Elute needs 15 or later.")
+        raise ServerError(
+            f"The server runs PostgreSQL {version}; Elute needs 15 or later. Set PGHOST to another "
+            "server, or unset it: Elute then runs its own."
+        )
     with session, session.cursor() as cursor:
         cursor.execute(_DURABLE)
     return session

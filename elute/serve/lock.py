@@ -93,7 +93,10 @@ def _why_not(host: str, port: int, error: OSError) -> str:
         )
     if error.errno == errno.EACCES:
         return f"This account may not listen on port {port}. Set ELUTE_PORT to one above 1023."
-    return f"Elute cannot listen on {host} (ELUTE_HOST), port {port}: {error.strerror or error}."
+    return (
+        f"Elute cannot listen on {host} (ELUTE_HOST), port {port}: {error.strerror or error}. "
+        "Set ELUTE_HOST to an address of this machine."
+    )
 
 
 def _try(descriptor: int) -> bool:

@@ -63,7 +63,8 @@ def _with_own_token(settings: Settings) -> Settings:
         os.environ["ELUTE_TOKEN"] = own_token(settings.home)
     except OSError as error:
         raise ServeError(
-            f"The token in {settings.home} cannot be read or made: {error.strerror}."
+            f"The token in {settings.home} cannot be read or made: {error.strerror}. "
+            "Give this account access to it, or set ELUTE_TOKEN."
         ) from error
     print(f"Changes need the token in {settings.home / 'token'}.", flush=True)
     return Settings.from_environment()

@@ -43,7 +43,7 @@ class Copy:
             # A date that the changed rule does not take.
             (files / name).write_bytes(content.replace(b"2021-06-02", b"1899-12-31"))
         left_out = shutil.ignore_patterns(".*", "__pycache__", "target")
-        shutil.copytree(CHECKOUT, self.folder, ignore=left_out)
+        shutil.copytree(CHECKOUT, self.folder, symlinks=True, ignore=left_out)
         shutil.copy(CHECKOUT / "dbt_project" / ".dbtignore", self.folder / "dbt_project")
         for name in OTHERS:
             (self.folder / "seeds" / name).parent.mkdir(exist_ok=True)

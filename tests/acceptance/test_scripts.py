@@ -2,7 +2,7 @@
 
 The packages come from wherever pip is set up to get them. Setting up takes about half a minute:
 `ready` does it once with the whole locks, and the tests that set up again and again do it on a copy
-whose locks hold only what `elute db`, `elute env` and an empty test need.
+whose locks and packages are only those that `elute db`, `elute env` and an empty test need.
 """
 
 import json
@@ -70,7 +70,7 @@ def copy_checkout(to: Path) -> None:
     for name in filter(None, names.split("\0")):
         if (CHECKOUT / name).exists():
             (to / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(CHECKOUT / name, to / name)
+            shutil.copy2(CHECKOUT / name, to / name, follow_symlinks=False)
 
 
 @contextmanager
@@ -106,8 +106,10 @@ def place() -> Iterator[Place]:
 
 @pytest.fixture(scope="module")
 def small() -> Iterator[Place]:
-    """A copy with short locks, set up, and its server running."""
+    """A copy with short locks and one package, set up, and its server running."""
     with fresh_copy() as place:
+        for name in ("dbt-pgcopy", "dbt-warm", "pgrest-query"):
+            shutil.rmtree(place.checkout / "packages" / name)
         for name, packages in ENOUGH.items():
             shorten(place.checkout / name, packages)
         started = place.run("db", "start")

@@ -1,6 +1,7 @@
 """A browser, and a real `elute serve` to look at with it."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -29,7 +30,8 @@ FLAGS = (
 )
 NARROW = {"width": 390, "height": 844}
 # A run that meets this lock waits, so that there is time to look at it.
-LOCK = "lock table intermediate.int_user_compounds_counted in access exclusive mode"
+LOCK = "lock table intermediate.int_compounds_validated in access exclusive mode"
+STEP = re.compile("^(loading|making|checking) ")  # what the head says of one
 expect.set_options(timeout=20_000)
 
 

@@ -56,7 +56,7 @@ def test_numbers_show_how_they_went_from_build_to_build(open_page: Open) -> None
     page.get_by_role("link", name="Results").click()
     users = is_ready(page).locator("#headline > div").first
     expect(users.locator(".figure")).to_have_text(
-        re.compile(r"^73\+59 since the build before; build by build: .*14, 73$")
+        re.compile(r"^73\+59 since then; build by build: .*14, 73$")
     )
     expect(users.locator("svg[aria-hidden=true] polyline")).to_have_count(1)
     expect(page.locator("#headline .trend svg")).to_have_count(5)
@@ -164,7 +164,7 @@ def test_the_rows_are_downloaded_for_a_spreadsheet(compared: Page) -> None:
 
 def test_other_builds_are_chosen(builds: tuple[int, int], compared: Page) -> None:
     compared.get_by_label("From").select_option(str(builds[1]))
-    compared.get_by_label("To").select_option(str(builds[0]))
+    compared.locator("#to").select_option(str(builds[0]))
     compared.get_by_role("button", name="Compare").click()
     users = compared.locator("summary", has_text="user_summary")
     expect(users).to_contain_text("1 new, 1 changed, 60 gone")
@@ -187,7 +187,7 @@ def test_runs_lead_there(open_page: Open) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Compare builds")
 
 
-def test_one_can_return_to_the_earlier_build(
+def test_one_can_return_to_the_earlier_build_and_every_page_says_so(
     site: Site, builds: tuple[int, int], compared: Page
 ) -> None:
     compared.get_by_label("Why").fill("the export of Tuesday was wrong")
@@ -196,8 +196,23 @@ def test_one_can_return_to_the_earlier_build(
     assert len(site.ask("GET", "/etl-results").json) == 14
     newest = site.ask("GET", "/audit").json["changes"][0]
     assert (newest["action"], newest["subject"]) == ("return", f"build {builds[0]}")
+    expect(compared.locator("#last-build")).to_contain_text(f"Build {builds[0]} again, published")
     compared.locator("#last-build a").click()
     said = compared.locator("#builds")
     expect(said).to_contain_text(f"build {builds[0]} again, asked for by the page, because: the ")
     said.get_by_text("Made with").click()
     expect(said).to_contain_text("elute")
+
+
+def test_results_are_held_against_those_of_an_earlier_day(
+    site: Site, builds: tuple[int, int], open_page: Open
+) -> None:
+    site.build()
+    published = "update builds.publications set published_at = '2026-01-0{} 12:00Z' where build {}"
+    site.execute(published.format(6, f"> {builds[0]}"))
+    site.execute(published.format(5, f"= {builds[0]}"))
+    page = is_ready(open_page("/"))
+    expect(page.locator("#since")).to_have_text(
+        re.compile(r"^Since the build of 5 Jan 2026, \d\d:\d\d: 60 new users, 1 changed, 1 gone\.$")
+    )
+    expect(page.locator("#headline .figure").first).to_contain_text("73+59 since then")

@@ -35,10 +35,35 @@ def results(open_page: Open) -> Page:
 
 def test_the_laboratory_in_a_few_numbers(results: Page) -> None:
     tiles = results.locator("#headline > div")
-    expect(tiles).to_have_count(6)
+    expect(tiles).to_have_count(5)
     expect(tiles.nth(0)).to_contain_text("14")
-    expect(tiles.nth(1)).to_contain_text("1 experiment left out")
-    expect(tiles.nth(5)).to_contain_text(re.compile("now|ago"))
+    expect(tiles.nth(1)).to_contain_text("5.071 per user, at most 12")
+    expect(tiles.nth(4)).to_have_text(re.compile("^Left out1.*of 98 records; 2 values not used$"))
+    tiles.nth(4).get_by_role("link").click()
+    expect(results.get_by_role("heading", level=1)).to_have_text("Data quality")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("wei", ["Chen Wei user 3, chen.wei@lab.example"]),
+        ("8", ["Hiro Tanaka user 8, hiro.tanaka@lab.example", "Quinine compound 8, C20H24N2O2"]),
+        ("C8H11", ["Dopamine compound 5, C8H11NO2"]),
+        ('n_b%"(,)\\', ["Nobody and nothing is called so."]),
+    ],
+)
+def test_a_user_or_a_compound_is_found(results: Page, text: str, found: list[str]) -> None:
+    results.get_by_label("Find a user or a compound").fill(text)
+    listed = results.locator("#found li")
+    for each in found:
+        expect(listed.filter(has_text=each)).to_have_count(1)
+
+
+def test_enter_leads_to_what_was_found_first(results: Page) -> None:
+    box = results.get_by_label("Find a user or a compound")
+    box.fill("dopa")
+    box.press("Enter")
+    expect(results.get_by_role("heading", level=1)).to_have_text("Dopamine")
 
 
 def test_the_unit_of_run_times_is_shown_if_it_is_stated(site: Site, open_page: Open) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
-from tests.browser.conftest import NARROW, Open, Site, held_up, is_ready
+from tests.browser.conftest import NARROW, STEP, Open, Site, held_up, is_ready
 from tests.conftest import SAMPLE
 
 
@@ -58,7 +58,7 @@ def test_a_build_that_is_going_on(take: Any, site: Site, open_page: Open) -> Non
     page = is_ready(open_page("/"))
     with held_up(site):
         page.get_by_role("button", name="Build now").click()
-        expect(page.locator("#progress-node")).to_contain_text("int_user_compounds_counted")
+        expect(page.locator("#progress-node")).to_have_text(STEP)
         take("building", page)
     expect(page.locator("#outcome")).to_contain_text("is done")
 
@@ -86,7 +86,7 @@ def test_the_history(take: Any, site: Site, open_page: Open) -> None:
     site.change()
     with held_up(site):
         page.get_by_role("button", name="Build now").click()
-        expect(page.locator("#progress-node")).to_contain_text("int_user_compounds_counted")
+        expect(page.locator("#progress-node")).to_have_text(STEP)
         page.get_by_role("button", name="Cancel").click()
         expect(page.locator("#outcome")).to_contain_text("was cancelled.")
     site.build()

@@ -37,9 +37,8 @@ MARTS = (
     "input_summary",
 )
 # Of a build too, to explain its marts, but kept for the newest one only.
-EXPLAINING = ("int_users_validated", "int_experiments_validated")
+EXPLAINING = ("int_user_compounds_counted", "int_experiments_validated")
 EXPLAINING_VIEWS = (
-    "int_users_kept",
     "int_experiments_kept",
     "int_experiments_unnested_to_compounds",
     "int_user_run_times",

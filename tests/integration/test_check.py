@@ -120,3 +120,22 @@ def test_what_a_build_would_stop_at_is_said_before_it(
     for line in wrong:
         assert line.removeprefix("WRONG").strip() in " ".join(built.stderr.split())
     assert laboratory.marts() == before
+
+
+def test_new_settings_hold_at_once(laboratory: Laboratory) -> None:
+    assert laboratory.elute("build", "--exclude-resource-type", "unit_test").returncode == 0
+    before = laboratory.marts()
+    files = dict(SAMPLE)
+    foreign_dates(files)
+    laboratory.write(files)
+    checked = laboratory.elute("check")
+    assert "Set ELUTE_DATE_FORMAT to how the dates are written" in checked.stdout
+    for _ in range(2):
+        mended = laboratory.elute("check", ELUTE_DATE_FORMAT="DD/MM/YYYY")
+        assert (mended.returncode, mended.stderr) == (0, "")
+        lines = mended.stdout.splitlines()
+        assert all(line.startswith("ok ") for line in lines[:-2]), mended.stdout
+        assert lines[-2:] == ["", "Ready to build."]
+    assert laboratory.marts() == before
+    lenient = laboratory.elute("check", ELUTE_MAX_NULLED_RATIO="1")
+    assert lenient.returncode == 0, lenient.stdout

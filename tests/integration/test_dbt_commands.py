@@ -198,7 +198,7 @@ def test_source_freshness(dbt: Dbt) -> None:
 def test_a_file_of_the_project_that_is_no_utf8_is_named(dbt: Dbt, tmp_path: Path) -> None:
     # As when nobody has set ELUTE_SEEDS_DIR: dbt itself looks at the files in seeds/.
     users = {"users.csv": SAMPLE["users.csv"] + b"15,\xe9,,\n"}
-    project = shutil.copytree(CHECKOUT / "dbt_project", tmp_path / "dbt_project")
+    project = shutil.copytree(CHECKOUT / "dbt_project", tmp_path / "dbt_project", symlinks=True)
     seeds = shutil.copytree(CHECKOUT / "seeds", tmp_path / "seeds")
     (seeds / "users.csv").write_bytes(users["users.csv"])
     dbt.laboratory.write(users)
@@ -208,4 +208,17 @@ def test_a_file_of_the_project_that_is_no_utf8_is_named(dbt: Dbt, tmp_path: Path
     assert "users.csv, line 16: byte 0xE9 is not UTF-8 text" in result.output
     if version >= "1.12":  # before, dbt reads them before anything runs
         assert result.output.count("OK loaded seed file") == 2
+    assert dbt.laboratory.marts() == dbt.marts
+
+
+def test_a_mistake_in_a_rule_is_told_by_an_example(dbt: Dbt, tmp_path: Path) -> None:
+    project = shutil.copytree(CHECKOUT / "dbt_project", tmp_path / "dbt_project")
+    shutil.copytree(CHECKOUT / "seeds", tmp_path / "seeds")
+    macro = project / "macros" / "text_to_number.sql"
+    text = macro.read_text(encoding="utf-8")
+    macro.write_text(text.replace(">= 999999999999.9999999999999995", "> 1e12"), encoding="utf-8")
+    place = ["--project-dir", str(project), "--target-path", str(tmp_path / "target")]
+    result = dbt("build", "--select", "assert_values_are_read_by_the_rules", *place)
+    assert result.status != 0
+    assert "By the rules, “1e12” is no value, but it is read as 1000000000000." in result.output
     assert dbt.laboratory.marts() == dbt.marts

@@ -49,7 +49,7 @@ def test_a_newer_schema_is_left_alone(laboratory: Laboratory) -> None:
     schema.upgrade(laboratory.environment)
     with session(laboratory) as opened:
         opened.cursor().execute("insert into elute.schema_versions (version) values (1000)")
-    with pytest.raises(ServerError, match=r"version 1000.*a newer Elute has been here"):
+    with pytest.raises(ServerError, match=r"A newer Elute has used this database.*version 1000"):
         schema.upgrade(laboratory.environment)
 
 

@@ -59,6 +59,7 @@ class Place:
             shutil.copytree(
                 CHECKOUT / name,
                 self.checkout / name,
+                symlinks=True,
                 ignore=shutil.ignore_patterns("__pycache__", "target"),
             )
         shutil.copy2(CHECKOUT / "profiles.yml", self.checkout)

@@ -1,5 +1,10 @@
-{{ config(materialized='published', meta={'served': false, 'kept_builds': 1}) }}
--- Of the build: what it has published is explained by it, also while the next one goes on.
+{{ config(
+    materialized='published',
+    meta={'served': false, 'kept_builds': 1},
+    indexes=[{'columns': ['user_id']}],
+) }}
+-- Of the build: what it has published is explained by it, also while the next one goes on. The
+-- index finds the experiments of a user.
 
 with
 

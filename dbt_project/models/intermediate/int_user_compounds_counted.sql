@@ -1,5 +1,9 @@
-{{ config(post_hook="{{ analyze_table(this) }}") }}
--- Analyzed: the planner knows nothing of a table this young, and large ones are joined to it next.
+{{ config(
+    materialized='published',
+    meta={'served': false, 'kept_builds': 1},
+    indexes=[{'columns': ['compound_id']}],
+) }}
+-- Of the build: its index finds who has used a compound, which explains it.
 
 with
 

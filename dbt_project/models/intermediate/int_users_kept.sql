@@ -1,5 +1,5 @@
-{{ config(materialized='published', as_view=true, meta={'served': false, 'kept_builds': 1}) }}
--- Of the build, as what it reads is.
+{{ config(materialized='view') }}
+-- A view: the one place that says which records count.
 
 with
 

@@ -20,13 +20,7 @@ renamed as (
         _fields_missing as fields_missing,
 
         ----------  numbers
-        coalesce(
-            {{ text_to_nonnegative_number('experiment_run_time') }},
-            case
-                when _separator is not null
-                    then {{ text_to_nonnegative_number("replace(experiment_run_time, ',', '.')") }}
-            end
-        ) as experiment_run_time,
+        {{ field_to_nonnegative_number('experiment_run_time', '_separator') }} as experiment_run_time,
 
         ----------  booleans
         experiment_run_time is not null as has_run_time

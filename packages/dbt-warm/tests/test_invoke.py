@@ -18,6 +18,18 @@ outcome = invoke(sys.argv[1:], on_event=on_event)
 print("\\n" + json.dumps([dataclasses.asdict(outcome), seen]))
 """
 
+# Ctrl-C comes while multiprocessing tidies up after a lock or a pool that dbt has dropped.
+INTERRUPTED = """
+import signal, sys
+from multiprocessing.util import Finalize
+from dbt_warm import invoke
+class Lock:
+    pass
+locks = [Lock()]
+Finalize(locks[0], signal.raise_signal, [signal.SIGINT])
+print(invoke(sys.argv[1:], on_event=lambda event: locks.clear()).status)
+"""
+
 
 def invoked(
     project: Any, *arguments: str, **variables: str
@@ -47,3 +59,17 @@ def test_failing_fast_names_the_failure(project: Any) -> None:
     outcome, _, _ = invoked(project, "build", "--fail-fast", "--vars", "{worst: 10}")
     assert outcome["status"] == "failed"
     assert "share" in [name for name, *_ in outcome["failures"]]
+
+
+def test_an_interrupt_is_not_lost_whenever_it_comes(project: Any) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, "build", "--vars", "{seconds: 600}"],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=project.folder,
+        env=project.environment,
+        timeout=120,
+    )
+    assert (done.stdout.splitlines()[-1], done.stderr) == ("interrupted", "")
+    assert project.sleeping() == 0

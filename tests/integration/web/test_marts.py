@@ -590,7 +590,7 @@ def test_an_explanation_says_what_it_lacks(client: FlaskClient, owner: Session) 
 def test_a_build_of_an_older_elute_is_not_explained(client: FlaskClient, owner: Session) -> None:
     cursor = owner.cursor()
     cursor.execute("create table public.kept as select * from builds.publications")
-    cursor.execute("update builds.publications set tables = tables - 'int_users_validated'")
+    cursor.execute("update builds.publications set tables = tables - 'int_experiments_kept'")
     publish(owner)
     try:
         response = client.get("/etl-results/1/explain")

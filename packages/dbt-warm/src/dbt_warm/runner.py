@@ -2,7 +2,9 @@
 
 import contextlib
 import gc
-from collections.abc import Callable, Mapping, Sequence
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -78,11 +80,37 @@ def invoke(
     """
     listener = Listener(on_event, secrets)
     ended: tuple[Status, list[Failure], str | None] = ("interrupted", [], None)
-    with contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt), _no_interrupt_lost():
         ended = _read(_run(arguments, manifest, listener), secrets)
         if ended[0] == "succeeded":
             listener.correct_total()
     return Outcome(*ended, listener.logged, listener.invocation_id)
+
+
+@contextlib.contextmanager
+def _no_interrupt_lost() -> Iterator[None]:
+    """Interrupt again after one that came in a finalizer, from which no exception gets out.
+
+    multiprocessing has one for each of dbt's locks and pools, and runs it when that is dropped.
+    """
+    report, lost = sys.unraisablehook, []
+
+    def look(unraisable: "sys.UnraisableHookArgs") -> None:
+        if unraisable.exc_type is not KeyboardInterrupt:
+            report(unraisable)
+            return
+        lost.append(unraisable.exc_type)
+        # Not SIGINT: whoever handles that may let the first one through, and no other.
+        signal.signal(signal.SIGALRM, signal.default_int_handler)
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+
+    sys.unraisablehook = look
+    try:
+        yield
+    finally:
+        sys.unraisablehook = report
+        if lost:
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _run(

@@ -61,11 +61,15 @@ class PgcopyAdapter(PostgresAdapter):
 
     def acquire_connection(self, name: str | None = None) -> Connection:
         """Overridden to take the run lock before anything is read, the relation cache included."""
+        self.take_run_lock()
+        return super().acquire_connection(name)
+
+    def take_run_lock(self) -> None:
+        """Wait for the run lock, if this command needs it and has not got it."""
         if self._run_lock is None and self._needs_run_lock():
             self._run_lock = RunLock(self.config.credentials)
             self._run_lock.take()
             self.connections.join_run = self._run_lock.join
-        return super().acquire_connection(name)
 
     def cleanup_connections(self) -> None:
         """Overridden to give back the space of a build that was not published, and the run lock."""
@@ -105,28 +109,35 @@ class PgcopyAdapter(PostgresAdapter):
     def copy_seed(self, relation: PgcopyRelation, seed: Seed) -> int:
         """Stream the file of a seed into its table and return the number of records."""
         session = self.connections.get_thread_connection().handle
+        with (
+            self.reading(seed) as file,
+            self._separator_noted(relation, seed, file.delimiter),
+        ):
+            records = 0
+            for columns, chunks in file.copy_parts():
+                stored = [seed.wanted[name] for name in columns]
+                query = _copy(relation, stored, file.delimiter).as_string(session)
+                records += self.copy_from(chunks, query)
+            return records
+
+    @contextmanager
+    def reading(self, seed: Seed) -> Iterator[SeedFile]:
+        """The file of a seed, to be read to its end; it is noted as one that the build is of."""
         copy = self._kept.copy(seed.path, seed.kept_in)
         try:
-            with (
-                SeedFile(
-                    copy,
-                    list(seed.wanted),
-                    delimiter=seed.delimiter,
-                    name=seed.path.name,
-                    encoding=seed.encoding,
-                ) as file,
-                self._separator_noted(relation, seed, file.delimiter),
-            ):
-                records = 0
-                for columns, chunks in file.copy_parts():
-                    stored = [seed.wanted[name] for name in columns]
-                    query = _copy(relation, stored, file.delimiter).as_string(session)
-                    records += self._copy_from(chunks, query)
+            with SeedFile(
+                copy,
+                list(seed.wanted),
+                delimiter=seed.delimiter,
+                name=seed.path.name,
+                encoding=seed.encoding,
+            ) as file:
+                yield file
                 self._files[seed.path.name] = file.sha256
                 self._kept.note(copy, file.sha256)
-                return records
         except SeedFileError as error:
-            self.connections.rollback_if_open()  # type: ignore[no-untyped-call]
+            if self.connections.get_if_exists():
+                self.connections.rollback_if_open()  # type: ignore[no-untyped-call]
             raise DbtRuntimeError(str(error)) from error
 
     @available
@@ -293,7 +304,8 @@ class PgcopyAdapter(PostgresAdapter):
             yield
             cursor.execute(alter.format(table, column, sql.SQL("drop default")))
 
-    def _copy_from(self, chunks: Iterator[bytes], query: str) -> int:
+    def copy_from(self, chunks: Iterator[bytes], query: str) -> int:
+        """Stream chunks of bytes into the COPY of a query, and return the number of rows."""
         logger.debug(query)
         stream = _Stream(chunks)
         with (

@@ -116,7 +116,7 @@
   {%- for result in results -%}
     {%- if result.status in ('error', 'fail', 'runtime error', 'skipped', 'partial success') and result.node.resource_type != 'exposure' -%}
       {{ return('') }}
-    {%- elif result.node.config.materialized == 'published' -%}
+    {%- elif pgcopy_is_published(result.node) -%}
       {%- do built.append(result.node.name) -%}
     {%- endif -%}
   {%- endfor -%}
@@ -140,7 +140,7 @@
   {%- endfor -%}
 
   {%- set marts = {} -%}
-  {%- for node in graph.nodes.values() if node.config.materialized == 'published' -%}
+  {%- for node in graph.nodes.values() if pgcopy_is_published(node) -%}
     {%- set meta_of_columns = {} -%}
     {%- for column in node.columns.values() -%}
       {%- set meta = dict(column.config.meta or column.meta, **column_meta.get(node.name, {}).get(column.name, {})) -%}
@@ -158,7 +158,7 @@
   {%- set error = adapter.publish_build(builds_schema(), marts, noted, wait_seconds) -%}
   {%- if error -%}
     {#- An error of this statement is one of the hook; one raised here would end dbt half way. -#}
-    {{ return("do $pgcopy$ begin raise exception using errcode = 'X0001', message = '" ~ error | replace("'", "''") ~ "'; end $pgcopy$") }}
+    {{ return(pgcopy_failing_sql(error)) }}
   {%- endif -%}
   {%- do adapter.drop_unneeded_tables(builds_schema(), keep) -%}
   {%- do adapter.forget_files(builds_schema(), keep_files_mb) -%}
@@ -173,4 +173,24 @@
   {%- elif adapter.is_retry() -%}
     {{ return('Nothing is published: dbt retry builds only a part anew. Run dbt build.') }}
   {%- endif -%}
+{% endmacro %}
+
+
+{#- Whether what a node has built is published. -#}
+{% macro pgcopy_is_published(node) %}
+  {{ return(adapter.dispatch('pgcopy_is_published')(node)) }}
+{% endmacro %}
+
+{% macro default__pgcopy_is_published(node) %}
+  {{ return(node.config.materialized == 'published') }}
+{% endmacro %}
+
+
+{#- A statement that fails with this message. -#}
+{% macro pgcopy_failing_sql(message) %}
+  {{ return(adapter.dispatch('pgcopy_failing_sql')(message)) }}
+{% endmacro %}
+
+{% macro default__pgcopy_failing_sql(message) %}
+  {{ return("do $pgcopy$ begin raise exception using errcode = 'X0001', message = '" ~ message | replace("'", "''") ~ "'; end $pgcopy$") }}
 {% endmacro %}

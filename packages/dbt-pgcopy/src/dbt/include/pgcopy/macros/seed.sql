@@ -6,11 +6,7 @@
   {%- if flags.WHICH == 'show' -%}
     {{ return(pgcopy_show_seed(seed)) }}
   {%- endif -%}
-  {%- if seed.extra_columns -%}
-    {%- do exceptions.warn(
-      seed.path.name ~ ": these columns are not loaded: " ~ seed.extra_columns | join(", ")
-    ) -%}
-  {%- endif -%}
+  {%- do pgcopy_warn_of_extra_columns(seed) -%}
 
   {#- A disk may be full of them, and seeds come first. -#}
   {%- do adapter.drop_leftovers(builds_schema()) -%}
@@ -48,6 +44,15 @@
 
   {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
+
+
+{% macro pgcopy_warn_of_extra_columns(seed) %}
+  {%- if seed.extra_columns -%}
+    {%- do exceptions.warn(
+      seed.path.name ~ ": these columns are not loaded: " ~ seed.extra_columns | join(", ")
+    ) -%}
+  {%- endif -%}
+{% endmacro %}
 
 
 {#- `dbt show` runs this materialization, to see what is in the file and not to load it. -#}

@@ -1,0 +1,3 @@
+"""Read by `dbt --version`."""
+
+version = "0.1.0"

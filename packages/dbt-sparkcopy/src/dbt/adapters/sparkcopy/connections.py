@@ -1,0 +1,209 @@
+"""Credentials, and the session with a Spark Connect server that all threads share."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing.context import SpawnContext
+from pathlib import Path
+from threading import Lock
+from typing import Any, Dict  # noqa: UP035
+
+import agate  # type: ignore[import-untyped]
+import grpc
+from dbt.adapters.contracts.connection import (
+    AdapterRequiredConfig,
+    AdapterResponse,
+    Connection,
+    ConnectionState,
+)
+from dbt.adapters.exceptions.connection import FailedToConnectError
+from dbt.adapters.pgcopy import PgcopyCredentials
+from dbt.adapters.spark.connections import (
+    SparkConnectionManager,
+    SparkConnectionMethod,
+    SparkCredentials,
+)
+from dbt.adapters.spark.session import Cursor, SessionConnectionWrapper
+from dbt_common.exceptions import DbtDatabaseError, DbtRuntimeError
+from immutable_builds import STAYS
+from pyspark.errors import PySparkException
+from pyspark.errors.exceptions.connect import SparkConnectGrpcException
+from pyspark.sql import SparkSession
+from pyspark.sql.connect.client.retries import DefaultPolicy
+
+_REMOTE = "SPARK_REMOTE"
+# About 20 seconds in all, where the default is ten minutes.
+_RETRIES = DefaultPolicy(max_retries=6, max_backoff=8000)
+
+
+@dataclass
+class SparkcopyCredentials(SparkCredentials):
+    """The session of dbt-spark, whose server SPARK_REMOTE names, and two things more.
+
+    Attributes:
+        publish_to: what a target of type pgcopy has: the database that is published in.
+        folder: for all that a build makes, seen by this machine and by every worker alike.
+    """
+
+    # dbt makes a JSON schema of these, for which the annotations have to be of the old kind.
+    method: SparkConnectionMethod = SparkConnectionMethod.SESSION
+    host: str = _REMOTE
+    publish_to: Dict[str, Any] = field(default_factory=dict)  # noqa: UP006
+    folder: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        # Where a number does not fit, an error is better than a null.
+        self.server_side_parameters["spark.sql.ansi.enabled"] = "true"
+        if not Path(self.folder).is_absolute():
+            raise DbtRuntimeError(
+                "The folder of a Spark build has to be an absolute path that this machine and "
+                f"every worker see, and is {self.folder!r}."
+            )
+
+    @property
+    def type(self) -> str:
+        """The `type` of a profile."""
+        return "sparkcopy"
+
+    def _connection_keys(self) -> tuple[str, ...]:
+        return ("schema", "folder")
+
+    @property
+    def postgres(self) -> PgcopyCredentials:
+        """Of the database that is published in."""
+        given = {k: v for k, v in self.publish_to.items() if k not in ("type", "threads")}
+        data = PgcopyCredentials.translate_aliases(given)
+        PgcopyCredentials.validate(data)
+        return PgcopyCredentials.from_dict(data)
+
+
+class SparkcopyConnectionManager(SparkConnectionManager):
+    """Has all threads work in one session, which ends with the run."""
+
+    TYPE = "sparkcopy"
+
+    def __init__(self, profile: AdapterRequiredConfig, mp_context: SpawnContext) -> None:
+        super().__init__(profile, mp_context)  # type: ignore[no-untyped-call]
+        self._opening = Lock()
+        self._session: SparkSession | None = None
+
+    @property
+    def session(self) -> SparkSession:
+        """The session, opened by whoever asks first."""
+        with self._opening:
+            if self._session is None:
+                self._session = _new_session(self.profile.credentials.server_side_parameters)
+            return self._session
+
+    def set_connection_name(self, name: str | None = None) -> Connection:
+        """Overridden to open nothing: there is one session for all."""
+        connection = super().set_connection_name(name)
+        if connection.state != ConnectionState.OPEN:
+            connection.handle = _Handle(_Source(self.session))
+            connection.state = ConnectionState.OPEN
+        return connection
+
+    def cleanup_all(self) -> None:
+        """Overridden to end the session."""
+        super().cleanup_all()
+        if self._session is not None:
+            self._session.stop()
+            self._session = None
+
+    def execute(
+        self, sql: str, auto_begin: bool = False, fetch: bool = False, limit: int | None = None
+    ) -> tuple[AdapterResponse, agate.Table]:
+        """Overridden to have a query run though nobody wants its rows, as those of hooks are."""
+        fetch = fetch or sql.lstrip().startswith("select")
+        with self.exception_handler(sql):  # Most goes wrong when the rows are fetched.
+            result: tuple[AdapterResponse, agate.Table] = super().execute(
+                sql, auto_begin, fetch, limit
+            )
+        return result
+
+    @contextmanager
+    def exception_handler(self, sql: str) -> Iterator[None]:  # noqa: ARG002
+        """Overridden to say what went wrong in a sentence, where Spark sends a page."""
+        try:
+            yield
+        except PySparkException as error:
+            if _is_lost(error):  # What comes next need not find that out in as long a time.
+                self.session.client.set_retry_policies([])
+            raise DbtDatabaseError(said(error)) from error
+
+
+class _Source:
+    """What a handle takes its cursors from."""
+
+    def __init__(self, session: SparkSession) -> None:
+        self.session = session
+
+    def cursor(self) -> Cursor:
+        return _Cursor(self.session)
+
+
+class _Cursor(Cursor):
+    """A cursor of the run's own session, where that of dbt-spark looks for one each time."""
+
+    def __init__(self, session: SparkSession) -> None:
+        super().__init__()
+        self._session = session
+
+    def execute(self, sql: str, *parameters: Any) -> None:
+        self._df = self._session.sql(sql % parameters if parameters else sql)
+
+
+class _Handle(SessionConnectionWrapper):
+    """A connection that can be cancelled."""
+
+    def cancel(self) -> None:
+        self.handle.session.interruptAll()
+
+
+def said(error: Exception) -> str:
+    """What Spark says, without the stack of its Java machine and without what is secret."""
+    text = re.split(r"\n\s*(?:JVM stacktrace:|at [\w.$]+\()", str(error))[0].strip()
+    raised = re.fullmatch(r"\[USER_RAISED_EXCEPTION\] (.*) SQLSTATE: P0001", text, re.DOTALL)
+    if _is_lost(error):
+        text = (
+            f"The Spark server {address()} does not answer, or was started anew meanwhile. "
+            f"{STAYS} Build again."
+        )
+    elif "No space left on device" in text:
+        text = f"A disk of the Spark cluster, or of the folder of its builds, is full. {STAYS}"
+    elif raised:
+        text = raised[1]
+    for secret in re.findall(r";\s*\w+=([^;]+)", os.environ.get(_REMOTE, "")):
+        text = text.replace(secret, "***") if len(secret) > len("false") else text
+    return text
+
+
+def _is_lost(error: Exception) -> bool:
+    """Whether the server, or what it knew of us, is gone."""
+    if not isinstance(error, SparkConnectGrpcException):
+        return False
+    is_unavailable = error.getGrpcStatusCode() == grpc.StatusCode.UNAVAILABLE
+    return is_unavailable or "[INVALID_HANDLE." in str(error)
+
+
+def address() -> str:
+    """The server's address without its parameters, one of which may be a token."""
+    return os.environ.get(_REMOTE, "").partition(";")[0].rstrip("/")
+
+
+def _new_session(parameters: dict[str, str]) -> SparkSession:
+    if not re.match(r"sc://[^/;]+", os.environ.get(_REMOTE, "")):
+        raise FailedToConnectError(
+            f"{_REMOTE} has to be the address of a Spark Connect server, such as sc://host:15002."
+        )
+    try:
+        session = SparkSession.builder.remote(os.environ[_REMOTE]).create()
+        session.client.set_retry_policies([_RETRIES])
+        for name, value in parameters.items():
+            session.conf.set(name, value)
+    except PySparkException as error:
+        raise FailedToConnectError(said(error)) from error
+    return session

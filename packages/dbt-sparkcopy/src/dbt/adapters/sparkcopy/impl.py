@@ -1,0 +1,236 @@
+"""The adapter: dbt-spark for the work, one of dbt-pgcopy for the run lock and for publishing."""
+
+import copy
+import errno
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from multiprocessing.context import SpawnContext
+from pathlib import Path
+from threading import Lock
+from typing import Any, NamedTuple
+
+from dbt.adapters.base.meta import available
+from dbt.adapters.contracts.connection import Connection
+from dbt.adapters.events.logging import AdapterLogger
+from dbt.adapters.pgcopy import PgcopyAdapter
+from dbt.adapters.pgcopy.run_lock import WRITING_COMMANDS
+from dbt.adapters.pgcopy.seeds import Seed
+from dbt.adapters.spark.impl import SparkAdapter
+from dbt.adapters.sparkcopy import staging
+from dbt.adapters.sparkcopy.connections import SparkcopyConnectionManager, said
+from dbt.adapters.sparkcopy.relation import SparkcopyRelation, build_name
+from dbt_common.exceptions import DbtRuntimeError
+from immutable_builds import STAYS, transaction
+from psycopg2 import sql
+from pyspark.errors import PySparkException
+
+_BUILD = re.compile("dbt_[0-9a-f]{32}")
+
+logger = AdapterLogger("Sparkcopy")
+
+
+class Staged(NamedTuple):
+    """A seed as Parquet."""
+
+    folder: str
+    records: int
+
+
+class SparkcopyAdapter(SparkAdapter):
+    """dbt-spark plus the methods that our materializations and hooks call."""
+
+    Relation = SparkcopyRelation
+    ConnectionManager = SparkcopyConnectionManager
+    connections: SparkcopyConnectionManager
+    # It is in PostgreSQL that a contract holds.
+    CONSTRAINT_SUPPORT = PgcopyAdapter.CONSTRAINT_SUPPORT
+
+    seed_for_copy = PgcopyAdapter.seed_for_copy
+    is_retry = PgcopyAdapter.is_retry
+
+    def __init__(self, config: Any, mp_context: SpawnContext) -> None:
+        super().__init__(config, mp_context)
+        published_to = copy.copy(config)
+        published_to.credentials = config.credentials.postgres
+        self._postgres = PgcopyAdapter(published_to, mp_context)
+        self._folder: Path | None = None
+        self._preparing = Lock()
+
+    def acquire_connection(self, name: str | None = None) -> Connection:
+        """Overridden to take the run lock first."""
+        command = getattr(getattr(self.config, "args", None), "which", None)
+        if command in WRITING_COMMANDS - {"build"}:
+            raise DbtRuntimeError(
+                "On Spark, what a build makes is gone when it ends, so that there is nothing to go "
+                f"on from: use dbt build where you would use dbt {command}."
+            )
+        self._postgres.take_run_lock()
+        return super().acquire_connection(name)
+
+    def cleanup_connections(self) -> None:
+        """Overridden to clear away what the build has made, and to let the run lock go."""
+        if self._folder is not None:
+            self._clear(self._folder)
+            self._folder = None
+        super().cleanup_connections()
+        self._postgres.cleanup_connections()
+
+    def list_relations_without_caching(self, schema_relation: Any) -> list[Any]:  # noqa: ARG002
+        """Overridden because a build begins with nothing."""
+        return []
+
+    @available
+    def build_folder(self) -> str:
+        """The folder of this build. What builds that were broken off have left is cleared first."""
+        with self._preparing:
+            if self._folder is None:
+                folder = Path(self.config.credentials.folder, build_name())
+                try:
+                    folder.mkdir(parents=True)
+                except OSError as error:
+                    raise DbtRuntimeError(f"{folder} cannot be made: {error.strerror}.") from error
+                self._folder = folder
+                self._clear_leftovers()
+            return str(self._folder)
+
+    @available
+    def stage_seed(self, relation: SparkcopyRelation, seed: Seed) -> Staged:
+        """Write the file of a seed as Parquet."""
+        folder = Path(self.build_folder(), str(relation.table_name))
+        with self._postgres.reading(seed) as file:
+            try:
+                records = staging.stage(file, seed, folder)
+            except OSError as error:
+                is_full = error.errno == errno.ENOSPC
+                why = "its disk is full" if is_full else str(error)
+                raise DbtRuntimeError(
+                    f"{seed.path.name} cannot be staged in {folder.parent}: {why}. {STAYS}"
+                ) from error
+        return Staged(str(folder), records)
+
+    @available
+    def copy_out(
+        self,
+        builds_schema: str,
+        relation: SparkcopyRelation,
+        model: Mapping[str, Any],
+        constraints: Sequence[str],
+    ) -> None:
+        """Copy a table to PostgreSQL, as a new table of the build with the columns of its contract.
+
+        Args:
+            builds_schema: of the tables of builds.
+            relation: the table on Spark.
+            model: its node.
+            constraints: what its contract says besides columns, as changes of the table.
+        """
+        folder = Path(self.build_folder(), str(relation.table_name))
+        _refuse_other_columns(model, staging.columns_of(folder))
+        postgres = self._postgres
+        with postgres.connection_named(model["unique_id"]):
+            self._prepare(builds_schema, model["schema"])
+            name = postgres.name_table(model["alias"])
+            table = sql.Identifier(builds_schema, name)
+            session = postgres.connections.get_thread_connection().handle
+            query = sql.SQL("copy {} from stdin (format csv)").format(table).as_string(session)
+            with transaction(session) as cursor:
+                cursor.execute(_create(table, model))
+                postgres.copy_from(staging.lines(folder, list(model["columns"])), query)
+                for change in constraints:
+                    cursor.execute(sql.SQL("alter table {} ").format(table) + sql.SQL(change))
+                for comment in _comments(table, model):
+                    cursor.execute(comment)
+                cursor.execute(sql.SQL("analyze {}").format(table))
+        database = postgres.config.credentials.database
+        make = postgres.Relation.create
+        postgres.note_built(
+            make(database=database, schema=model["schema"], identifier=model["alias"]),
+            make(database=database, schema=builds_schema, identifier=name),
+        )
+
+    @available
+    def publish_build(
+        self,
+        schema: str,
+        marts: Mapping[str, Mapping[str, Any]],
+        noted: Mapping[str, Any],
+        wait_seconds: float,
+    ) -> str:
+        """Publish this build as dbt-pgcopy does; why it could not be, or an empty text."""
+        versions = {**noted["versions"], "spark": self.connections.session.version}
+        with self._postgres.connection_named("publish"):
+            return self._postgres.publish_build(
+                schema, marts, {**noted, "versions": versions}, wait_seconds
+            )
+
+    @available
+    def drop_unneeded_tables(self, schema: str, keep: int | None) -> None:
+        """As in dbt-pgcopy."""
+        with self._postgres.connection_named("drop unneeded tables"):
+            self._postgres.drop_unneeded_tables(schema, keep)
+
+    @available
+    def forget_files(self, schema: str, most_megabytes: int) -> None:
+        """As in dbt-pgcopy."""
+        with self._postgres.connection_named("forget files"):
+            self._postgres.forget_files(schema, most_megabytes)
+
+    def _prepare(self, builds_schema: str, view_schema: str) -> None:
+        self._postgres.prepare_builds(builds_schema)
+        session = self._postgres.connections.get_thread_connection().handle
+        # Where it is there, not everybody may make it.
+        with self._preparing, transaction(session) as cursor:
+            schema = sql.Identifier(view_schema)
+            cursor.execute("select to_regnamespace(%s)", [schema.as_string(session)])
+            if cursor.fetchone() == (None,):
+                cursor.execute(sql.SQL("create schema {}").format(schema))
+
+    def _clear_leftovers(self) -> None:
+        # Without the run lock they might be of a build that goes on.
+        if self._postgres.config.credentials.run_lock:
+            for folder in Path(self.config.credentials.folder).iterdir():
+                if _BUILD.fullmatch(folder.name) and folder != self._folder:
+                    self._clear(folder)
+
+    def _clear(self, folder: Path) -> None:
+        """Drop the schema and the folder of a build; that it cannot be done fails nothing."""
+        try:
+            self.connections.session.sql(f"drop schema if exists {folder.name} cascade")
+        except (PySparkException, DbtRuntimeError) as error:
+            logger.warning(f"The schema {folder.name} stays for now: {said(error)}")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _refuse_other_columns(model: Mapping[str, Any], found: list[str]) -> None:
+    wanted = list(model["columns"])
+    if set(found) != set(wanted):
+        raise DbtRuntimeError(
+            f"This model has an enforced contract that failed: its columns are {', '.join(found)}, "
+            f"and the contract's are {', '.join(wanted)}."
+        )
+
+
+def _create(table: sql.Identifier, model: Mapping[str, Any]) -> sql.Composable:
+    columns = [
+        sql.SQL("{} " + column["data_type"]).format(sql.Identifier(name))
+        for name, column in model["columns"].items()
+    ]
+    return sql.SQL("create table {} ({})").format(table, sql.SQL(", ").join(columns))
+
+
+def _comments(table: sql.Identifier, model: Mapping[str, Any]) -> list[sql.Composable]:
+    """What persist_docs asks for."""
+    persisted = model["config"].get("persist_docs") or {}
+    comments = []
+    if persisted.get("relation") and model["description"]:
+        comments.append(("table", table, model["description"]))
+    if persisted.get("columns"):
+        for name, column in model["columns"].items():
+            if column["description"]:
+                place = sql.Identifier(*table.strings, name)
+                comments.append(("column", place, column["description"]))
+    return [
+        sql.SQL("comment on " + kind + " {} is {}").format(place, sql.Literal(text))
+        for kind, place, text in comments
+    ]

@@ -1,0 +1,115 @@
+"""Rows on their way: CSV files to Parquet for Spark, and Spark's Parquet to lines for COPY."""
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as pc
+import pyarrow.dataset as pd
+import pyarrow.parquet as pq
+from dbt.adapters.pgcopy.seeds import Seed
+from seed_csv import SEPARATOR, SeedFile
+
+_BLOCK = 8 << 20  # bytes of a file in one group of rows: little memory, and enough for each worker
+
+
+def stage(file: SeedFile, seed: Seed, folder: Path) -> int:
+    """Write the records of a file into a folder as Parquet and return their number.
+
+    Columns are text; one that PostgreSQL would fill with an identity is filled the same way.
+    """
+    loaded = set(seed.wanted.values())
+    types = {name: pa.string() if name in loaded else pa.int64() for name in seed.columns}
+    schema = pa.schema(list(types.items()))
+    records = 0
+    folder.mkdir(parents=True)
+    with pq.ParquetWriter(folder / "part-0.parquet", schema) as writer:
+        for columns, chunks in file.copy_parts():
+            stored = [seed.wanted[name] for name in columns]
+            for block in _blocks(chunks):
+                table = _parsed(block, stored, file.delimiter)
+                numbers = pa.array(range(records + 1, records + table.num_rows + 1), pa.int64())
+                constant = {seed.wanted.get(SEPARATOR): file.delimiter}
+                if file.delimiter == ",":
+                    constant = {}
+                writer.write_table(_completed(table, schema, numbers, constant))
+                records += table.num_rows
+    return records
+
+
+def _completed(
+    table: pa.Table, schema: pa.Schema, numbers: pa.Array, constant: dict[str | None, str]
+) -> pa.Table:
+    columns = []
+    for wanted in schema:
+        if wanted.name in table.column_names:
+            columns.append(table[wanted.name])
+        elif wanted.type == pa.int64():
+            columns.append(numbers)
+        else:
+            columns.append(pa.repeat(pa.scalar(constant.get(wanted.name), pa.string()), len(table)))
+    return pa.table(columns, schema=schema)
+
+
+def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Chunks, each of whole records, joined to larger ones."""
+    held: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        held.append(chunk)
+        size += len(chunk)
+        if size >= _BLOCK:
+            yield b"".join(held)
+            held, size = [], 0
+    if size:
+        yield b"".join(held)
+
+
+def _parsed(block: bytes, columns: list[str], delimiter: str) -> pa.Table:
+    """As COPY reads it: what is empty and not in quotes is null, and nothing else is."""
+    return pc.read_csv(
+        pa.BufferReader(block),
+        pc.ReadOptions(column_names=columns, block_size=len(block) + 1),
+        pc.ParseOptions(delimiter=delimiter, newlines_in_values=True, ignore_empty_lines=False),
+        pc.ConvertOptions(
+            column_types=dict.fromkeys(columns, pa.string()),
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            null_values=[""],
+        ),
+    )
+
+
+def columns_of(folder: Path) -> list[str]:
+    """The names of the columns of a table."""
+    return list(_dataset(folder).schema.names)
+
+
+def lines(folder: Path, columns: list[str]) -> Iterator[bytes]:
+    """The rows of a table as lines for COPY in CSV format, in memory that does not grow."""
+    options = pc.WriteOptions(include_header=False, quoting_style="all_valid")
+    for batch in _dataset(folder).to_batches(columns=columns):
+        if batch.num_rows:
+            arrays = [_plain(array) for array in batch.columns]
+            sink = pa.BufferOutputStream()
+            pc.write_csv(pa.table(arrays, names=columns), sink, options)
+            yield sink.getvalue().to_pybytes()
+
+
+def _dataset(folder: Path) -> pd.Dataset:
+    return pd.dataset([str(path) for path in sorted(folder.glob("part-*.parquet"))])
+
+
+def _plain(array: pa.Array) -> pa.Array:
+    """Numbers without the trailing zeros that their type has given them."""
+    if not pa.types.is_decimal(array.type):
+        return array
+    return pa.array([_trimmed(value) for value in array.to_pylist()], pa.string())
+
+
+def _trimmed(value: Decimal | None) -> str | None:
+    if value is None:
+        return None
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
