@@ -43,7 +43,7 @@ def send(url: str, message: Mapping[str, Any], limit: float = LIMIT) -> tuple[bo
     title, kind = _TITLES[message["type"]]
     everything = apprise.Apprise(asset=apprise.AppriseAsset(app_id="Elute", async_mode=False))
     everything.add(channel)
-    with apprise.LogCapture(logging.WARNING, fmt="%(message)s") as said:  # type: ignore[no-untyped-call]
+    with apprise.LogCapture(level=logging.WARNING, fmt="%(message)s") as said:  # type: ignore[no-untyped-call]
         is_told = everything.notify(
             message["data"]["message"],
             f"Elute: {title}",
