@@ -65,7 +65,7 @@ class RunLoop:
             psycopg2.Error: it is gone.
         """
         with closing(self._messenger):
-            self._messenger.start()
+            self._messenger.start(self._session)
             self._run()
 
     def _run(self) -> None:
