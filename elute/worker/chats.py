@@ -35,29 +35,26 @@ def send(url: str, message: Mapping[str, Any], limit: float = LIMIT) -> tuple[bo
     except ModuleNotFoundError:
         return False, _NOT_INSTALLED
     logging.getLogger("apprise").propagate = False  # What it says may hold the address.
-    channel = apprise.Apprise.instantiate(
-        f"{url}{'&' if '?' in url else '?'}cto={limit}&rto={limit}"
-    )
-    if channel is None:
-        return False, "Apprise knows no such address"
     title, kind = _TITLES[message["type"]]
-    everything = apprise.Apprise(asset=apprise.AppriseAsset(app_id="Elute", async_mode=False))
-    everything.add(channel)
+    channels = apprise.Apprise(asset=apprise.AppriseAsset(app_id="Elute", async_mode=False))
     with apprise.LogCapture(level=logging.WARNING, fmt="%(message)s") as said:  # type: ignore[no-untyped-call]
-        is_told = everything.notify(
+        if channel := apprise.Apprise.instantiate(url):
+            channel.socket_connect_timeout = channel.socket_read_timeout = limit
+            channels.add(channel)
+        is_told = channels and channels.notify(
             message["data"]["message"],
             f"Elute: {title}",
             kind,
             body_format=apprise.NotifyFormat.TEXT,
         )
-        why = said.getvalue().strip()
+        why = said.getvalue()
     return bool(is_told), "told" if is_told else _without_secrets(why, url)[:300] or "not told"
 
 
 def _without_secrets(text: str, url: str) -> str:
-    """The last line of a text, without any part of the address but how it begins."""
-    line = text.rpartition("\n")[2]
-    for part in re.split(r"[/?&=:@+,]+", url)[1:]:
-        for secret in {part, unquote(part)}:
-            line = line.replace(secret, "…") if len(secret) > 3 else line
+    """A text in one line, without any part of the address but how it begins."""
+    line = " ".join(text.split())
+    parts = re.split(r"[/?&=:@+,]+", url)[1:]
+    for secret in sorted({*parts, *map(unquote, parts)}, key=len, reverse=True):
+        line = line.replace(secret, "…") if len(secret) > 3 else line
     return line

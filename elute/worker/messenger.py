@@ -3,9 +3,11 @@
 import logging
 import queue as queues
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -91,9 +93,8 @@ class Messenger:
         # What receives it wants a UUID.
         identity = f"rid={UUID(int=int(run))}" if run else ""
         query = "&".join(filter(None, (parts.query, identity)))
-        is_heard, answer = webhooks.ask(
-            "GET", parts._replace(path=path, query=query).geturl(), limit=self._limit
-        )
+        url = parts._replace(path=path, query=query).geturl()
+        is_heard, answer = _attempt(partial(webhooks.ask, "GET", url, limit=self._limit))
         if not is_heard:
             logger.warning("ELUTE_PING_URL was not told of %s: %s", what, answer)
 
@@ -107,7 +108,7 @@ class Messenger:
 
     def _deliver(self, due: dict[str, Any]) -> None:
         receiver, attempts = due["receiver"], due["attempts"]
-        is_delivered, answer = self._receivers[receiver](due, self._limit)
+        is_delivered, answer = _attempt(partial(self._receivers[receiver], due, self._limit))
         is_last = is_delivered or attempts >= len(self._pauses)
         values = {
             "message_number": due["message_number"],
@@ -126,3 +127,12 @@ class Messenger:
             session.autocommit = True
             values["receivers"] = list(self._receivers)
             return [queue.execute(session, name, values) for name in names][-1]
+
+
+def _attempt(tell: Callable[[], tuple[bool, str]]) -> tuple[bool, str]:
+    """Whether it went well, and what there is to say: the others are told, whatever goes wrong."""
+    try:
+        return tell()
+    except Exception as error:  # There are a hundred kinds; what it says may hold the address.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        return False, f"{type(error).__name__} in {Path(place.filename).name}:{place.lineno}"

@@ -223,11 +223,14 @@ def test_mail_and_chats_are_told_the_same(
 @pytest.mark.parametrize(
     ("url", "answer"),
     [
-        ("nonsense://geheimnis", "Apprise knows no such address"),
+        ("nonsense://geheimnis", "Unparseable URL nonsense://…"),
+        ("slack://geheim/geheimnis", "An invalid Slack (third) Token (None) was specified."),
         ("json://127.0.0.1:9/geheimnis", "A Connection error occurred sending JSON"),
     ],
 )
-def test_a_chat_that_is_not_there_is_told(session: Session, url: str, answer: str) -> None:
+def test_a_chat_that_is_not_there_is_told(
+    session: Session, url: str, answer: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     with begun(session, {"ELUTE_APPRISE_URL": url}) as made:
         finish(session, "failed")
         made.wake("")
@@ -235,7 +238,24 @@ def test_a_chat_that_is_not_there_is_told(session: Session, url: str, answer: st
     [delivery] = deliveries(session)
     assert str(delivery["last_answer"]).startswith(answer)
     assert delivery["next_attempt_at"] is None
-    assert "geheimnis" not in str(delivery)
+    assert "geheim" not in str(delivery) + "".join(capfd.readouterr())
+
+
+def test_what_nobody_expected_keeps_the_others_from_nothing(
+    session: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    # A name of a host that cannot be: neither refused by the settings nor an OSError.
+    url = "http://geheim..example/"
+    with receiving(204) as receiver:
+        urls = {"ELUTE_WEBHOOK_URL": f"{url} {receiver.url}", "ELUTE_PING_URL": url}
+        with begun(session, urls) as made:
+            finish(session, "failed")
+            made.wake("fail 1")
+            until(lambda: sorted(each["attempts"] for each in deliveries(session)) == [1, 5])
+    assert delivered(session) == 1
+    assert "Message 1 to geheim..example" in caplog.text
+    assert "UnicodeError in " in caplog.text
+    assert "ELUTE_PING_URL was not told of fail: UnicodeError in " in caplog.text
 
 
 def test_nobody_is_there(session: Session) -> None:
