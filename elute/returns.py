@@ -53,7 +53,13 @@ def return_to(
         requested_by=requested_by,
         reason=reason,
     )
+
+    def tell(number: int) -> None:
+        queue.execute(session, "note_return", {"build": number})
+        queue.execute(session, "notify_messages", {"payload": ""})
+
+    seconds = settings.publish_wait_seconds
     try:
-        return immutable_builds.publish(session, build, settings.publish_wait_seconds, logger.info)
+        return immutable_builds.publish(session, build, seconds, logger.info, tell)
     except errors.UndefinedTable:
         return None  # Another build has dropped them in this moment.

@@ -269,13 +269,36 @@ listen elute_messages
 -- name: notify_messages
 select pg_notify('elute_messages', %(payload)s)
 
+-- name: note_receivers
+-- Those that are set now: one that is set again is a new one.
+with gone as (
+    delete from elute.receivers where receiver <> all(%(receivers)s::text[])
+)
+
+insert into elute.receivers (receiver)
+select unnest(%(receivers)s::text[])
+on conflict do nothing
+
+-- name: note_return
+-- In the transaction that publishes.
+insert into elute.messages (type, data)
+select
+    'build.published',
+    jsonb_build_object(
+        'build', build,
+        'returns_to', returns_to,
+        'message', format('Build %%s was published again, as build %%s.', returns_to, build)
+    )
+from builds.publications
+where build = %(build)s
+
 -- name: plan_deliveries
 -- A message that is older than the tries would last is not begun with.
 insert into elute.deliveries (message_number, receiver)
 select message_number, receiver
 from elute.messages
-cross join unnest(%(receivers)s) as receiver
-where created_at > clock_timestamp() - interval '1 day'
+inner join elute.receivers on created_at >= known_since
+where receiver = any(%(receivers)s) and created_at > clock_timestamp() - interval '1 day'
 on conflict do nothing
 
 -- name: due_delivery

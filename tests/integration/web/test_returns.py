@@ -68,6 +68,10 @@ def test_an_earlier_build_is_published_again_and_the_next_one_says_so(
         assert told[name] == row[name]
     # Again, it changes nothing.
     assert client.post(f"/builds/{first}/publish").get_json()["build"] == row["build"]
+    [message, other] = client.get("/messages?limit=2").get_json()["messages"]
+    assert (message["type"], message["run_id"]) == ("build.published", None)
+    assert message["message"] == f"Build {first} was published again, as build {second + 1}."
+    assert other["run_id"]
     assert numbers(session)[0] == (row["build"], first)
     # A trigger goes by what is published now.
     assert client.post("/runs").status_code == 202

@@ -165,7 +165,11 @@ def prepare(cursor: Cursor, schema: str) -> int | None:
 
 
 def publish(
-    session: PostgresSession, build: Build, seconds: float, say: Callable[[str], object]
+    session: PostgresSession,
+    build: Build,
+    seconds: float,
+    say: Callable[[str], object],
+    also: Callable[[int], object] = lambda _: None,
 ) -> int:
     """Publish a build, and return its number.
 
@@ -174,13 +178,14 @@ def publish(
         build: what to publish.
         seconds: how long to try again while somebody else holds a view.
         say: told for whom it waits, and what it replaces, if that was a return.
+        also: called with its number, to do something in the same transaction.
 
     Raises:
         PublishingError: it cannot be.
         psycopg2.Error: something went wrong; nothing is published, unless the session was lost.
     """
     waiting = Waiting(build.views, _quoted(build.schema, "publications"), seconds, say)
-    while (number := _attempt(session, build)) is None:
+    while (number := _attempt(session, build, also)) is None:
         waiting.wait(session)
     _say_what_it_replaces(session, build.schema, number, say)
     return number
@@ -202,11 +207,13 @@ def _say_what_it_replaces(
         )
 
 
-def _attempt(session: PostgresSession, build: Build) -> int | None:
+def _attempt(session: PostgresSession, build: Build, also: Callable[[int], object]) -> int | None:
     """The number of the build; None if somebody holds what has to be changed."""
     try:
         with transaction(session) as cursor:
-            return _publish(cursor, build)
+            number = _publish(cursor, build)
+            also(number)
+            return number
     except errors.LockNotAvailable:
         return None
     except InTheWayError as error:
