@@ -28,6 +28,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+WIDE = {"width": 1280, "height": 800}
 NARROW = {"width": 390, "height": 844}
 # A run that meets this lock waits, so that there is time to look at it.
 LOCK = "lock table intermediate.int_compounds_validated in access exclusive mode"
@@ -122,7 +123,7 @@ def open_page(site: Site, browser: Browser) -> Iterator[Open]:
         **options: Any,
     ) -> Page:
         allowed.extend(expected)
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        context = browser.new_context(**{"viewport": WIDE, **options})
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: note(f"console: {message.text} {message.location}"))
