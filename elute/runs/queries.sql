@@ -208,16 +208,6 @@ select build, run_id, published_at, options, files, project_version, versions
 from builds.publications
 where build = %(build)s
 
--- name: published_as
--- The newest build, if it is this one, or a return to it.
-select newest.build
-from (select * from builds.publications order by build desc limit 1) as newest
-inner join builds.publications as asked
-    on asked.build = newest.build
-    -- One that was built again has another run.
-    or (asked.build = newest.returns_to and asked.run_id is not distinct from newest.run_id)
-where asked.build = %(build)s
-
 -- name: tables_of_build
 select
     entry.key as name,
