@@ -58,11 +58,15 @@ def run(settings: Settings, arguments: list[str]) -> int:
     for said in workbooks.take_in(settings):
         print(printable(said), flush=True)
     outcome = _recorded(settings, arguments)
+    has_published = _has_published(outcome.invocation_id)
     if outcome.succeeded:
-        _print_results()
+        if has_published:
+            _print_results()
+        else:
+            print("\nNothing was published: no mart was built with all its rows.")
         return 0
     is_stopped = outcome.status == "interrupted"
-    if _has_published(outcome.invocation_id):
+    if has_published:
         said = "It was stopped, but not before the build was published: readers see this one."
     else:
         said = f"Stopped. {STAYS}" if is_stopped else explain(outcome)

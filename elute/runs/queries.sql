@@ -114,8 +114,10 @@ where run_id <= (
 )
 
 -- name: input_summary
-select coalesce(jsonb_agg(to_jsonb(input_summary) order by source_file desc), '[]')
+-- Null if the run has published nothing.
+select jsonb_agg(to_jsonb(input_summary) order by source_file desc) as inputs
 from marts.input_summary
+where exists (select from builds.publications where run_id = %(run_id)s)
 
 -- name: listen
 listen elute_runs
