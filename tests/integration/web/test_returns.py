@@ -174,6 +174,8 @@ def test_a_build_is_made_again_by_a_run(client: FlaskClient, session: Session) -
     assert answer.headers["Location"] == f"/runs/{answer.get_json()['run_id']}"
     assert answer.get_json()["options"] == {"returns_to": 1}
     assert "has changed" not in answer.get_json()["message"]
+    [noted] = client.get("/audit?limit=1").get_json()["changes"]
+    assert (noted["action"], noted["subject"]) == ("rebuild", f"run {answer.get_json()['run_id']}")
     assert client.post("/builds/1/rebuild").get_json()["request_count"] == 2
     other = client.post("/runs")
     assert (other.status_code, other.get_json()["title"]) == (409, "Another run waits")
