@@ -58,11 +58,15 @@ def run(settings: Settings, arguments: list[str]) -> int:
     if {"-h", "--help"} & set(arguments):
         return 0 if invoke(["build", *arguments]).succeeded else 1
     outcome = _recorded(settings, arguments)
+    has_published = _has_published(outcome.invocation_id)
     if outcome.succeeded:
-        _print_results()
+        if has_published:
+            _print_results()
+        else:
+            print("\nNothing was published: no mart was built with all its rows.")
         return 0
     is_stopped = outcome.status == "interrupted"
-    if _has_published(outcome.invocation_id):
+    if has_published:
         said = "It was stopped, but not before the build was published: readers see this one."
     else:
         said = f"Stopped. {STAYS}" if is_stopped else explain(outcome)

@@ -114,8 +114,10 @@ where run_id <= (
 )
 
 -- name: input_summary
-select coalesce(jsonb_agg(to_jsonb(input_summary) order by source_file desc), '[]')
+-- Null if the run has published nothing.
+select jsonb_agg(to_jsonb(input_summary) order by source_file desc) as inputs
 from marts.input_summary
+where exists (select from builds.publications where run_id = %(run_id)s)
 
 -- name: listen
 listen elute_runs
@@ -207,16 +209,6 @@ and not exists (
 select build, run_id, published_at, options, files, project_version, versions
 from builds.publications
 where build = %(build)s
-
--- name: published_as
--- The newest build, if it is this one, or a return to it.
-select newest.build
-from (select * from builds.publications order by build desc limit 1) as newest
-inner join builds.publications as asked
-    on asked.build = newest.build
-    -- One that was built again has another run.
-    or (asked.build = newest.returns_to and asked.run_id is not distinct from newest.run_id)
-where asked.build = %(build)s
 
 -- name: tables_of_build
 select

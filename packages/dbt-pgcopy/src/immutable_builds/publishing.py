@@ -171,7 +171,7 @@ def publish(
     say: Callable[[str], object],
     also: Callable[[int], object] = lambda _: None,
 ) -> int:
-    """Publish a build, and return its number.
+    """Publish a build, and return its number; that of the newest, if this returns to what it shows.
 
     Args:
         session: not in a transaction.
@@ -293,19 +293,21 @@ def _publish(cursor: Cursor, build: Build) -> int:
     publications = sql.Identifier(build.schema, "publications")
     # One publication at a time, whoever else reads.
     cursor.execute(sql.SQL("lock table {} in share row exclusive mode").format(publications))
+    cursor.execute(_LATEST.format(publications))
+    newest, files, tables = cursor.fetchone() or (None, {}, {})
+    published = _tables(build, tables)
+    if build.returns_to is not None and published == tables:
+        return int(newest)
     cursor.execute(_LOCKS, [build.views])
     [[locks]] = cursor.fetchall()
     if locks:
         cursor.execute(locks)
-    cursor.execute(_LATEST.format(publications))
-    newest, files, tables = cursor.fetchone() or (None, {}, {})
     is_part = any(mart["table"] is None for mart in build.marts.values())
     if is_part and newest != build.built_on:
         raise PublishingError(
             f"Build {newest} was published while this part was built on the one before. This part "
             f"stays unpublished. {STAYS} Build it again."
         )
-    published = _tables(build, tables)
     # In one order, and all of them: who reads one mart then reads one build until the transaction
     # ends, for nothing is published while any of the views is held.
     for name, entry in sorted(published.items()):
