@@ -60,9 +60,9 @@ def _explain(session: Session, build: Build, name: str, key: int, **values: Any)
 def _no_tables() -> Problem:
     return unavailable(
         "Nothing to explain it with",
-        "What is published keeps no tables of its experiments: it was built on Spark, is a return "
-        "to an earlier build, or was made by an older Elute. Build again with POST "
-        "/trigger-etl?force=1, or with the button Build now, then ask again.",
+        "What is published keeps no tables of its experiments: it is a return to an earlier build, "
+        "or was made by an older Elute. Build again with POST /trigger-etl?force=1, or with the "
+        "button Build now, then ask again.",
     )
 
 
