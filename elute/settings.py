@@ -4,9 +4,11 @@ import base64
 import codecs
 import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -143,10 +145,14 @@ VARIABLES = (
         "nobody",
         "Account that runs Elute's own PostgreSQL when root starts it (it refuses to run as root).",
     ),
+    Variable("ELUTE_ENGINE", "postgres", "What does the work of a build: postgres or spark."),
     Variable(
         "ELUTE_SPARK_FOLDER",
         "",
         "Folder of a build on Spark, which every worker has to see by the same path.",
+    ),
+    Variable(
+        "SPARK_REMOTE", "", "Spark Connect server of such a build, as sc://spark.lab.example:15002."
     ),
 )
 _DEFAULTS = {variable.name: variable.default for variable in VARIABLES}
@@ -193,6 +199,8 @@ class Settings:
     query_seconds: int
     log_format: str
     postgres_user: str
+    engine: str
+    spark_folder: str
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -236,6 +244,8 @@ class Settings:
             query_seconds=_count("ELUTE_QUERY_SECONDS", values),
             log_format=_choice("ELUTE_LOG_FORMAT", ("text", "json"), values),
             postgres_user=values["ELUTE_POSTGRES_USER"],
+            engine=_engine("ELUTE_ENGINE", values),
+            spark_folder=values["ELUTE_SPARK_FOLDER"],
         )
 
     @property
@@ -383,6 +393,27 @@ def _choice(name: str, choices: tuple[str, ...], values: Mapping[str, str]) -> s
     if values[name] not in choices:
         raise SettingsError(f"{name} must be {' or '.join(choices)}, and is {values[name]!r}.")
     return values[name]
+
+
+def _engine(name: str, values: Mapping[str, str]) -> str:
+    engine = _choice(name, ("postgres", "spark"), values)
+    if engine == "spark":
+        if not re.match("sc://[^/;]", values["SPARK_REMOTE"]):  # The value may hold a token.
+            raise SettingsError(
+                f"With {name}=spark, SPARK_REMOTE must be the address of a Spark Connect server, "
+                "such as sc://spark.lab.example:15002."
+            )
+        if not Path(values["ELUTE_SPARK_FOLDER"]).is_absolute():
+            raise SettingsError(
+                f"With {name}=spark, ELUTE_SPARK_FOLDER must be the whole path of a folder that "
+                f"every worker of Spark sees too, and is {values['ELUTE_SPARK_FOLDER']!r}."
+            )
+        if not find_spec("pyspark"):
+            raise SettingsError(
+                f"{name}=spark needs more packages: {sys.executable} -m pip install --no-deps "
+                "--require-hashes -r requirements-spark.txt"
+            )
+    return engine
 
 
 def _tokens(name: str, values: Mapping[str, str]) -> dict[str, str]:

@@ -61,9 +61,9 @@ def _no_tables(build: Build) -> Problem:
     earlier = build.noted.get("returns_to")
     if earlier is None:
         detail = (
-            "What is published keeps no tables of its experiments: it was built on Spark, or was "
-            "made by an older Elute. Build again with POST /trigger-etl?force=1, or with the "
-            "button Build now, then ask again."
+            "What is published keeps no tables of its experiments: it was made by an older Elute. "
+            "Build again with POST /trigger-etl?force=1, or with the button Build now, then ask "
+            "again."
         )
     else:
         detail = (

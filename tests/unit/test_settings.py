@@ -58,6 +58,7 @@ def test_variables_are_read() -> None:
             "ELUTE_QUERY_SECONDS": "9",
             "ELUTE_LOG_FORMAT": "json",
             "ELUTE_POSTGRES_USER": "daemon",
+            "ELUTE_SPARK_FOLDER": "/shared",
         }
     )
     assert settings == Settings(
@@ -93,6 +94,8 @@ def test_variables_are_read() -> None:
         query_seconds=9,
         log_format="json",
         postgres_user="daemon",
+        engine="postgres",
+        spark_folder="/shared",
     )
 
 
@@ -231,3 +234,19 @@ def test_a_date_format(value: str) -> None:
 def test_a_date_format_that_is_none_is_refused(value: str) -> None:
     with pytest.raises(SettingsError, match="ELUTE_DATE_FORMAT must have YYYY, MM or M"):
         Settings.from_environment({"ELUTE_DATE_FORMAT": value})
+
+
+def test_spark_needs_a_server_and_a_folder_and_shows_no_token() -> None:
+    spark = {"ELUTE_ENGINE": "spark", "SPARK_REMOTE": "sc://lab:15002/;token=s3cret"}
+    with pytest.raises(SettingsError, match="SPARK_REMOTE must be the address") as raised:
+        Settings.from_environment(spark | {"SPARK_REMOTE": "http://s3cret"})
+    assert "s3cret" not in str(raised.value)
+    with pytest.raises(SettingsError, match="ELUTE_SPARK_FOLDER must be the whole path"):
+        Settings.from_environment(spark)
+
+
+def test_spark_needs_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("elute.settings.find_spec", lambda _: None)
+    spark = {"ELUTE_ENGINE": "spark", "SPARK_REMOTE": "sc://lab", "ELUTE_SPARK_FOLDER": "/shared"}
+    with pytest.raises(SettingsError, match=r"pip install .* -r requirements-spark\.txt"):
+        Settings.from_environment(spark)

@@ -83,6 +83,7 @@ def test_an_earlier_build_is_published_again_and_the_next_one_says_so(
             )
     assert numbers(session)[0] == (row["build"], first)
     assert client.get("/audit?limit=1").get_json() == noted
+    assert client.get("/messages?limit=2").get_json()["messages"] == [message, other]
     # A trigger goes by what is published now.
     assert client.post("/runs").status_code == 202
     session.cursor().execute("delete from elute.runs where state = 'queued'")

@@ -178,7 +178,7 @@ def publish(
         build: what to publish.
         seconds: how long to try again while somebody else holds a view.
         say: told for whom it waits, and what it replaces, if that was a return.
-        also: called with its number, to do something in the same transaction.
+        also: called with the number of a new one, to do something in the same transaction.
 
     Raises:
         PublishingError: it cannot be.
@@ -211,9 +211,7 @@ def _attempt(session: PostgresSession, build: Build, also: Callable[[int], objec
     """The number of the build; None if somebody holds what has to be changed."""
     try:
         with transaction(session) as cursor:
-            number = _publish(cursor, build)
-            also(number)
-            return number
+            return _publish(cursor, build, also)
     except errors.LockNotAvailable:
         return None
     except InTheWayError as error:
@@ -286,7 +284,7 @@ def files_of_builds(session: PostgresSession, schema: str) -> list[str]:
         return [digest for (digest,) in cursor.fetchall()]
 
 
-def _publish(cursor: Cursor, build: Build) -> int:
+def _publish(cursor: Cursor, build: Build, also: Callable[[int], object]) -> int:
     cursor.execute(_SETTINGS)
     if build.lock is not None and not build.lock.is_held(cursor):
         raise PublishingError(build.lock.lost)
@@ -335,9 +333,9 @@ def _publish(cursor: Cursor, build: Build) -> int:
             build.reason,
         ],
     )
-    row = cursor.fetchone()
-    assert row is not None
-    return int(row[0])
+    [[number]] = cursor.fetchall()
+    also(number)
+    return int(number)
 
 
 def _tables(build: Build, before: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
