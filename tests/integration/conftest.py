@@ -92,9 +92,10 @@ class Laboratory:
             timeout=LIMIT,
         )
 
-    def dbt(self, *arguments: str) -> Completed:
-        """Run plain `dbt`, with what `elute env` prints."""
-        return self._warm.run(["dbt", *arguments], self.files, self.exported(), LIMIT)
+    def dbt(self, *arguments: str, **variables: str) -> Completed:
+        """Run plain `dbt`, with what `elute env` prints and these variables."""
+        environment = {**self.exported(), **variables}
+        return self._warm.run(["dbt", *arguments], self.files, environment, LIMIT)
 
     def exported(self, **variables: str) -> dict[str, str]:
         """The variables of a shell that has read what `elute env` prints."""
