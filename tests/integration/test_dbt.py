@@ -40,7 +40,7 @@ def test_settings_that_are_empty_count_as_not_set(built: Laboratory) -> None:
     assert result.returncode == 0, result.stdout
     kept = built.rows("""
         select build from builds.publications
-        where to_regclass('builds.' || quote_ident(tables -> 'user_summary' ->> 'table')) is not null
+        where to_regclass(format('builds.%I', tables -> 'user_summary' ->> 'table')) is not null
     """)
     assert len(kept) == 2
 
