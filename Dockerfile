@@ -24,7 +24,9 @@ RUN .venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation ./packag
 FROM python:${PYTHON_VERSION}-slim
 # PostgreSQL runs as this account, and wants it to have a name: for another uid, build with it.
 ARG ELUTE_UID=10001
-RUN useradd --no-log-init --uid "${ELUTE_UID}" --home-dir /data --shell /usr/sbin/nologin elute \
+# The official image has no bytecode of the standard library: every start would compile it anew.
+RUN python -m compileall -q -x site-packages /usr/local/lib/python3* \
+    && useradd --no-log-init --uid "${ELUTE_UID}" --home-dir /data --shell /usr/sbin/nologin elute \
     && install --directory --owner elute --group elute /data /data/seeds
 COPY --from=build /elute /elute
 COPY --chown=elute:elute seeds/*.csv /data/seeds/

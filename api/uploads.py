@@ -112,7 +112,7 @@ def _receive_form(body: _Body, to: Path) -> None:
         stream = cast("IO[bytes]", body)
         parser.parse(stream, FORM, request.content_length, request.mimetype_params)
     except ValueError as error:
-        raise Problem(400, "No form", "The form cannot be read; it may be cut off.") from error
+        raise Problem(400, "No form", "The form cannot be read. Send it again.") from error
     finally:
         for file in opened:
             file.close()

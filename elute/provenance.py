@@ -95,7 +95,8 @@ def kept_files(settings: Settings, published: Published) -> dict[str, Path]:
     if others or not published.options:
         raise RebuildError(
             f"Build {published.build} cannot be made again: it was not 'dbt build' of everything "
-            f"({', '.join(sorted(others)) or 'no options are known'})."
+            f"({', '.join(sorted(others)) or 'no options are known'}). While its tables are kept, "
+            "return to it instead."
         )
     kept = {name: settings.kept_files / digest for name, digest in published.files.items()}
     gone = sorted(name for name, path in kept.items() if not path.exists())
@@ -116,7 +117,7 @@ def as_it_was(session: Session, settings: Settings, build: int) -> dict[str, str
     """
     published = queue.find_build(session, build)
     if published is None:
-        raise RebuildError(f"There is no build {build}.")
+        raise RebuildError(f"There is no build {build}; /builds lists those there are.")
     folder = settings.home / "worker" / "rebuilt-from"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

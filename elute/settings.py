@@ -374,7 +374,10 @@ def _webhook_secret(name: str, values: Mapping[str, str]) -> str:
     except ValueError:
         key = b""
     if secret and not (secret.startswith("whsec_") and 24 <= len(key) <= 64):
-        raise SettingsError(f"{name} must be whsec_ and 24 to 64 bytes in Base64.")
+        raise SettingsError(
+            f"{name} must be whsec_ and 24 to 64 bytes in Base64; "
+            '`echo "whsec_$(openssl rand -base64 32)"` makes one.'
+        )
     return secret
 
 
@@ -438,7 +441,10 @@ def _token(name: str, values: Mapping[str, str]) -> str | None:
     """A token that a header can carry."""
     value = values[name]
     if not all("!" <= letter <= "~" for letter in value):  # The value itself is not shown.
-        raise SettingsError(f"{name} may hold only ASCII letters, digits and signs.")
+        raise SettingsError(
+            f"{name} may hold only ASCII letters, digits and signs; "
+            "`openssl rand -hex 16` makes one."
+        )
     return value or None
 
 

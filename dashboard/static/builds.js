@@ -71,6 +71,8 @@ function sentence(before, after, rows) {
   const [added, changed, removed] = ["added", "changed", "removed"].map(
     (kind) => rows.find(({ change }) => change === kind)?.rows ?? 0,
   );
-  const text = `${counted(added, "new user")}, ${count(changed)} changed, ${count(removed)} gone`;
+  const text = added + changed + removed
+    ? `${counted(added, "new user")}, ${count(changed)} changed, ${count(removed)} gone`
+    : "no user has changed";
   return [`Since the build of ${day(before.published_at)}: `, element("a", { href: comparison(before, after) }, text), "."];
 }

@@ -75,7 +75,7 @@ async function compared(from, to) {
   const same = found.marts.filter((mart) => !different.includes(mart));
   return [
     ...different.map((mart) => section(mart, found)),
-    ...note("The same in both", same.map(({ name }) => name)),
+    ...(different.length ? note("The same in both", same.map(({ name }) => name)) : [panel("No row has changed.")]),
     ...note("Only in the later build", found.new_marts),
     ...note("Only in the earlier build", found.gone_marts),
     ...note("No longer kept", found.not_kept),

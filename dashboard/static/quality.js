@@ -31,6 +31,7 @@ page(async () => {
   ]);
   find("inputs").replaceChildren(...inputs.rows.map(account));
   find("reasons").replaceChildren(reasonTable(reasons.rows));
+  find("records").hidden = !reasons.rows.length;
   find("content").hidden = false; // The plots are drawn in the size they have.
   await trends(inputs.rows.map(({ source_file: file }) => file));
 });

@@ -106,7 +106,7 @@ function tell(answer, problem, title) {
       { class: "notice bad" },
       element("p", {}, element("strong", {}, `${title}.`)),
       element("p", {}, problem.message),
-      element("p", {}, "Nothing has been replaced. Mend the file and drop it here again."),
+      element("p", {}, "Mend that, then drop the file here again."),
     ),
   );
 }

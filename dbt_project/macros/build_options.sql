@@ -5,6 +5,6 @@
         'max_nulled_ratio': max_nulled_ratio(),
         'date_format': date_format(),
         'run_time_unit': env_var('ELUTE_RUN_TIME_UNIT', ''),
-        'csv_encoding': env_var('ELUTE_CSV_ENCODING', 'utf-8'),
+        'csv_encoding': env_var('ELUTE_CSV_ENCODING', '') or 'utf-8',
     }) }}
 {%- endmacro %}

@@ -1,4 +1,4 @@
 {#- The share of a file's records that may be dropped before a build stops. -#}
 {% macro max_dropped_ratio() -%}
-    {{ env_var('ELUTE_MAX_DROPPED_RATIO', '0.2') }}
+    {{ env_var('ELUTE_MAX_DROPPED_RATIO', '') or 0.2 }}
 {%- endmacro %}

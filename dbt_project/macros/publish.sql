@@ -9,9 +9,9 @@
             versions=fromjson(env_var('ELUTE_VERSIONS', '{}')),
             returns=fromjson(env_var('ELUTE_RETURN', '{}')),
             run_id=run_id | int if run_id else none,
-            wait_seconds=env_var('ELUTE_PUBLISH_WAIT_SECONDS', '60') | int,
-            keep=env_var('ELUTE_KEEP_BUILDS', '10') | int,
-            keep_files_mb=env_var('ELUTE_KEEP_FILES_MB', '2000') | int,
+            wait_seconds=(env_var('ELUTE_PUBLISH_WAIT_SECONDS', '') or 60) | int,
+            keep=(env_var('ELUTE_KEEP_BUILDS', '') or 10) | int,
+            keep_files_mb=(env_var('ELUTE_KEEP_FILES_MB', '') or 2000) | int,
         )) }}
     {%- endif -%}
 {%- endmacro %}

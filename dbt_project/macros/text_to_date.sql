@@ -70,7 +70,7 @@
 
 {#- How dates are written: YYYY, MM or M, and DD or D, with the same character between them. -#}
 {% macro date_format() -%}
-    {{ env_var('ELUTE_DATE_FORMAT', 'YYYY-MM-DD') }}
+    {{ env_var('ELUTE_DATE_FORMAT', '') or 'YYYY-MM-DD' }}
 {%- endmacro %}
 
 {#- What stands between them. -#}

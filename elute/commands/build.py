@@ -146,7 +146,7 @@ def _print_results() -> None:
 
 _NEXT = """\
 Look further:
-  eval "$(elute env)"                                   lets plain psql and dbt find the database
+  eval "$(./run_app.sh env)"                            lets plain psql and dbt find the database
   psql -c 'select * from marts.user_summary'
   dbt docs generate --static && dbt docs serve          the tables and columns, described
   ELUTE_SEEDS_DIR=/your/folder ./run_app.sh build       your own three files

@@ -143,7 +143,8 @@ class Supervisor:
         if child is self._web and has_given_up and child.ends >= _MOST_ENDS:
             raise ServeError(
                 f"The web app ended {child.ends} times in a row, the last time with status "
-                f"{status}. What it said is above and in {self._settings.home / 'logs'}."
+                f"{status}. What it said is above and in {self._settings.home / 'logs'}. "
+                "Mend that, and start again."
             )
 
     def _answers(self) -> bool:

@@ -72,7 +72,7 @@ def test_a_bad_file_is_refused_with_its_line(page: Page, site: Site, *, is_dropp
     answer = card(page, "compounds.csv").get_by_role("status")
     expect(answer).to_contain_text("cannot be used")
     expect(answer).to_contain_text("line 14: 4 fields where 3 are expected")
-    expect(answer).to_contain_text("Nothing has been replaced.")
+    expect(answer).to_contain_text("The file that is there stays.")
     expect(answer.get_by_role("button")).to_have_count(0)
     assert (site.files / "compounds.csv").read_bytes() == SAMPLE["compounds.csv"]
 

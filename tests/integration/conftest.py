@@ -98,9 +98,10 @@ class Laboratory:
         command = ["elute", "build", *QUICKER]
         return self._warm.start(command, self.files, environment, (output, output), LIMIT)
 
-    def dbt(self, *arguments: str) -> Completed:
-        """Run plain `dbt`, with what `elute env` prints."""
-        return self._warm.run(["dbt", *arguments], self.files, self.exported(), LIMIT)
+    def dbt(self, *arguments: str, **variables: str) -> Completed:
+        """Run plain `dbt`, with what `elute env` prints and these variables."""
+        environment = {**self.exported(), **variables}
+        return self._warm.run(["dbt", *arguments], self.files, environment, LIMIT)
 
     def exported(self, **variables: str) -> dict[str, str]:
         """The variables of a shell that has read what `elute env` prints."""

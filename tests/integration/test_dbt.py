@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from elute.settings import CHECKOUT
-from tests.integration.conftest import MARTS, Laboratory
+from elute.settings import CHECKOUT, VARIABLES
+from tests.integration.conftest import MARTS, QUICKER, Laboratory
 
 
 def target(laboratory: Laboratory) -> Path:
@@ -30,6 +30,19 @@ def test_build_test_and_docs_work(laboratory: Laboratory) -> None:
         assert "warn" not in result.stdout.lower().replace("warn=0", "").replace("0 warnings", "")
     page = (target(laboratory) / "static_index.html").read_text(encoding="utf-8")
     assert "Three CSV files from a laboratory go in" in page
+
+
+def test_settings_that_are_empty_count_as_not_set(built: Laboratory) -> None:
+    # docker-compose.yml passes on every one of them, and has `dbt build` without `elute env`.
+    names = {variable.name for variable in VARIABLES if variable.name.startswith("ELUTE_")}
+    empty = dict.fromkeys(names - {"ELUTE_HOME", "ELUTE_SEEDS_DIR"}, "")
+    result = built.dbt("build", *QUICKER, **empty)
+    assert result.returncode == 0, result.stdout
+    kept = built.rows("""
+        select build from builds.publications
+        where to_regclass(format('builds.%I', tables -> 'user_summary' ->> 'table')) is not null
+    """)
+    assert len(kept) == 2
 
 
 def test_nothing_deprecated_is_used(laboratory: Laboratory) -> None:
