@@ -62,7 +62,7 @@ def finish_and_retry(
         data = {"state": state, "error_kind": error_kind, "error": error}
         queue.finish(session, run.run_id, state, error_kind=error_kind, error=error)
         queue.append_events(session, run.run_id, [(now(), "finished", data)])
-    logger.info("Run %d: %s: %s", run.run_id, state, error)
+    logger.info("Run %d: %s%s", run.run_id, state, f": {error}" if error else "")
 
 
 def end_by_fault(session: Session, run: Run, fault: Fault, error: str) -> None:

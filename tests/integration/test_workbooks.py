@@ -155,6 +155,7 @@ def test_it_is_given_up_when_the_run_is_cancelled_or_the_worker_stopped(
             with being_read(folder):
                 queue.cancel(session, first.run_id)
             assert ended(session, first.run_id).state == "cancelled", worker.said()
+            until(lambda: f"Run {first.run_id}: cancelled\n" in worker.said())
             second = queue.request(session, "http")
             with being_read(folder):
                 worker.process.terminate()
