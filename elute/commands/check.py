@@ -154,7 +154,8 @@ def _disk(settings: Settings) -> Iterator[Finding]:
     free = shutil.disk_usage(folder).free
     text = f"{free / 1e9:.1f} GB free in {folder} (a build of these files needs {needed / 1e9:.1f})"
     yield Finding(free >= needed, text)
-    yield Finding(os.access(folder, os.W_OK), f"{folder} can be written to")
+    is_writable = folder.is_dir() and os.access(folder, os.W_OK)
+    yield Finding(is_writable, f"{folder} {'can' if is_writable else 'cannot'} be written to")
 
 
 def _audits(settings: Settings) -> Iterator[Finding]:

@@ -84,6 +84,15 @@ def test_a_file_that_may_be_any_of_them_and_is_none_is_wrong_once(elute: Elute) 
     assert "1 to mend." in result.stdout
 
 
+def test_a_home_that_is_a_file_is_wrong(elute: Elute, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.write_text("")
+    result = elute("check", ELUTE_HOME=str(home))
+    [wrong] = [line for line in result.stdout.splitlines() if line.startswith("WRONG")]
+    assert f"{home} cannot be written to" in wrong
+    assert "is not running" in elute("db", "status", ELUTE_HOME=str(home)).stdout
+
+
 def test_a_server_that_is_not_there_is_wrong(laboratory: Laboratory) -> None:
     result = laboratory.elute("check", PGPORT="1", PGPASSWORD="none")
     assert result.returncode == 1

@@ -437,7 +437,7 @@ def test_a_server_that_cannot_start_says_why(server: Server) -> None:
 
 def test_a_folder_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(FolderError, match=r"Not a directory.*use another folder"):
+    with pytest.raises(FolderError, match=r"File exists: .*file'.*use another folder"):
         Server(tmp_path / "file" / "postgres").start()
 
 

@@ -34,7 +34,7 @@ def find(folder: Folder) -> tuple[Running | None, str]:
     try:
         lines = folder.pid_file.read_text(errors="replace").splitlines()
         server, status = Running(int(lines[0]), int(lines[3])), lines[7].strip()
-    except (FileNotFoundError, IndexError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, IndexError, ValueError):
         return None, ""
     return (server, status) if is_postmaster(server.pid, folder) else (None, "")
 
