@@ -2,6 +2,7 @@
 
 import gc
 import signal
+from importlib.util import find_spec
 
 import pytest
 
@@ -19,7 +20,7 @@ NETWORK = (
     "tests/acceptance/test_scripts.py",
     "tests/integration/web/test_postgrest_js.py",
 )
-SPARK = ("tests/integration/test_spark.py",)
+SPARK = ("packages/dbt-sparkcopy/tests/", "tests/integration/test_spark.py")
 SLOW = (
     *BROWSER,
     *NETWORK,
@@ -74,6 +75,8 @@ OLDEST = (
     "tests/integration/web/test_runs.py",
     "tests/integration/web/test_streams.py",
 )
+# Its tests import what need not be installed.
+collect_ignore = [] if find_spec("pyspark") else ["packages/dbt-sparkcopy/tests"]
 TIERS = {"browser": BROWSER, "network": NETWORK, "slow": SLOW, "oldest": OLDEST, "spark": SPARK}
 
 

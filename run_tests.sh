@@ -32,7 +32,7 @@ case ${1:-} in
     locks=(requirements-oldest.txt)
     ;;
   spark)
-    set -- -m spark tests/integration/test_spark.py -n 0 "${@:2}"
+    set -- -m spark packages/dbt-sparkcopy tests/integration/test_spark.py -n 0 "${@:2}"
     venv=$venv-spark
     locks+=(requirements-spark.txt)
     ;;
@@ -48,7 +48,7 @@ status=0
 if [ "$status" -ne 1 ]; then
   unset PGHOST PGPORT PGUSER PGPASSWORD PGDATABASE
 fi
-unset ELUTE_SEEDS_DIR ELUTE_MAX_DROPPED_RATIO ELUTE_MAX_NULLED_RATIO ELUTE_CSV_ENCODING ELUTE_DATE_FORMAT
+unset ELUTE_ENGINE ELUTE_SEEDS_DIR ELUTE_MAX_DROPPED_RATIO ELUTE_MAX_NULLED_RATIO ELUTE_CSV_ENCODING ELUTE_DATE_FORMAT
 
 ELUTE_HOME=$(mktemp -d)
 chmod 711 "$ELUTE_HOME" # root's server runs as another account
@@ -65,7 +65,7 @@ trap clean_up EXIT
 exports=$("$venv/bin/elute" env)
 eval "$exports"
 # The server is all that they share; a test that runs dbt says itself on which project.
-unset "${!DBT_@}" ELUTE_SEEDS_DIR ELUTE_MAX_DROPPED_RATIO ELUTE_MAX_NULLED_RATIO ELUTE_CSV_ENCODING ELUTE_DATE_FORMAT
+unset "${!DBT_@}" ELUTE_ENGINE ELUTE_SEEDS_DIR ELUTE_MAX_DROPPED_RATIO ELUTE_MAX_NULLED_RATIO ELUTE_CSV_ENCODING ELUTE_DATE_FORMAT
 if [ -e "$ELUTE_HOME/postgres" ]; then
   # The data need not outlive a crash of the machine, and each process has apps with 48 sessions.
   psql -Xq -c 'alter system set fsync = off' -c 'alter system set max_connections = 300' >/dev/null

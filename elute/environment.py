@@ -102,6 +102,8 @@ def project_environment(settings: Settings) -> dict[str, str]:
         "ELUTE_KEEP_FILES_MB": str(settings.keep_files_mb),
         "ELUTE_KEPT_FILES": str(settings.kept_files) if settings.keep_files_mb else "",
         "ELUTE_PUBLISH_WAIT_SECONDS": str(settings.publish_wait_seconds),
+        "ELUTE_ENGINE": settings.engine,
+        "ELUTE_SPARK_FOLDER": settings.spark_folder,
     }
 
 

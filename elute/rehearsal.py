@@ -72,7 +72,8 @@ def compile_anew(settings: Settings) -> None:
         select = [f"+{audit.rpartition('.')[2]}" for audit in _AUDITS]
         into = str(settings.home / "check" / "target")
         # Quiet, dbt would still print what it compiles.
-        invoke(["compile", "--log-level", "none", "--target-path", into, "--select", *select])
+        options = ["--target", "postgres", "--log-level", "none", "--target-path", into]
+        invoke(["compile", *options, "--select", *select])
 
 
 def _manifests(settings: Settings) -> list[Path]:
@@ -97,7 +98,10 @@ def _options(nodes: Nodes) -> Any:
 
 def _nodes(path: Path) -> Nodes | None:
     try:
-        nodes: Nodes = json.loads(path.read_text(encoding="utf-8"))["nodes"]
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        nodes: Nodes = manifest["nodes"]
+        if manifest["metadata"]["adapter_type"] != "pgcopy":
+            return None  # SQL of Spark's
         return nodes if all(nodes[audit].get("compiled_code") for audit in _AUDITS) else None
     except (OSError, ValueError, KeyError):
         return None  # It is being written, or is of a build of something else.

@@ -4,9 +4,11 @@ import base64
 import codecs
 import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -103,6 +105,11 @@ VARIABLES = (
         "ELUTE_WEBHOOK_SECRET", "", "Signs what they are told: whsec_ and 24 to 64 bytes in Base64."
     ),
     Variable(
+        "ELUTE_APPRISE_URL",
+        "",
+        "Addresses of mail and chats that are told the same, as Apprise writes them.",
+    ),
+    Variable(
         "ELUTE_PING_URL",
         "",
         "Address that is asked for as each run starts, succeeds and fails, as healthchecks wants.",
@@ -138,10 +145,14 @@ VARIABLES = (
         "nobody",
         "Account that runs Elute's own PostgreSQL when root starts it (it refuses to run as root).",
     ),
+    Variable("ELUTE_ENGINE", "postgres", "What does the work of a build: postgres or spark."),
     Variable(
         "ELUTE_SPARK_FOLDER",
         "",
         "Folder of a build on Spark, which every worker has to see by the same path.",
+    ),
+    Variable(
+        "SPARK_REMOTE", "", "Spark Connect server of such a build, as sc://spark.lab.example:15002."
     ),
 )
 _DEFAULTS = {variable.name: variable.default for variable in VARIABLES}
@@ -179,6 +190,7 @@ class Settings:
     watches_files: bool
     webhook_urls: tuple[str, ...] = field(repr=False)
     webhook_secret: str = field(repr=False)
+    apprise_urls: tuple[str, ...] = field(repr=False)
     ping_url: str | None = field(repr=False)
     keep_runs: int
     keep_builds: int
@@ -187,6 +199,8 @@ class Settings:
     query_seconds: int
     log_format: str
     postgres_user: str
+    engine: str
+    spark_folder: str
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -221,6 +235,7 @@ class Settings:
             watches_files=_switch("ELUTE_WATCH", values),
             webhook_urls=_urls("ELUTE_WEBHOOK_URL", values),
             webhook_secret=_webhook_secret("ELUTE_WEBHOOK_SECRET", values),
+            apprise_urls=_apprise_urls("ELUTE_APPRISE_URL", values),
             ping_url=next(iter(_urls("ELUTE_PING_URL", values, most=1)), None),
             keep_runs=_count("ELUTE_KEEP_RUNS", values),
             keep_builds=_count("ELUTE_KEEP_BUILDS", values),
@@ -229,6 +244,8 @@ class Settings:
             query_seconds=_count("ELUTE_QUERY_SECONDS", values),
             log_format=_choice("ELUTE_LOG_FORMAT", ("text", "json"), values),
             postgres_user=values["ELUTE_POSTGRES_USER"],
+            engine=_engine("ELUTE_ENGINE", values),
+            spark_folder=values["ELUTE_SPARK_FOLDER"],
         )
 
     @property
@@ -340,6 +357,16 @@ def _urls(name: str, values: Mapping[str, str], most: int = 100) -> tuple[str, .
     return urls
 
 
+def _apprise_urls(name: str, values: Mapping[str, str]) -> tuple[str, ...]:
+    urls = tuple(dict.fromkeys(values[name].split()))
+    if not all(re.fullmatch(r"[a-z][a-z0-9]*://[!-~]+", url) for url in urls):
+        raise SettingsError(  # They may be secrets.
+            f"{name} must be addresses as Apprise writes them, such as mailto://… or slack://…, "
+            "separated by spaces."
+        )
+    return urls
+
+
 def _webhook_secret(name: str, values: Mapping[str, str]) -> str:
     secret = values[name]
     try:
@@ -369,6 +396,27 @@ def _choice(name: str, choices: tuple[str, ...], values: Mapping[str, str]) -> s
     if values[name] not in choices:
         raise SettingsError(f"{name} must be {' or '.join(choices)}, and is {values[name]!r}.")
     return values[name]
+
+
+def _engine(name: str, values: Mapping[str, str]) -> str:
+    engine = _choice(name, ("postgres", "spark"), values)
+    if engine == "spark":
+        if not re.match("sc://[^/;]", values["SPARK_REMOTE"]):  # The value may hold a token.
+            raise SettingsError(
+                f"With {name}=spark, SPARK_REMOTE must be the address of a Spark Connect server, "
+                "such as sc://spark.lab.example:15002."
+            )
+        if not Path(values["ELUTE_SPARK_FOLDER"]).is_absolute():
+            raise SettingsError(
+                f"With {name}=spark, ELUTE_SPARK_FOLDER must be the whole path of a folder that "
+                f"every worker of Spark sees too, and is {values['ELUTE_SPARK_FOLDER']!r}."
+            )
+        if not find_spec("pyspark"):
+            raise SettingsError(
+                f"{name}=spark needs more packages: {sys.executable} -m pip install --no-deps "
+                "--require-hashes -r requirements-spark.txt"
+            )
+    return engine
 
 
 def _tokens(name: str, values: Mapping[str, str]) -> dict[str, str]:

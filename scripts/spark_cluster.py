@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 HOST = "127.0.0.1"
 LIMIT = 300.0  # seconds; much longer than a start takes
@@ -34,7 +35,7 @@ class Cluster:
 
     def __init__(self, folder: Path, workers: int = 2, memory: str = "1g") -> None:
         self._folder, self._workers, self._memory = folder, workers, memory
-        self._master, self._master_web, self._connect = _free_ports(3)
+        self._master, self._master_web, self._connect, self._connect_web = _free_ports(4)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     @property
@@ -67,7 +68,7 @@ class Cluster:
         settings = {
             "spark.driver.bindAddress": HOST,
             "spark.driver.host": HOST,
-            "spark.ui.enabled": "false",
+            "spark.ui.port": str(self._connect_web),
             "spark.sql.catalogImplementation": "in-memory",
             "spark.sql.warehouse.dir": str(self._folder / "warehouse"),
             "spark.sql.shuffle.partitions": str(2 * self._workers),
@@ -99,12 +100,15 @@ class Cluster:
 
     def alive_workers(self) -> int:
         """How many workers the master knows to be there; -1 if it does not say yet."""
-        with (
-            suppress(OSError),
-            urllib.request.urlopen(f"http://{HOST}:{self._master_web}/json/") as answer,
-        ):
-            return int(json.load(answer)["aliveworkers"])
+        with suppress(OSError, ValueError):  # At first its answer is empty.
+            return int(_json(self._master_web, "json/")["aliveworkers"])
         return -1
+
+    def jobs(self) -> set[int]:
+        """The jobs that the Connect server has not done yet."""
+        [application] = _json(self._connect_web, "api/v1/applications")
+        path = f"api/v1/applications/{application['id']}/jobs?status=running"
+        return {job["jobId"] for job in _json(self._connect_web, path)}
 
     def _until(self, holds: Callable[[], bool], name: str) -> None:
         end = time.monotonic() + LIMIT
@@ -142,6 +146,11 @@ def _free_ports(count: int) -> list[int]:
     for server in servers:
         server.close()
     return ports
+
+
+def _json(port: int, path: str) -> Any:
+    with urllib.request.urlopen(f"http://{HOST}:{port}/{path}") as answer:
+        return json.load(answer)
 
 
 def _answers(port: int) -> bool:

@@ -34,8 +34,24 @@ IMPORTED = (
 READ_AT_START = ("PYTHON", "LC_", "LANG")
 
 
+class Command:
+    """One that goes on.
+
+    Attributes:
+        pid: of its process.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._told = connection.makefile()
+        self.pid = int(self._told.readline())
+
+    def wait(self) -> int:
+        """The status that it ends with, as `subprocess` has it."""
+        return int(self._told.readline())
+
+
 class WarmElute:
-    """How to ask such a process for commands."""
+    """How to ask such a process for commands, which begin with elute or dbt."""
 
     def __init__(self, address: Path) -> None:
         self._address = address
@@ -45,28 +61,35 @@ class WarmElute:
         """Whether a fork is all the same with these changes to the environment."""
         return not any(name.startswith(READ_AT_START) for name in variables)
 
+    def start(
+        self,
+        command: list[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        output: tuple[int, int],
+        seconds: float,
+    ) -> Command:
+        """Let it write to these files, and wait no longer than so for its end."""
+        request = {"command": command, "folder": str(folder), "environment": dict(environment)}
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(seconds)
+            connection.connect(str(self._address))
+            socket.send_fds(connection, [b"0"], output)
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            return Command(connection)
+
     def run(
         self, command: list[str], folder: Path, environment: Mapping[str, str], seconds: float
     ) -> "subprocess.CompletedProcess[str]":
-        """As `subprocess.run` with the output captured; the command begins with elute or dbt."""
-        with (
-            tempfile.NamedTemporaryFile() as out,
-            tempfile.NamedTemporaryFile() as err,
-            socket.socket(socket.AF_UNIX) as connection,
-        ):
-            request = {
-                "command": command,
-                "folder": str(folder),
-                "environment": dict(environment),
-                "output": [out.name, err.name],
-            }
-            connection.settimeout(seconds)
-            connection.connect(str(self._address))
-            connection.sendall(json.dumps(request).encode() + b"\n")
-            status = int(connection.makefile().readline())
-            return subprocess.CompletedProcess(
-                command, status, out.read().decode(), err.read().decode()
-            )
+        """As `subprocess.run` with the output captured."""
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            output = (out.fileno(), err.fileno())
+            status = self.start(command, folder, environment, output, seconds).wait()
+            said = []
+            for file in (out, err):
+                file.seek(0)
+                said.append(file.read().decode())
+            return subprocess.CompletedProcess(command, status, *said)
 
 
 @contextmanager
@@ -125,21 +148,22 @@ def parse() -> None:
 
 
 def answer(connection: socket.socket) -> None:
-    """Fork once more, and send how that ended."""
+    """Fork once more, and send which process that is and how it ended."""
+    _, output, _, _ = socket.recv_fds(connection, 1, 2)
     request = json.loads(connection.makefile().readline())
     child = os.fork()
     if child == 0:
         connection.close()
-        become(request)
+        become(request, output)
+    connection.sendall(b"%d\n" % child)
     _, status = os.waitpid(child, 0)
     connection.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
 
 
-def become(request: dict[str, Any]) -> None:
+def become(request: dict[str, Any], output: list[int]) -> None:
     """Run the command, and end as it does."""
-    for number, path in enumerate(request["output"], start=1):
-        with Path(path).open("ab") as file:
-            os.dup2(file.fileno(), number)
+    for number, file in enumerate(output, start=1):
+        os.dup2(file, number)
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])

@@ -61,6 +61,11 @@ _FAULTS = {
         "The database was told to end a query, or took longer than it may. Try again.",
     ),
     "57P": ENDED,
+    "08S01": Fault(
+        "No Spark server",
+        "A connection to Spark was lost, or could not be made.",
+        ends_sessions=True,
+    ),
     "08001": UNREACHABLE,
     "08": LOST,
     "58": _FAILED,

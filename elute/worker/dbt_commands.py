@@ -58,13 +58,17 @@ def build(
 
 
 def docs(dbt: WarmDbt, settings: Settings) -> Invocation:
-    """Start to make the docs site, in the target path; for idle moments."""
+    """Start to make the docs site, in the target path; for idle moments.
+
+    Its catalogue is PostgreSQL's, where what is published is.
+    """
     variables = {**_folders(settings), "PGAPPNAME": "elute docs"}
     return dbt.invoke(
-        ["docs", "generate", "--static"],
+        ["docs", "generate", "--static", "--target", "postgres"],
         environment={**_environment(), **variables},
         secrets=_secrets(),
         niceness=10,
+        parses=settings.engine != "postgres",
     )
 
 

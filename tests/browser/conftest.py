@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import psycopg2
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 from psycopg2 import sql
 
 from tests.conftest import own_database
@@ -28,7 +28,8 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-NARROW = {"width": 390, "height": 844}
+WIDE = ViewportSize(width=1280, height=800)
+NARROW = ViewportSize(width=390, height=844)
 # A run that meets this lock waits, so that there is time to look at it.
 LOCK = "lock table intermediate.int_compounds_validated in access exclusive mode"
 STEP = re.compile("^(loading|making|checking) ")  # what the head says of one
@@ -122,7 +123,7 @@ def open_page(site: Site, browser: Browser) -> Iterator[Open]:
         **options: Any,
     ) -> Page:
         allowed.extend(expected)
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        context = browser.new_context(**{"viewport": WIDE, **options})
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: note(f"console: {message.text} {message.location}"))

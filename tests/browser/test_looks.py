@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import NARROW, Open, is_ready
+from tests.browser.conftest import NARROW, WIDE, Open, is_ready
 
 AXE = (resources.files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8")
 PAGES = (
@@ -37,20 +37,30 @@ def complaints(page: Page, rules: tuple[str, ...] = ()) -> list[str]:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_axe_finds_nothing_in_light_and_in_dark(open_page: Open, path: str) -> None:
-    page = shown(open_page(path, color_scheme="light"))
-    # The API's page has hundreds that are alike, and axe takes a second for each few of them.
-    for details in page.locator("details").all()[:4]:
-        details.evaluate("details => { details.open = true; }")
+def test_a_phone_shows_all_of_it_and_axe_finds_nothing_in_light_and_in_dark(
+    open_page: Open, path: str
+) -> None:
+    page = shown(open_page(path, viewport=NARROW, color_scheme="light"))
+    assert page.evaluate("document.documentElement.scrollWidth") == NARROW["width"]
+    page.set_viewport_size(WIDE)
+    # The API's page has hundreds that are alike. What is in those that are closed is not seen by
+    # axe, but takes most of its time.
+    page.evaluate(
+        """[...document.querySelectorAll("details")].forEach((details, index) => {
+            details.open ||= index < 4;
+            if (!details.open) details.replaceChildren(details.querySelector("summary"));
+        })"""
+    )
     page.evaluate(AXE)
     assert complaints(page) == []
     page.emulate_media(color_scheme="dark")
     assert complaints(page, OF_COLOURS) == []
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_a_phone_shows_all_of_it_without_scrolling_sideways(open_page: Open, path: str) -> None:
+@pytest.mark.parametrize(("path", "selector"), [("/users/1", "h1"), ("/users/1", ".card a")])
+def test_a_name_without_blanks_is_broken(open_page: Open, path: str, selector: str) -> None:
     page = shown(open_page(path, viewport=NARROW))
+    page.locator(selector).first.evaluate("shown => { shown.textContent = 'x'.repeat(300); }")
     assert page.evaluate("document.documentElement.scrollWidth") == NARROW["width"]
 
 

@@ -22,7 +22,7 @@ from tests.conftest import (
     own_database,
     without_settings,
 )
-from tests.warm_elute import WarmElute, warm_elute
+from tests.warm_elute import Command, WarmElute, warm_elute
 
 Completed: TypeAlias = "subprocess.CompletedProcess[str]"
 LIMIT = 300  # seconds for one command; much longer than any takes
@@ -36,7 +36,7 @@ MARTS = (
     "data_issues",
     "input_summary",
 )
-# Of a build too, to explain its marts, but kept for the newest one only.
+# Of a build too, to explain its marts, but kept for the newest two only.
 EXPLAINING = ("int_user_compounds_counted", "int_experiments_validated")
 EXPLAINING_VIEWS = (
     "int_experiments_kept",
@@ -91,6 +91,12 @@ class Laboratory:
             env=environment,
             timeout=LIMIT,
         )
+
+    def start_build(self, output: int, **variables: str) -> Command:
+        """Start such a build, which writes to that file."""
+        environment = {**self.environment, **variables}
+        command = ["elute", "build", *QUICKER]
+        return self._warm.start(command, self.files, environment, (output, output), LIMIT)
 
     def dbt(self, *arguments: str, **variables: str) -> Completed:
         """Run plain `dbt`, with what `elute env` prints and these variables."""

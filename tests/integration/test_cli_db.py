@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import psycopg2
@@ -164,6 +165,10 @@ def test_debug_before_the_command_is_ours() -> None:
     assert (options.debug, passed_on) == (True, ["--debug"])
 
 
+def test_it_says_its_version(elute: Elute) -> None:
+    assert elute("--version").stdout == f"elute {version('elute')}\n"
+
+
 def test_an_expected_failure_is_a_message_and_with_debug_a_traceback(elute: Elute) -> None:
     plain = elute("env", ELUTE_PORT="x")
     assert plain.returncode == 1
@@ -231,8 +236,8 @@ def blocked() -> str:
 
 def test_the_profile_reads_nothing_but_libpq_variables() -> None:
     profile = yaml.safe_load((CHECKOUT / "profiles.yml").read_text(encoding="utf-8"))["elute"]
-    assert profile["target"] == "default"
-    assert re.findall(r"env_var\('(\w+)'", str(profile["outputs"]["default"])) == [
+    assert "or 'postgres'" in profile["target"]
+    assert re.findall(r"env_var\('(\w+)'", str(profile["outputs"]["postgres"])) == [
         "PGHOST",
         "PGPORT",
         "PGUSER",

@@ -1,4 +1,4 @@
-"""Publishing a build, and what may happen at that very moment; each build is a real process."""
+"""Publishing a build, and what may happen at that very moment."""
 
 import os
 import re
@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,9 @@ import pytest
 from elute.database import schema
 from elute.database.faults import LOST
 from elute.database.sessions import Session, connect
-from tests.conftest import COMMAND, SAMPLE
-from tests.integration.conftest import EXPLAINING, EXPLAINING_VIEWS, MARTS, QUICKER, Laboratory
+from tests.conftest import SAMPLE
+from tests.integration.conftest import EXPLAINING, EXPLAINING_VIEWS, MARTS, Laboratory
 
-LIMIT = 120  # seconds that a build may take on a busy machine
 WAITS = "Publishing waits for "
 STAYS = "What was published before stays."
 ONE_USER_MORE = {"users.csv": SAMPLE["users.csv"] + b"15,Olive,,\n"}
@@ -39,20 +39,17 @@ class Build:
     """`elute build`, going on."""
 
     def __init__(self, laboratory: Laboratory, **variables: str) -> None:
-        self.process = subprocess.Popen(
-            [*COMMAND, "build", *QUICKER],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=laboratory.files,
-            env={**laboratory.environment, "PYTHONUNBUFFERED": "1", **variables},
-        )
-        self._said = ""
+        reading, writing = os.pipe()
+        self._output, self._said = os.fdopen(reading), ""
+        self._command = laboratory.start_build(writing, **variables)
+        os.close(writing)
+
+    def send(self, number: signal.Signals) -> None:
+        os.kill(self._command.pid, number)
 
     def until(self, words: str) -> str:
         """Read what it says up to the line with these words."""
-        assert self.process.stdout
-        for line in self.process.stdout:
+        for line in self._output:
             self._said += line
             if words in line:
                 return line
@@ -60,23 +57,15 @@ class Build:
 
     def end(self) -> tuple[int, str]:
         """Its exit status, and all that it has said, in one line."""
-        rest, _ = self.process.communicate(timeout=LIMIT)
-        return self.process.returncode, in_one_line(self._said + rest)
+        with self._output:
+            said = self._said + self._output.read()
+        return self._command.wait(), in_one_line(said)
 
 
 @pytest.fixture
-def build(one_laboratory: Laboratory) -> Iterator[Callable[..., Build]]:
-    """Starts builds, and ends what is left of them."""
-    started = []
-
-    def start(**variables: str) -> Build:
-        started.append(Build(one_laboratory, **variables))
-        return started[-1]
-
-    yield start
-    for each in started:
-        each.process.kill()
-        each.process.communicate()
+def build(one_laboratory: Laboratory) -> Callable[..., Build]:
+    """Starts builds."""
+    return partial(Build, one_laboratory)
 
 
 @pytest.fixture
@@ -142,11 +131,11 @@ def test_it_is_not_waited_for_without_end(built: Laboratory, build: Callable[...
 
 
 def interrupt(build: Build, owner: Session) -> None:
-    build.process.send_signal(signal.SIGINT)
+    build.send(signal.SIGINT)
 
 
 def kill(build: Build, owner: Session) -> None:
-    build.process.kill()
+    build.send(signal.SIGKILL)
 
 
 def end_sessions(build: Build, owner: Session) -> None:
@@ -210,9 +199,9 @@ def test_at_the_moment_of_publishing_it_is_all_or_nothing(
     assert result.returncode == 0, result.stderr
     assert built.rows(USERS) == [{"users": 15}]
     kept = built.rows("select from pg_tables where schemaname = 'builds'")
-    assert len(kept) == 2 * len(MARTS) + len(EXPLAINING) + 1
+    assert len(kept) == 2 * of_build + 1
     kept = built.rows("select from pg_views where schemaname = 'builds'")
-    assert len(kept) == len(EXPLAINING_VIEWS)
+    assert len(kept) == 2 * len(EXPLAINING_VIEWS)
 
 
 def test_a_full_disk_at_the_moment_of_publishing(

@@ -1,10 +1,12 @@
 """Builds on a Spark cluster: a master, two workers and a Connect server on this machine."""
 
 import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,10 @@ from scripts.spark_cluster import Cluster
 from tests.integration.conftest import LIMIT, MARTS, Completed, Laboratory
 from tests.integration.test_build import EXPORTS
 from tests.rules.strategies import dirty_files
-from tests.service import until
+from tests.service import Process, Service, serving, until
 
 RATIOS = {"ELUTE_MAX_DROPPED_RATIO": "1", "ELUTE_MAX_NULLED_RATIO": "1"}
+WORKERS = ("worker0", "worker1")
 STAYS = "What was published before stays."
 needs_exports = pytest.mark.skipif(
     not EXPORTS, reason="the real exports are not beside this checkout"
@@ -40,9 +43,28 @@ class Spark:
     def __init__(self, cluster: Cluster, folder: Path) -> None:
         self.cluster, self.folder = cluster, folder
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """What has Elute build on it."""
+        return {
+            "ELUTE_ENGINE": "spark",
+            "SPARK_REMOTE": self.cluster.remote,
+            "ELUTE_SPARK_FOLDER": str(self.folder),
+        }
+
     def build(self, laboratory: Laboratory, **variables: str) -> Completed:
-        spark = {"SPARK_REMOTE": self.cluster.remote, "ELUTE_SPARK_FOLDER": str(self.folder)}
-        return laboratory.build("--target", "spark", **RATIOS, **spark | variables)
+        return laboratory.build(**RATIOS, **self.settings | variables)
+
+    @contextmanager
+    def without_workers(self) -> Iterator[None]:
+        """Meanwhile no job comes to its end by itself."""
+        for name in WORKERS:
+            self.cluster.kill(name)
+        try:
+            yield
+        finally:
+            for name in WORKERS:
+                self.cluster.start_worker(name)
 
     def is_at_work(self) -> bool:
         """Whether a build is somewhere in the middle."""
@@ -119,7 +141,8 @@ def test_a_full_disk_stops_the_build_in_a_sentence(laboratory: Laboratory, spark
         assert f": its disk is full. {STAYS}" in said
         assert not any(small.iterdir())
     finally:
-        subprocess.run(["umount", str(small)], check=True)
+        # Lazily: Spark leaves a file open that it could not write, until its memory is tidied up.
+        subprocess.run(["umount", "--lazy", str(small)], check=True)
 
 
 @settings(
@@ -189,3 +212,48 @@ def test_the_server_is_killed_and_the_next_build_works(
     again = spark.build(built)
     assert again.returncode == 0, again.stdout + again.stderr
     assert_equal_on_both(built)
+
+
+def test_a_build_that_is_stopped_or_killed_leaves_nothing_at_work(
+    built: Laboratory, spark: Spark, tmp_path: Path
+) -> None:
+    before, environment = built.marts(), built.environment | spark.settings
+    with spark.without_workers():
+        killed = Process("build", environment=environment, log=tmp_path / "killed.log")
+        until(spark.cluster.jobs, LIMIT)
+        killed.stop(signal.SIGKILL)
+        left = spark.cluster.jobs()
+        stopped = Process("build", environment=environment, log=tmp_path / "stopped.log")
+        until(lambda: not spark.cluster.jobs() & left, LIMIT)
+        until(spark.cluster.jobs, LIMIT)
+        assert stopped.stop(signal.SIGTERM, LIMIT) == 128 + signal.SIGTERM
+        until(lambda: not spark.cluster.jobs(), LIMIT)
+    assert f"Stopped. {STAYS}" in " ".join(stopped.said().split())
+    assert built.marts() == before
+    assert spark.has_left_nothing()
+
+
+def test_the_service_builds_explains_and_cancels(spark: Spark) -> None:
+    with serving(**spark.settings) as service:
+        until(lambda: state(service, 1) == "succeeded", LIMIT)
+        assert service.ask("GET", "/runs/1").json["is_warm"]
+        assert "Already current" in service.ask("POST", "/trigger-etl").json["message"]
+        for path in ("/etl-results/1/explain", "/compounds/2/explain"):
+            assert service.ask("GET", path).json["is_consistent"], path
+        until(lambda: service.ask("GET", "/docs/").status == 200, LIMIT)
+        with spark.without_workers():
+            service.ask("POST", "/trigger-etl?force=1&wait=0")
+            until(spark.cluster.jobs, LIMIT)
+            service.ask("DELETE", "/runs/2")
+            until(lambda: state(service, 2) == "cancelled", LIMIT)
+            until(lambda: not spark.cluster.jobs(), LIMIT)
+        assert spark.has_left_nothing()
+        spark.cluster.kill("connect")
+        answer = service.ask("POST", "/trigger-etl?force=1&wait=300")
+        assert answer.status == 503
+        assert f"The Spark server {spark.cluster.remote} does not answer" in answer.json["message"]
+    spark.cluster.start_connect()
+
+
+def state(service: Service, run: int) -> str:
+    return str(service.ask("GET", f"/runs/{run}").json["state"])

@@ -19,7 +19,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load(
 SETTINGS = {variable.name for variable in VARIABLES}
 # What the image sets itself, what is nothing to set there, and the address that is published.
 IMAGE_ONLY = {"ELUTE_HOME", "ELUTE_SEEDS_DIR", "ELUTE_HOST", "ELUTE_INSECURE", "ELUTE_PORT"}
-NOT_THERE = {"ELUTE_POSTGRES_USER", "ELUTE_SPARK_FOLDER"}
+NOT_THERE = {"ELUTE_POSTGRES_USER", "ELUTE_ENGINE", "ELUTE_SPARK_FOLDER", "SPARK_REMOTE"}
 
 
 def environment_of_image() -> dict[str, str]:

@@ -159,7 +159,7 @@ def test_every_problem_is_told() -> None:
 
 
 def test_every_setting_is_told() -> None:
-    table = dict(re.findall(r"(?m)^\| `((?:PG|ELUTE_)\w+)` \|(.*?)\|", OPERATIONS))
+    table = dict(re.findall(r"(?m)^\| `((?:PG|ELUTE_|SPARK_)\w+)` \|(.*?)\|", OPERATIONS))
     assert set(table) == {variable.name for variable in VARIABLES}
     for variable in VARIABLES:
         # PGUSER's default is described, not named.

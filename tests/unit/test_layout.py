@@ -97,3 +97,17 @@ def test_a_package_is_used_by_its_door(package: str) -> None:
 def _files(package: str) -> set[str]:
     folder = PACKAGES[package].parent
     return {path.relative_to(folder).as_posix() for path in PACKAGES[package].rglob("*.py")}
+
+
+@pytest.mark.parametrize("door", DBT_PARTS, ids=lambda door: door.parent.name)
+def test_one_adapter_uses_another_by_its_door(door: Path) -> None:
+    name = f"dbt.adapters.{door.parent.name}."
+    wrong = [
+        f"{path} imports {target}"
+        for other in DBT_PARTS
+        if other != door
+        for path in other.parent.rglob("*.py")
+        for target in imported(path)
+        if target.startswith(name) and (door.parent / f"{target.removeprefix(name)}.py").exists()
+    ]
+    assert not wrong

@@ -49,6 +49,7 @@ def test_variables_are_read() -> None:
             "ELUTE_WATCH": "1",
             "ELUTE_WEBHOOK_URL": "https://a.example/b?c=d http://[::1]:8080",
             "ELUTE_WEBHOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "ELUTE_APPRISE_URL": "mailto://a:b@c.example slack://d/e/f",
             "ELUTE_PING_URL": "https://hc.example/7",
             "ELUTE_KEEP_RUNS": "20",
             "ELUTE_KEEP_BUILDS": "3",
@@ -57,6 +58,7 @@ def test_variables_are_read() -> None:
             "ELUTE_QUERY_SECONDS": "9",
             "ELUTE_LOG_FORMAT": "json",
             "ELUTE_POSTGRES_USER": "daemon",
+            "ELUTE_SPARK_FOLDER": "/shared",
         }
     )
     assert settings == Settings(
@@ -83,6 +85,7 @@ def test_variables_are_read() -> None:
         watches_files=True,
         webhook_urls=("https://a.example/b?c=d", "http://[::1]:8080"),
         webhook_secret="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        apprise_urls=("mailto://a:b@c.example", "slack://d/e/f"),
         ping_url="https://hc.example/7",
         keep_runs=20,
         keep_builds=3,
@@ -91,6 +94,8 @@ def test_variables_are_read() -> None:
         query_seconds=9,
         log_format="json",
         postgres_user="daemon",
+        engine="postgres",
+        spark_folder="/shared",
     )
 
 
@@ -229,3 +234,19 @@ def test_a_date_format(value: str) -> None:
 def test_a_date_format_that_is_none_is_refused(value: str) -> None:
     with pytest.raises(SettingsError, match="ELUTE_DATE_FORMAT must have YYYY, MM or M"):
         Settings.from_environment({"ELUTE_DATE_FORMAT": value})
+
+
+def test_spark_needs_a_server_and_a_folder_and_shows_no_token() -> None:
+    spark = {"ELUTE_ENGINE": "spark", "SPARK_REMOTE": "sc://lab:15002/;token=s3cret"}
+    with pytest.raises(SettingsError, match="SPARK_REMOTE must be the address") as raised:
+        Settings.from_environment(spark | {"SPARK_REMOTE": "http://s3cret"})
+    assert "s3cret" not in str(raised.value)
+    with pytest.raises(SettingsError, match="ELUTE_SPARK_FOLDER must be the whole path"):
+        Settings.from_environment(spark)
+
+
+def test_spark_needs_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("elute.settings.find_spec", lambda _: None)
+    spark = {"ELUTE_ENGINE": "spark", "SPARK_REMOTE": "sc://lab", "ELUTE_SPARK_FOLDER": "/shared"}
+    with pytest.raises(SettingsError, match=r"pip install .* -r requirements-spark\.txt"):
+        Settings.from_environment(spark)

@@ -3,6 +3,8 @@
 from dbt.adapters.base.plugin import AdapterPlugin
 from dbt.adapters.pgcopy.connections import PgcopyConnectionManager, PgcopyCredentials
 from dbt.adapters.pgcopy.impl import PgcopyAdapter
+from dbt.adapters.pgcopy.run_lock import WRITING_COMMANDS
+from dbt.adapters.pgcopy.seeds import Seed
 from dbt.include import pgcopy
 
 Plugin = AdapterPlugin(
@@ -12,4 +14,11 @@ Plugin = AdapterPlugin(
     dependencies=["postgres"],
 )
 
-__all__ = ["PgcopyAdapter", "PgcopyConnectionManager", "PgcopyCredentials", "Plugin"]
+__all__ = [
+    "WRITING_COMMANDS",
+    "PgcopyAdapter",
+    "PgcopyConnectionManager",
+    "PgcopyCredentials",
+    "Plugin",
+    "Seed",
+]

@@ -81,6 +81,11 @@ class PgcopyAdapter(PostgresAdapter):
             self._run_lock.release()
             self._run_lock = None
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether it holds the run lock: without, what is left might be of a build that goes on."""
+        return self._run_lock is not None
+
     def _needs_run_lock(self) -> bool:
         command = getattr(getattr(self.config, "args", None), "which", None)
         return bool(self.config.credentials.run_lock) and command in WRITING_COMMANDS
@@ -165,8 +170,7 @@ class PgcopyAdapter(PostgresAdapter):
     def drop_leftovers(self, schema: str) -> None:
         """Before anything is written, once: drop the tables of builds that were broken off."""
         with self._preparing:
-            # Without the run lock they might be of a build that goes on.
-            if self._run_lock is not None and not self._is_tidy:
+            if self.is_alone and not self._is_tidy:
                 self.drop_unneeded_tables(schema, keep=None)
             self._is_tidy = True
 

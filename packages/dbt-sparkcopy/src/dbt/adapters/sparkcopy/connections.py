@@ -3,12 +3,13 @@
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.context import SpawnContext
 from pathlib import Path
 from threading import Lock
 from typing import Any, Dict  # noqa: UP035
+from uuid import uuid4
 
 import agate  # type: ignore[import-untyped]
 import grpc
@@ -27,6 +28,7 @@ from dbt.adapters.spark.connections import (
 )
 from dbt.adapters.spark.session import Cursor, SessionConnectionWrapper
 from dbt_common.exceptions import DbtDatabaseError, DbtRuntimeError
+from dbt_common.invocation import get_invocation_id
 from immutable_builds import STAYS
 from pyspark.errors import PySparkException
 from pyspark.errors.exceptions.connect import SparkConnectGrpcException
@@ -34,8 +36,11 @@ from pyspark.sql import SparkSession
 from pyspark.sql.connect.client.retries import DefaultPolicy
 
 _REMOTE = "SPARK_REMOTE"
-# About 20 seconds in all, where the default is ten minutes.
-_RETRIES = DefaultPolicy(max_retries=6, max_backoff=8000)
+_CANCELLED = "The build was cancelled."
+LOST = "08S01"  # the SQLSTATE of a link that has failed, written as dbt-pgcopy writes one
+# About ten seconds in all, where the default is ten minutes: a server that is started anew in the
+# meantime does not know the session any more.
+_RETRIES = DefaultPolicy(max_retries=5, max_backoff=4000)
 
 
 @dataclass
@@ -89,22 +94,40 @@ class SparkcopyConnectionManager(SparkConnectionManager):
         super().__init__(profile, mp_context)  # type: ignore[no-untyped-call]
         self._opening = Lock()
         self._session: SparkSession | None = None
+        self._is_cancelled = False
 
     @property
     def session(self) -> SparkSession:
         """The session, opened by whoever asks first."""
         with self._opening:
             if self._session is None:
-                self._session = _new_session(self.profile.credentials.server_side_parameters)
+                # What is left to do after a cancel needs another one.
+                name = str(uuid4()) if self._is_cancelled else get_invocation_id()
+                self._session = _open(name, self.profile.credentials.server_side_parameters)
             return self._session
 
     def set_connection_name(self, name: str | None = None) -> Connection:
         """Overridden to open nothing: there is one session for all."""
         connection = super().set_connection_name(name)
         if connection.state != ConnectionState.OPEN:
-            connection.handle = _Handle(_Source(self.session))
+            connection.handle = SessionConnectionWrapper(_Source(self.session))
             connection.state = ConnectionState.OPEN
         return connection
+
+    def cancel_open(self) -> list[str]:
+        """Overridden to end the session, and with it what goes on or would yet begin there."""
+        self._is_cancelled = True
+        session, self._session = self._session, None
+        if session is not None:
+            with suppress(PySparkException):
+                session.client.set_retry_policies([])
+                session.client.release_session()
+        return []
+
+    def end(self, invocation_id: str) -> None:
+        """End what a build that was killed has left at work, if the server still knows of it."""
+        with suppress(PySparkException, DbtRuntimeError):
+            _open(invocation_id, {}).stop()
 
     def cleanup_all(self) -> None:
         """Overridden to end the session."""
@@ -117,6 +140,8 @@ class SparkcopyConnectionManager(SparkConnectionManager):
         self, sql: str, auto_begin: bool = False, fetch: bool = False, limit: int | None = None
     ) -> tuple[AdapterResponse, agate.Table]:
         """Overridden to have a query run though nobody wants its rows, as those of hooks are."""
+        if self._is_cancelled:
+            raise DbtDatabaseError(_CANCELLED)
         fetch = fetch or sql.lstrip().startswith("select")
         with self.exception_handler(sql):  # Most goes wrong when the rows are fetched.
             result: tuple[AdapterResponse, agate.Table] = super().execute(
@@ -130,6 +155,8 @@ class SparkcopyConnectionManager(SparkConnectionManager):
         try:
             yield
         except PySparkException as error:
+            if self._is_cancelled:
+                raise DbtDatabaseError(_CANCELLED) from error
             if _is_lost(error):  # What comes next need not find that out in as long a time.
                 self.session.client.set_retry_policies([])
             raise DbtDatabaseError(said(error)) from error
@@ -156,13 +183,6 @@ class _Cursor(Cursor):
         self._df = self._session.sql(sql % parameters if parameters else sql)
 
 
-class _Handle(SessionConnectionWrapper):
-    """A connection that can be cancelled."""
-
-    def cancel(self) -> None:
-        self.handle.session.interruptAll()
-
-
 def said(error: Exception) -> str:
     """What Spark says, without the stack of its Java machine and without what is secret."""
     text = re.split(r"\n\s*(?:JVM stacktrace:|at [\w.$]+\()", str(error))[0].strip()
@@ -170,7 +190,7 @@ def said(error: Exception) -> str:
     if _is_lost(error):
         text = (
             f"The Spark server {address()} does not answer, or was started anew meanwhile. "
-            f"{STAYS} Build again."
+            f"{STAYS} Build again.\nSQLSTATE {LOST}"
         )
     elif "No space left on device" in text:
         text = f"A disk of the Spark cluster, or of the folder of its builds, is full. {STAYS}"
@@ -185,8 +205,8 @@ def _is_lost(error: Exception) -> bool:
     """Whether the server, or what it knew of us, is gone."""
     if not isinstance(error, SparkConnectGrpcException):
         return False
-    is_unavailable = error.getGrpcStatusCode() == grpc.StatusCode.UNAVAILABLE
-    return is_unavailable or "[INVALID_HANDLE." in str(error)
+    is_gone = any(text in str(error) for text in ("[INVALID_HANDLE.", "stopped SparkContext"))
+    return is_gone or error.getGrpcStatusCode() == grpc.StatusCode.UNAVAILABLE
 
 
 def address() -> str:
@@ -194,13 +214,16 @@ def address() -> str:
     return os.environ.get(_REMOTE, "").partition(";")[0].rstrip("/")
 
 
-def _new_session(parameters: dict[str, str]) -> SparkSession:
+def _open(invocation_id: str, parameters: dict[str, str]) -> SparkSession:
+    """The session of a build, which is called by its invocation: of one that goes on, the same."""
     if not re.match(r"sc://[^/;]+", os.environ.get(_REMOTE, "")):
         raise FailedToConnectError(
             f"{_REMOTE} has to be the address of a Spark Connect server, such as sc://host:15002."
         )
     try:
-        session = SparkSession.builder.remote(os.environ[_REMOTE]).create()
+        start, _, rest = os.environ[_REMOTE].partition(";")
+        remote = f"{start.rstrip('/')}/;session_id={invocation_id};{rest}".rstrip(";")
+        session = SparkSession.builder.remote(remote).create()
         session.client.set_retry_policies([_RETRIES])
         for name, value in parameters.items():
             session.conf.set(name, value)

@@ -9,13 +9,12 @@ from multiprocessing.context import SpawnContext
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from dbt.adapters.base.meta import available
 from dbt.adapters.contracts.connection import Connection
 from dbt.adapters.events.logging import AdapterLogger
-from dbt.adapters.pgcopy import PgcopyAdapter
-from dbt.adapters.pgcopy.run_lock import WRITING_COMMANDS
-from dbt.adapters.pgcopy.seeds import Seed
+from dbt.adapters.pgcopy import WRITING_COMMANDS, PgcopyAdapter, Seed
 from dbt.adapters.spark.impl import SparkAdapter
 from dbt.adapters.sparkcopy import staging
 from dbt.adapters.sparkcopy.connections import SparkcopyConnectionManager, said
@@ -25,7 +24,7 @@ from immutable_builds import STAYS, transaction
 from psycopg2 import sql
 from pyspark.errors import PySparkException
 
-_BUILD = re.compile("dbt_[0-9a-f]{32}")
+_BUILD = re.compile("dbt_([0-9a-f]{32})")
 
 logger = AdapterLogger("Sparkcopy")
 
@@ -67,6 +66,12 @@ class SparkcopyAdapter(SparkAdapter):
             )
         self._postgres.take_run_lock()
         return super().acquire_connection(name)
+
+    def cancel_open_connections(self) -> list[str]:
+        """Overridden to cancel what goes on in PostgreSQL, too."""
+        with self._postgres.connection_named("cancel"):
+            self._postgres.connections.cancel_open()
+        return self.connections.cancel_open()
 
     def cleanup_connections(self) -> None:
         """Overridden to clear away what the build has made, and to let the run lock go."""
@@ -121,12 +126,12 @@ class SparkcopyAdapter(SparkAdapter):
 
         Args:
             builds_schema: of the tables of builds.
-            relation: the table on Spark.
+            relation: the table on Spark; without a contract, its columns hold.
             model: its node.
             constraints: what its contract says besides columns, as changes of the table.
         """
         folder = Path(self.build_folder(), str(relation.table_name))
-        _refuse_other_columns(model, staging.columns_of(folder))
+        columns = _columns(model, staging.columns_of(folder))
         postgres = self._postgres
         with postgres.connection_named(model["unique_id"]):
             self._prepare(builds_schema, model["schema"])
@@ -135,12 +140,12 @@ class SparkcopyAdapter(SparkAdapter):
             session = postgres.connections.get_thread_connection().handle
             query = sql.SQL("copy {} from stdin (format csv)").format(table).as_string(session)
             with transaction(session) as cursor:
-                cursor.execute(_create(table, model))
-                postgres.copy_from(staging.lines(folder, list(model["columns"])), query)
+                cursor.execute(_create(table, columns, model["config"]))
+                postgres.copy_from(staging.lines(folder, list(columns)), query)
                 for change in constraints:
                     cursor.execute(sql.SQL("alter table {} ").format(table) + sql.SQL(change))
-                for comment in _comments(table, model):
-                    cursor.execute(comment)
+                for statement in (*_indexes(table, model["config"]), *_comments(table, model)):
+                    cursor.execute(statement)
                 cursor.execute(sql.SQL("analyze {}").format(table))
         database = postgres.config.credentials.database
         make = postgres.Relation.create
@@ -187,10 +192,11 @@ class SparkcopyAdapter(SparkAdapter):
                 cursor.execute(sql.SQL("create schema {}").format(schema))
 
     def _clear_leftovers(self) -> None:
-        # Without the run lock they might be of a build that goes on.
-        if self._postgres.config.credentials.run_lock:
+        if self._postgres.is_alone:
             for folder in Path(self.config.credentials.folder).iterdir():
-                if _BUILD.fullmatch(folder.name) and folder != self._folder:
+                found = _BUILD.fullmatch(folder.name)
+                if found and folder != self._folder:
+                    self.connections.end(str(UUID(found[1])))
                     self._clear(folder)
 
     def _clear(self, folder: Path) -> None:
@@ -202,21 +208,40 @@ class SparkcopyAdapter(SparkAdapter):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _refuse_other_columns(model: Mapping[str, Any], found: list[str]) -> None:
-    wanted = list(model["columns"])
-    if set(found) != set(wanted):
+def _columns(model: Mapping[str, Any], found: dict[str, str]) -> dict[str, str]:
+    """The columns of the table in PostgreSQL, and their types."""
+    if not model["config"]["contract"]["enforced"]:
+        return found
+    wanted = {name: column["data_type"] for name, column in model["columns"].items()}
+    if found.keys() != wanted.keys():
         raise DbtRuntimeError(
             f"This model has an enforced contract that failed: its columns are {', '.join(found)}, "
             f"and the contract's are {', '.join(wanted)}."
         )
+    return wanted
 
 
-def _create(table: sql.Identifier, model: Mapping[str, Any]) -> sql.Composable:
-    columns = [
-        sql.SQL("{} " + column["data_type"]).format(sql.Identifier(name))
-        for name, column in model["columns"].items()
+def _create(
+    table: sql.Identifier, columns: Mapping[str, str], config: Mapping[str, Any]
+) -> sql.Composable:
+    kind = sql.SQL("unlogged table" if config.get("unlogged") else "table")
+    declared = [
+        sql.SQL("{} " + data_type).format(sql.Identifier(name))
+        for name, data_type in columns.items()
     ]
-    return sql.SQL("create table {} ({})").format(table, sql.SQL(", ").join(columns))
+    return sql.SQL("create {} {} ({})").format(kind, table, sql.SQL(", ").join(declared))
+
+
+def _indexes(table: sql.Identifier, config: Mapping[str, Any]) -> list[sql.Composable]:
+    return [
+        sql.SQL("create {}index on {} using {} ({})").format(
+            sql.SQL("unique " if index.get("unique") else ""),
+            table,
+            sql.SQL(index.get("type") or "btree"),
+            sql.SQL(", ").join(map(sql.Identifier, index["columns"])),
+        )
+        for index in config.get("indexes") or []
+    ]
 
 
 def _comments(table: sql.Identifier, model: Mapping[str, Any]) -> list[sql.Composable]:

@@ -8,9 +8,17 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.dataset as pd
 import pyarrow.parquet as pq
-from dbt.adapters.pgcopy.seeds import Seed
+from dbt.adapters.pgcopy import Seed
 from seed_csv import SEPARATOR, SeedFile
 
+# What is not here is told as text.
+_TYPES = {
+    pa.bool_(): "boolean",
+    pa.int32(): "integer",
+    pa.int64(): "bigint",
+    pa.float64(): "double precision",
+    pa.date32(): "date",
+}
 _BLOCK = 8 << 20  # bytes of a file in one group of rows: little memory, and enough for each worker
 
 
@@ -81,9 +89,14 @@ def _parsed(block: bytes, columns: list[str], delimiter: str) -> pa.Table:
     )
 
 
-def columns_of(folder: Path) -> list[str]:
-    """The names of the columns of a table."""
-    return list(_dataset(folder).schema.names)
+def columns_of(folder: Path) -> dict[str, str]:
+    """The columns of a table, and for each a type of PostgreSQL's that takes its values."""
+    return {
+        column.name: "numeric"
+        if pa.types.is_decimal(column.type)
+        else _TYPES.get(column.type, "text")
+        for column in _dataset(folder).schema
+    }
 
 
 def lines(folder: Path, columns: list[str]) -> Iterator[bytes]:

@@ -23,8 +23,8 @@
   {%- if changes -%}
     {%- do run_query('alter table ' ~ table ~ ' ' ~ changes | join(', ')) -%}
   {%- endif -%}
-  {%- do create_indexes(table) -%}
   {%- if table.is_table -%}
+    {%- do create_indexes(table) -%}
     {#- Read by what is built next, and by readers at once: before autovacuum comes. -#}
     {%- do run_query('analyze ' ~ table) -%}
   {%- endif -%}
@@ -116,7 +116,7 @@
   {%- for result in results -%}
     {%- if result.status in ('error', 'fail', 'runtime error', 'skipped', 'partial success') and result.node.resource_type != 'exposure' -%}
       {{ return('') }}
-    {%- elif pgcopy_is_published(result.node) -%}
+    {%- elif result.node.config.materialized == 'published' -%}
       {%- do built.append(result.node.name) -%}
     {%- endif -%}
   {%- endfor -%}
@@ -140,7 +140,7 @@
   {%- endfor -%}
 
   {%- set marts = {} -%}
-  {%- for node in graph.nodes.values() if pgcopy_is_published(node) -%}
+  {%- for node in graph.nodes.values() if node.config.materialized == 'published' -%}
     {%- set meta_of_columns = {} -%}
     {%- for column in node.columns.values() -%}
       {%- set meta = dict(column.config.meta or column.meta, **column_meta.get(node.name, {}).get(column.name, {})) -%}
@@ -173,16 +173,6 @@
   {%- elif adapter.is_retry() -%}
     {{ return('Nothing is published: dbt retry builds only a part anew. Run dbt build.') }}
   {%- endif -%}
-{% endmacro %}
-
-
-{#- Whether what a node has built is published. -#}
-{% macro pgcopy_is_published(node) %}
-  {{ return(adapter.dispatch('pgcopy_is_published')(node)) }}
-{% endmacro %}
-
-{% macro default__pgcopy_is_published(node) %}
-  {{ return(node.config.materialized == 'published') }}
 {% endmacro %}
 
 

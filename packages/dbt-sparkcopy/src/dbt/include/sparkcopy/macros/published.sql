@@ -1,30 +1,23 @@
 {#-
-  A table or, with `as_view`, a view on Spark. One with an enforced contract is copied to PostgreSQL, as a
-  new table of the build, which has to hold the contract there.
+  A table on Spark, which is copied to PostgreSQL as a new table of the build. If its contract is enforced, it
+  has to hold there. With `as_view` too: a view in PostgreSQL would need SQL of PostgreSQL's.
 -#}
 {% materialization published, adapter='sparkcopy' %}
-  {%- set relation = this.incorporate(type='view' if config.get('as_view') else 'table') -%}
+  {%- set relation = this.incorporate(type='table') -%}
 
   {{ run_hooks(pre_hooks) }}
 
   {% call statement('main') %}
-    create {{ relation.type }} {{ relation }} {{ 'using parquet' if relation.is_table }} as
+    create table {{ relation }} using parquet as
     {{ sql }}
   {% endcall %}
 
   {{ run_hooks(post_hooks) }}
 
-  {%- if pgcopy_is_published(model) -%}
-    {%- do adapter.copy_out(builds_schema(), relation, model, pgcopy_constraints()) -%}
-  {%- endif -%}
+  {%- set constraints = pgcopy_constraints() if config.get('contract').enforced else [] -%}
+  {%- do adapter.copy_out(builds_schema(), relation, model, constraints) -%}
   {{ return({'relations': [relation]}) }}
 {% endmaterialization %}
-
-
-{#- What explains a mart stays on Spark, and goes with the build. -#}
-{% macro sparkcopy__pgcopy_is_published(node) %}
-  {{ return(node.config.materialized == 'published' and node.config.contract.enforced) }}
-{% endmacro %}
 
 
 {% macro sparkcopy__pgcopy_failing_sql(message) %}
