@@ -31,7 +31,7 @@ def test_it_says_what_came_out_what_was_left_out_and_what_next(build_sample: Bui
     assert "| 1       | Amara Okafor " in output
     assert "| user_experiments.csv | 72           | 71 " in output
     assert "| user_experiments.csv | unknown user " in output
-    assert 'eval "$(elute env)"' in output
+    assert 'eval "$(./run_app.sh env)"' in output
 
 
 def test_building_twice_gives_the_same_marts(built: Laboratory) -> None:
