@@ -108,12 +108,14 @@ def _require_known(name: str) -> None:
 def _describe(name: str) -> dict[str, Any]:
     settings = _settings()
     version = input_files.version_of(settings, name)
+    newer = workbooks.newer_workbook(settings.seeds_dir, name)
     about = {
         "name": name,
         "exists": version is not None,
         "bytes": version and version.bytes,
         "modified_at": version and version.modified_at.isoformat(),
         "etag": version and version.etag,
+        "workbook": newer and newer.name,
         "can_be_replaced": input_files.can_be_replaced(settings, name),
         "replaced": [path.name for path in input_files.replaced(settings, name)],
     }

@@ -9,8 +9,8 @@ from psycopg2 import sql
 from api import database
 from api.marts import media
 from api.marts.copying import Copy
+from api.marts.formats import statement
 from api.marts.published import no_longer_kept, numbered
-from api.marts.responses import statement
 from api.marts.sending import again, for_ever, streamed
 from elute import data_package
 from elute.archive import Blocks

@@ -11,6 +11,7 @@ from api.marts.published import no_such_build
 from api.problems import Problem
 from api.runs import answer, ask_for_run
 from elute import provenance, returns
+from elute.database import history
 from elute.database.sessions import Session
 from elute.provenance import RebuildError
 from elute.runs import queue
@@ -28,18 +29,20 @@ def publish(build: int) -> Answer:
     settings, who = current_app.config["SETTINGS"], parameters.requested_by()
     reason = parameters.reason()
 
-    def return_to(session: Session) -> tuple[int | None, bool]:
-        number = returns.return_to(session, settings, _find(session, build), who, reason)
-        return number, bool(queue.execute(session, "running"))
+    def return_to(session: Session) -> tuple[int | None, bool, bool]:
+        earlier, [newest] = _find(session, build), history.page(session, 1)
+        number = returns.return_to(session, settings, earlier, who, reason)
+        return number, number == newest["build"], bool(queue.execute(session, "running"))
 
     try:
-        number, is_building = database.current().owner.read(return_to)
+        number, is_same, is_building = database.current().owner.read(return_to)
     except PublishingError as error:
         raise Problem(409, "Not published", str(error)) from error
     if number is None:
         return _build_again(build, {"reason": reason} if reason else {})
-    audit.note("return", f"build {build}")
-    message = f"Build {build} is published, as build {number}."
+    if not is_same:
+        audit.note("return", f"build {build}")
+    message = f"Build {build} is published{' already' if is_same else ''}, as build {number}."
     if is_building:
         message += " The build that is going on will replace it."
     return {"build": number, "returns_to": build, "message": message}, 200, {}

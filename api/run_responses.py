@@ -63,7 +63,8 @@ def message_of(run: Run, has_worker: bool = True) -> str:
         return f"Run {run.run_id} {stops}."
     if run.state == "succeeded":
         took = "" if run.seconds is None else f" in {run.seconds:.1f} seconds"
-        return f"Built and published{took}.{_counts(run)}"
+        # One of a part may have published nothing.
+        return f"Built{' and published' if run.inputs else ''}{took}.{_counts(run)}"
     said = {
         "cancelled": f"Run {run.run_id} was cancelled. What was published before stays.",
         "stopped": f"Run {run.run_id} was stopped, because its worker was. Trigger again.",

@@ -72,7 +72,8 @@ def ask_for_run(options: Mapping[str, Any] | None = None) -> Asked:
     except OtherRequestError as error:
         raise Problem(422, "Another request", str(error)) from error
     if not asked.current:
-        audit.note("trigger", f"run {asked.run.run_id}")
+        action = "rebuild" if "returns_to" in options else "trigger"
+        audit.note(action, f"run {asked.run.run_id}")
     return asked
 
 

@@ -6,6 +6,7 @@ Each command's module is imported when it is called, so that `--help` and `env` 
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from elute.errors import EluteError
@@ -89,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--debug", action="store_true", help="show where in the program a failure came from"
     )
+    parser.add_argument("--version", action="version", version=f"elute {version('elute')}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     commands.add_parser(
         "build",

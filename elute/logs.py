@@ -74,7 +74,7 @@ def configure(settings: Settings, name: str = "web") -> None:
     """
     secrets = [
         *settings.tokens, settings.read_token, settings.password,
-        *settings.webhook_urls, settings.webhook_secret, settings.ping_url,
+        *settings.webhook_urls, *settings.apprise_urls, settings.webhook_secret, settings.ping_url,
     ]  # fmt: skip
     known = [secret for secret in secrets if secret and len(secret) >= _SHORTEST_SECRET]
     formatter = (_JsonFormatter if settings.log_format == "json" else _Formatter)(known)

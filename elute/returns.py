@@ -33,10 +33,8 @@ def return_to(
     Raises:
         immutable_builds.PublishingError: others are in the way; the message says who.
     """
-    for row in queue.execute(session, "published_as", {"build": earlier.build}):
-        return int(row["build"])
     tables = queue.execute(session, "tables_of_build", {"build": earlier.build})
-    # Of those that explain the marts, only the newest build's are kept.
+    # Of those that explain the marts, only the newest two builds' are kept.
     if any(not table["is_there"] and not table["is_kept_shorter"] for table in tables):
         return None
     build = immutable_builds.Build(
@@ -53,7 +51,13 @@ def return_to(
         requested_by=requested_by,
         reason=reason,
     )
+
+    def tell(number: int) -> None:
+        queue.execute(session, "note_return", {"build": number})
+        queue.execute(session, "notify_messages", {"payload": ""})
+
+    seconds = settings.publish_wait_seconds
     try:
-        return immutable_builds.publish(session, build, settings.publish_wait_seconds, logger.info)
+        return immutable_builds.publish(session, build, seconds, logger.info, tell)
     except errors.UndefinedTable:
         return None  # Another build has dropped them in this moment.

@@ -103,6 +103,11 @@ VARIABLES = (
         "ELUTE_WEBHOOK_SECRET", "", "Signs what they are told: whsec_ and 24 to 64 bytes in Base64."
     ),
     Variable(
+        "ELUTE_APPRISE_URL",
+        "",
+        "Addresses of mail and chats that are told the same, as Apprise writes them.",
+    ),
+    Variable(
         "ELUTE_PING_URL",
         "",
         "Address that is asked for as each run starts, succeeds and fails, as healthchecks wants.",
@@ -179,6 +184,7 @@ class Settings:
     watches_files: bool
     webhook_urls: tuple[str, ...] = field(repr=False)
     webhook_secret: str = field(repr=False)
+    apprise_urls: tuple[str, ...] = field(repr=False)
     ping_url: str | None = field(repr=False)
     keep_runs: int
     keep_builds: int
@@ -221,6 +227,7 @@ class Settings:
             watches_files=_switch("ELUTE_WATCH", values),
             webhook_urls=_urls("ELUTE_WEBHOOK_URL", values),
             webhook_secret=_webhook_secret("ELUTE_WEBHOOK_SECRET", values),
+            apprise_urls=_apprise_urls("ELUTE_APPRISE_URL", values),
             ping_url=next(iter(_urls("ELUTE_PING_URL", values, most=1)), None),
             keep_runs=_count("ELUTE_KEEP_RUNS", values),
             keep_builds=_count("ELUTE_KEEP_BUILDS", values),
@@ -337,6 +344,16 @@ def _urls(name: str, values: Mapping[str, str], most: int = 100) -> tuple[str, .
     if len(urls) > most or not all(re.fullmatch(valid, url) for url in urls):
         what = "an address" if most == 1 else "addresses"  # They may be secrets.
         raise SettingsError(f"{name} must be {what} of the web, https://… or http://….")
+    return urls
+
+
+def _apprise_urls(name: str, values: Mapping[str, str]) -> tuple[str, ...]:
+    urls = tuple(dict.fromkeys(values[name].split()))
+    if not all(re.fullmatch(r"[a-z][a-z0-9]*://[!-~]+", url) for url in urls):
+        raise SettingsError(  # They may be secrets.
+            f"{name} must be addresses as Apprise writes them, such as mailto://… or slack://…, "
+            "separated by spaces."
+        )
     return urls
 
 

@@ -4,10 +4,14 @@ Apart from who asks for it, since a workbook of 2 KB can want more memory and ti
 """
 
 import csv
+import os
 import resource
 import sys
+import threading
+import time
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import islice
@@ -41,9 +45,7 @@ def main(path: str, days: str, *columns: str) -> None:
     """
     from openpyxl import load_workbook  # noqa: PLC0415 - here alone, for it takes long to load
 
-    resource.setrlimit(resource.RLIMIT_AS, (_BYTES, _BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
+    _set_limits()
     warnings.simplefilter("ignore")  # of openpyxl, on what it does not read
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - by its path openpyxl wants it called .xlsx
@@ -52,6 +54,23 @@ def main(path: str, days: str, *columns: str) -> None:
         _end(TOO_LARGE)
     except OSError as error:
         _end(f"it cannot be written as CSV: {error.strerror}")
+
+
+def _set_limits() -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
+    with suppress(ValueError):
+        resource.setrlimit(resource.RLIMIT_AS, (_BYTES, _BYTES))
+    threading.Thread(target=_watch_memory, daemon=True).start()
+
+
+def _watch_memory() -> None:
+    """End the process when it has too much, for not every system has a limit to hold it to."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    while resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit < _BYTES:
+        time.sleep(0.1)
+    print(TOO_LARGE, file=sys.stderr, flush=True)
+    os._exit(EXPLAINED)
 
 
 def _print(book: Any, days: str, columns: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from elute.inputs import COLUMNS, Version
 from elute.settings import Settings
 
 _ONE_AT_A_TIME = threading.Lock()  # Each may take a GB of memory.
+_CHECK_SECONDS = 0.25
 _UNREADABLE = (
     "this is no Excel workbook (.xlsx), or it is damaged; open it, and save it as .xlsx or as CSV "
     "UTF-8"
@@ -56,8 +57,24 @@ def check(settings: Settings, name: str, path: Path, called: str | None = None) 
     return inputs.check(path, name, settings.csv_encoding)
 
 
-def convert(settings: Settings, name: str, workbook: Path, to: Path, called: str) -> str:
+def convert(  # noqa: PLR0913
+    settings: Settings,
+    name: str,
+    workbook: Path,
+    to: Path,
+    called: str,
+    *,
+    go_on: Callable[[], object] = lambda: None,
+) -> str:
     """Write the sheet of a workbook that has the columns of an input file as CSV.
+
+    Args:
+        settings: how days are written.
+        name: the input file.
+        workbook: to read.
+        to: to write to.
+        called: what to call the workbook in messages.
+        go_on: called again and again meanwhile; what it raises breaks off.
 
     Returns:
         where it was found, in words.
@@ -68,15 +85,28 @@ def convert(settings: Settings, name: str, workbook: Path, to: Path, called: str
     # Whatever the format, that year comes first; but 2021-05-03 could be read as of March.
     days = "%Y-%d-%m" if settings.date_format.startswith("YYYY-D") else "%Y-%m-%d"
     reader = [sys.executable, "-I", workbook_reader.__file__, str(workbook), days, *COLUMNS[name]]
-    with _ONE_AT_A_TIME, to.open("wb") as file:
-        done = subprocess.run(reader, stdout=file, stderr=subprocess.PIPE, check=False)
-    said = done.stderr.decode(errors="replace").strip()
-    if done.returncode == 0:
+    with (
+        _ONE_AT_A_TIME,
+        to.open("wb") as file,
+        subprocess.Popen(reader, stdout=file, stderr=subprocess.PIPE) as child,
+    ):
+        try:
+            said = _said_by(child, go_on)
+        finally:
+            child.kill()
+    if child.returncode == 0:
         return said
-    if done.returncode == workbook_reader.EXPLAINED:
+    if child.returncode == workbook_reader.EXPLAINED:
         raise SeedFileError(called, said)
-    is_stopped = done.returncode in (-signal.SIGXCPU, -signal.SIGKILL)
+    is_stopped = child.returncode in (-signal.SIGXCPU, -signal.SIGKILL)
     raise SeedFileError(called, workbook_reader.TOO_LARGE if is_stopped else _UNREADABLE)
+
+
+def _said_by(child: "subprocess.Popen[bytes]", go_on: Callable[[], object]) -> str:
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            return child.communicate(timeout=_CHECK_SECONDS)[1].decode(errors="replace").strip()
+        go_on()
 
 
 def newer_workbook(folder: Path, name: str) -> Path | None:
@@ -94,14 +124,18 @@ def newer_workbook(folder: Path, name: str) -> Path | None:
     return workbook
 
 
-def take_in(settings: Settings) -> list[str]:
+def take_in(settings: Settings, go_on: Callable[[], object] = lambda: None) -> list[str]:
     """Put what is in newer workbooks in the place of input files; which were, in words.
+
+    Args:
+        settings: where the files are, and how they are read.
+        go_on: see `convert`.
 
     Raises:
         WorkbookError: one cannot be read, or the folder cannot be written to.
     """
     try:
-        return list(_taken_in(settings))
+        return list(_taken_in(settings, go_on))
     except SeedFileError as error:
         raise WorkbookError(f"{error}. What was published before stays.") from error
     except OSError as error:
@@ -111,17 +145,19 @@ def take_in(settings: Settings) -> list[str]:
         ) from error
 
 
-def _taken_in(settings: Settings) -> Iterator[str]:
+def _taken_in(settings: Settings, go_on: Callable[[], object]) -> Iterator[str]:
     for name in COLUMNS:
-        if not newer_workbook(settings.seeds_dir, name):
+        workbook = newer_workbook(settings.seeds_dir, name)
+        if workbook is None:
             continue
-        with inputs.turn(settings), inputs.scratch_file(settings, name, beside=True) as made:
-            workbook = newer_workbook(settings.seeds_dir, name)
-            if workbook is None:
-                continue  # Another build has done so.
+        with inputs.scratch_file(settings, name, beside=True) as made:
             before = Version.of(workbook.stat())
-            where = convert(settings, name, workbook, made, workbook.name)
-            if Version.of(workbook.stat()) != before:
-                raise SeedFileError(workbook.name, "it was changed while it was read; build again")
-            inputs.swap(settings, name, made)
+            where = convert(settings, name, workbook, made, workbook.name, go_on=go_on)
+            with inputs.turn(settings):
+                if newer_workbook(settings.seeds_dir, name) is None:
+                    continue  # Another build has done so, or a newer file has come.
+                if Version.of(workbook.stat()) != before:
+                    reason = "it was changed while it was read; build again"
+                    raise SeedFileError(workbook.name, reason)
+                inputs.swap(settings, name, made)
             yield f"{name} was made from {workbook.name}: {where}."

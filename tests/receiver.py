@@ -1,9 +1,12 @@
-"""A real HTTP server that is told things, and answers as it is set to."""
+"""Real servers that are told things: HTTP, with the answers that are set, and mail."""
 
+import email
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import NamedTuple
 
 
@@ -63,5 +66,38 @@ def receiving(*statuses: int) -> Iterator[Receiver]:
             yield receiver
         finally:
             receiver.release.set()
+            server.shutdown()
+            thread.join()
+
+
+class MailServer:
+    """Where it is, and the mail that it got."""
+
+    def __init__(self) -> None:
+        self.address, self.received = "", list[Message]()
+
+
+@contextmanager
+def receiving_mail() -> Iterator[MailServer]:
+    """One that takes whatever it is given."""
+    mail = MailServer()
+
+    class Handler(StreamRequestHandler):
+        def handle(self) -> None:
+            self.wfile.write(b"220 here\r\n")
+            for line in self.rfile:
+                if line.upper().startswith(b"DATA"):
+                    self.wfile.write(b"354 go on\r\n")
+                    lines = iter(self.rfile.readline, b".\r\n")
+                    mail.received.append(email.message_from_bytes(b"".join(lines)))
+                self.wfile.write(b"250 good\r\n")
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        mail.address = f"127.0.0.1:{server.server_address[1]}"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield mail
+        finally:
             server.shutdown()
             thread.join()

@@ -50,20 +50,27 @@ def _explain(session: Session, build: Build, name: str, key: int, **values: Any)
     try:
         statement = sql.SQL(_text(name) + _text("explained.sql")).format(**tables)
     except KeyError as error:
-        raise _no_tables() from error
+        raise _no_tables(build) from error
     with session.cursor() as cursor:
         cursor.execute(statement, values)
         row = cursor.fetchone()
     return row[0] if row else None
 
 
-def _no_tables() -> Problem:
-    return unavailable(
-        "Nothing to explain it with",
-        "What is published keeps no tables of its experiments: it was built on Spark, is a return "
-        "to an earlier build, or was made by an older Elute. Build again with POST "
-        "/trigger-etl?force=1, or with the button Build now, then ask again.",
-    )
+def _no_tables(build: Build) -> Problem:
+    earlier = build.noted.get("returns_to")
+    if earlier is None:
+        detail = (
+            "What is published keeps no tables of its experiments: it was built on Spark, or was "
+            "made by an older Elute. Build again with POST /trigger-etl?force=1, or with the "
+            "button Build now, then ask again."
+        )
+    else:
+        detail = (
+            f"What is published is build {earlier} again, whose tables of experiments are no "
+            f"longer kept. POST /builds/{earlier}/rebuild makes it again from its files, with them."
+        )
+    return unavailable("Nothing to explain it with", detail)
 
 
 @lru_cache

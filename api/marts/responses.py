@@ -1,15 +1,10 @@
 """Rows of a mart as a response: all of a build, whole or as a stream, the client's own or 304."""
 
-import hashlib
-import math
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from email.utils import formatdate, parsedate_to_datetime
 from functools import partial
-from types import ModuleType
 
 import psycopg2
 from flask import Response, request
@@ -18,10 +13,11 @@ from psycopg2 import errors
 from psycopg2.extensions import Column
 
 from api import database
-from api.marts import media, workbook
+from api.marts import formats, media, workbook
 from api.marts.copying import BLOCK, Copy
 from api.marts.published import described_error, find
-from api.marts.sending import again, for_ever, streamed
+from api.marts.sending import again, streamed
+from api.marts.validators import is_known, validators
 from api.parameters import query_without
 from api.problems import Problem
 from elute.database.builds import NEWEST, Build, Mart
@@ -29,29 +25,8 @@ from elute.database.sessions import Session
 
 LARGEST_WHOLE = 4 * BLOCK  # bytes of an answer that is made before it is sent
 MOST_ROWS_WHOLE = 1000
-VARY = "Accept, Authorization, Cookie, Prefer, Range"
 Look = Callable[[Session], tuple[Build, Mart]]
 Ask = Callable[[Build, Mart], "RowsRequest"]
-_FORMAT = "3"  # another number when the same rows come to look different
-# JSON text holds no control characters, so COPY has nothing to quote.
-_JSON = r"""
-copy (select {row}::text from ({rows}) as _row) to stdout
-with (format csv, quote E'\x01', delimiter E'\x02')
-"""
-_NO_ROW = "select * from ({rows}) as _row limit 0"
-_CSV = "copy (select {columns} from ({rows}) as _row) to stdout with (format csv{header})"
-_CELL = "{name}::text as {name}"
-# A spreadsheet takes such a text for a formula, unless there is an apostrophe before it.
-_SPREADSHEET_CELL = r"""
-case
-    when pg_typeof({name}) in ('text'::regtype, 'varchar'::regtype)
-        and {name}::text ~ '^[=+@\t\r-]'
-        and {name}::text !~ '^[+-]?[0-9.,]+([eE][+-]?[0-9]+)?$'
-        then $$'$$ || {name}::text
-    else {name}::text
-end as {name}
-"""
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # without it, Excel does not read UTF-8
 # A few rows, and whether their build is still the newest, in one statement.
 _FEW = """
 select
@@ -67,10 +42,9 @@ from ({rows}) as _row
 class RowsRequest:
     """A request for rows: of which mart of which build, in which media type, and whether for one.
 
-    `key` is that of the row, None where any one will do or there may be several; `is_fixed` means
-    that the address names the build, so that the answer is the same for ever. `headers` are those
-    of the response, and `total` is the number of all rows if that is wanted. `described` are the
-    columns of the answer, where its media type has types.
+    `key` is that of the row, None where any one will do or there may be several. `headers` are
+    those of the response, and `total` is the number of all rows if that is wanted. `described` are
+    the columns of the answer, where its media type has types.
     """
 
     build: Build
@@ -79,7 +53,6 @@ class RowsRequest:
     media_type: str
     is_single: bool
     key: str | None
-    is_fixed: bool = False
     headers: dict[str, str] = field(default_factory=dict)
     total: int | None = None
     described: tuple[Column, ...] = ()
@@ -94,17 +67,8 @@ class RowsRequest:
 
     def body(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
         """What is sent, of what COPY writes."""
-        if self.media_type in media.ARRAYS:
-            return _array(blocks)
-        if self.media_type == media.XLSX:
-            return workbook.file(self.query.columns, self.build.published_at, blocks)
-        if self.media_type in media.ARROWS:
-            is_parquet = self.media_type == media.PARQUET
-            arrow_file: Iterator[bytes] = _arrow().file(
-                self.described, blocks, is_parquet=is_parquet
-            )
-            return arrow_file
-        return blocks
+        moment = self.build.published_at
+        return formats.body(self.query, self.media_type, self.described, moment, blocks)
 
 
 def respond(name: str, media_type: str, key: str | None = None) -> Response:
@@ -202,8 +166,8 @@ def _wanted(  # noqa: PLR0913
     is_single = key is not None or media_type in media.OBJECTS
     query = _query(mart, key, parameters)
     query = query.limited(2) if is_single else query
-    wanted = RowsRequest(build, mart, query, media_type, is_single, key, is_fixed)
-    wanted.headers = _validators(wanted)
+    wanted = RowsRequest(build, mart, query, media_type, is_single, key)
+    wanted.headers = validators(build, media_type, is_fixed=is_fixed)
     if query.preferences.applied:
         wanted.headers["Preference-Applied"] = query.preferences.applied
     return wanted
@@ -243,15 +207,13 @@ def _rows(session: Session, wanted: RowsRequest, stack: ExitStack) -> Response:
         wanted.total = _total(session, wanted.query)
     if wanted.media_type == media.XLSX:
         _require_a_sheet(session, wanted)
-    if wanted.media_type in media.ARROWS:
-        _arrow()
-        wanted.described = _described(session, wanted.query)
-    copied = statement(session, wanted.query, wanted.media_type)
+    wanted.described = formats.described(session, wanted.query, wanted.media_type)
+    copied = formats.statement(session, wanted.query, wanted.media_type, wanted.described)
     # The server in front of Flask knows whether the client is still there.
     is_abandoned = request.environ.get("waitress.client_disconnected", lambda: False)
     copy = Copy(session, copied, is_abandoned)
     stack.callback(copy.close)
-    data = _BYTE_ORDER_MARK if wanted.media_type == media.SPREADSHEET else b""
+    data = b""
     while len(data) < LARGEST_WHOLE:
         block = copy.read()
         if not block:
@@ -281,43 +243,6 @@ def _require_a_sheet(session: Session, wanted: RowsRequest) -> None:
         raise media.not_acceptable("Too many rows for a sheet", detail)
 
 
-def statement(session: Session, query: Query, media_type: str) -> str:
-    """The COPY that writes the rows of a query in this media type."""
-    rows, values = query.rows()
-    cell = _SPREADSHEET_CELL if media_type == media.SPREADSHEET else _CELL
-    columns = ", ".join(cell.format(name=name) for name in query.identifiers)
-    template = _CSV if media_type.startswith(media.CSV) or media_type in media.ARROWS else _JSON
-    row = (
-        workbook.row_expression(query.identifiers, _described(session, query))
-        if media_type == media.XLSX
-        else media.row_expression(media_type)
-    )
-    header = "" if media_type in media.ARROWS else ", header"
-    copied = template.format(rows=rows, columns=columns, row=row, header=header)
-    with session.cursor() as cursor:
-        return str(cursor.mogrify(copied, values).decode())
-
-
-def _described(session: Session, query: Query) -> tuple[Column, ...]:
-    """The columns of the answer."""
-    rows, values = query.rows()
-    with session.cursor() as cursor:
-        cursor.execute(_NO_ROW.format(rows=rows), values)
-        return tuple(cursor.description or ())
-
-
-def _arrow() -> ModuleType:
-    try:
-        from api.marts import arrow  # noqa: PLC0415 - not everybody has it, nor needs its 60 MB
-    except ImportError as error:
-        detail = (
-            "Parquet and Arrow need a library that is not installed here. Install it with "
-            "pip install --require-hashes -r requirements-arrow.txt, or ask for CSV."
-        )
-        raise media.not_acceptable("Not installed", detail) from error
-    return arrow
-
-
 def _whole(wanted: RowsRequest, data: bytes, row_count: int) -> Response:
     if wanted.is_single:
         if row_count != 1:
@@ -345,60 +270,6 @@ def _blocks(first: bytes, copy: Copy) -> Iterator[bytes]:
     yield first
     while block := copy.read():
         yield block
-
-
-def _array(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Lines of JSON as an array."""
-    yield b"["
-    last = b""  # A line end may be the last one, which no comma follows.
-    for block in blocks:
-        text = last + block
-        last = text[-1:]
-        yield text[:-1].replace(b"\n", b",\n")
-    yield b"]"
-
-
-def _validators(wanted: RowsRequest) -> dict[str, str]:
-    """What a client needs to ask whether there is something newer."""
-    request_text = "\0".join(
-        (
-            _FORMAT,
-            wanted.build.invocation_id,
-            request.full_path,
-            wanted.media_type,
-            request.headers.get("Range", ""),
-            request.headers.get("Prefer", ""),
-        )
-    )
-    digest = hashlib.blake2b(request_text.encode("utf-8", "surrogateescape"), digest_size=9)
-    # The full second after it was published; nothing before that, as more may follow in it.
-    second = math.ceil(wanted.build.published_at.timestamp())
-    etag = f'"{wanted.build.number}-{digest.hexdigest()}"'
-    last_modified = {"Last-Modified": formatdate(second, usegmt=True)}
-    if wanted.is_fixed:
-        return {"ETag": etag, **last_modified, "Cache-Control": for_ever(), "Vary": VARY}
-    return {
-        "ETag": f"W/{etag}",
-        **(last_modified if second <= time.time() else {}),
-        "Cache-Control": "no-cache",
-        "Vary": f"{VARY}, Accept-Datetime",
-    }
-
-
-def is_known(validators: dict[str, str]) -> bool:
-    """Whether the client has this very answer."""
-    tags = request.headers.get("If-None-Match")
-    if tags is not None:
-        etag = validators["ETag"].removeprefix("W/")
-        return any(tag.strip().removeprefix("W/") in (etag, "*") for tag in tags.split(","))
-    since = request.headers.get("If-Modified-Since")
-    if since is None or "Last-Modified" not in validators:
-        return False
-    try:
-        given = parsedate_to_datetime(since)
-    except (ValueError, TypeError, OverflowError):
-        return False
-    return given >= parsedate_to_datetime(validators["Last-Modified"])
 
 
 def _not_one(row_count: int) -> Problem:

@@ -6,7 +6,14 @@ import { moment } from "./format.js";
 import { page } from "./states.js";
 
 const COLUMNS = [["When"], ["Who"], ["What"], ["From"]];
-const ACTIONS = { trigger: "started", cancel: "cancelled", upload: "replaced", return: "returned to", resend: "sent again" };
+const ACTIONS = {
+  trigger: "started",
+  rebuild: "built an earlier build again, in",
+  cancel: "cancelled",
+  upload: "replaced",
+  return: "returned to",
+  resend: "sent again",
+};
 let shown = [];
 
 async function load(older = []) {

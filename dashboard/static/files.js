@@ -28,14 +28,21 @@ function card(input) {
       ...(input.exists ? [["Size", bytes(input.bytes)], ["Changed", moment(input.modified_at)]] : []),
       ...(input.extra_columns?.length ? [["Columns ignored", input.extra_columns.join(", ")]] : []),
     ]),
-    ...(input.problems ?? []).map((problem) =>
-      element("p", { class: "notice bad step" }, problem.line ? `Line ${problem.line}: ${problem.reason}` : problem.reason)),
+    ...(input.workbook ? [newer(input)] : (input.problems ?? []).map(bad)),
     input.exists
       ? element("p", { class: "step" }, element("a", { href: `/inputs/${input.name}`, download: input.name }, "Download"))
       : "",
     ...(input.can_be_replaced ? uploader(input, drawCards) : [element("p", { class: "quiet" }, LOCKED)]),
   );
   return place;
+}
+
+function newer({ name, workbook }) {
+  return element("p", { class: "notice step" }, `${workbook} is newer: the next build makes ${name} from it.`);
+}
+
+function bad({ line, reason }) {
+  return element("p", { class: "notice bad step" }, line ? `Line ${line}: ${reason}` : reason);
 }
 
 // A file that misses its box by a little must not be opened instead of the page.

@@ -26,8 +26,8 @@ function row({ message_number: number, run_id: run, created_at: when, type, mess
   const again = element("button", { ...attributes, onclick: () => resend(number) }, "Send again");
   return [
     element("span", { class: "whole" }, moment(when)),
-    element("span", {}, `${message} `, element("a", { href: `/history/${run}` }, `Run ${run}`), ` (${type})`),
-    element("span", {}, deliveries.map(became).join("; ") || "none: ELUTE_WEBHOOK_URL names nobody"),
+    element("span", {}, `${message} `, run ? element("a", { href: `/history/${run}` }, `Run ${run}`) : "", ` (${type})`),
+    element("span", {}, deliveries.map(became).join("; ") || "none was set"),
     deliveries.length ? again : "",
   ];
 }

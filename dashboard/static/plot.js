@@ -4,7 +4,7 @@
 
 import { at } from "./api.js";
 import { drawn, element, plainTable, unseen } from "./elements.js";
-import { count, exact, signed } from "./format.js";
+import { count, counted, exact, signed } from "./format.js";
 
 const HEIGHT = 170;
 const [LEFT, BOTTOM, TOP] = [40, 34, 8];
@@ -77,7 +77,7 @@ function frame(width, height, title, children) {
 }
 
 function mark({ label, value, href, style }, shapes, { measured, format, pick }) {
-  const text = format ? format(value) : `${count(value)} ${measured.toLowerCase()}`;
+  const text = format ? format(value) : counted(value, measured.toLowerCase().replace(/s$/, ""));
   return drawn(
     "g",
     { class: href ? "clickable" : null, onclick: href ? (event) => pick(event, href) : null },

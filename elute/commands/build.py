@@ -18,6 +18,7 @@ from elute.environment import adopt
 from elute.errors import EluteError
 from elute.failures import STAYS, explain
 from elute.settings import Settings
+from elute.workbooks import WorkbookError
 from elute.worker.recorder import Recorder
 
 _PUBLISHED = "select build from builds.publications where invocation_id = %s"
@@ -48,6 +49,7 @@ def run(settings: Settings, arguments: list[str]) -> int:
 
     Raises:
         ServerError: there is no server to build on.
+        WorkbookError: a workbook cannot take the place of a file.
     """
     adopt(settings)
     connect().close()  # A server that is not there is better said before dbt starts.
@@ -55,14 +57,16 @@ def run(settings: Settings, arguments: list[str]) -> int:
     received = _stop_as_by_ctrl_c()
     if {"-h", "--help"} & set(arguments):
         return 0 if invoke(["build", *arguments]).succeeded else 1
-    for said in workbooks.take_in(settings):
-        print(printable(said), flush=True)
     outcome = _recorded(settings, arguments)
+    has_published = _has_published(outcome.invocation_id)
     if outcome.succeeded:
-        _print_results()
+        if has_published:
+            _print_results()
+        else:
+            print("\nNothing was published: no mart was built with all its rows.")
         return 0
     is_stopped = outcome.status == "interrupted"
-    if _has_published(outcome.invocation_id):
+    if has_published:
         said = "It was stopped, but not before the build was published: readers see this one."
     else:
         said = f"Stopped. {STAYS}" if is_stopped else explain(outcome)
@@ -76,11 +80,17 @@ def _recorded(settings: Settings, arguments: list[str]) -> Outcome:
     outcome = Outcome("interrupted")
     try:
         with contextlib.suppress(KeyboardInterrupt):  # before dbt itself
+            for said in workbooks.take_in(settings):
+                print(printable(said), flush=True)
+            recorder.start()
             outcome = invoke(
                 ["build", *arguments],
                 on_event=recorder.add,
                 secrets=[os.environ.get("PGPASSWORD", "")],
             )
+    except WorkbookError as error:
+        recorder.end(error)
+        raise
     finally:
         recorder.end(outcome)
     return outcome

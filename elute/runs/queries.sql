@@ -114,8 +114,10 @@ where run_id <= (
 )
 
 -- name: input_summary
-select coalesce(jsonb_agg(to_jsonb(input_summary) order by source_file desc), '[]')
+-- Null if the run has published nothing.
+select jsonb_agg(to_jsonb(input_summary) order by source_file desc) as inputs
 from marts.input_summary
+where exists (select from builds.publications where run_id = %(run_id)s)
 
 -- name: listen
 listen elute_runs
@@ -208,16 +210,6 @@ select build, run_id, published_at, options, files, project_version, versions
 from builds.publications
 where build = %(build)s
 
--- name: published_as
--- The newest build, if it is this one, or a return to it.
-select newest.build
-from (select * from builds.publications order by build desc limit 1) as newest
-inner join builds.publications as asked
-    on asked.build = newest.build
-    -- One that was built again has another run.
-    or (asked.build = newest.returns_to and asked.run_id is not distinct from newest.run_id)
-where asked.build = %(build)s
-
 -- name: tables_of_build
 select
     entry.key as name,
@@ -269,13 +261,36 @@ listen elute_messages
 -- name: notify_messages
 select pg_notify('elute_messages', %(payload)s)
 
+-- name: note_receivers
+-- Those that are set now: one that is set again is a new one.
+with gone as (
+    delete from elute.receivers where receiver <> all(%(receivers)s::text[])
+)
+
+insert into elute.receivers (receiver)
+select unnest(%(receivers)s::text[])
+on conflict do nothing
+
+-- name: note_return
+-- In the transaction that publishes.
+insert into elute.messages (type, data)
+select
+    'build.published',
+    jsonb_build_object(
+        'build', build,
+        'returns_to', returns_to,
+        'message', format('Build %%s was published again, as build %%s.', returns_to, build)
+    )
+from builds.publications
+where build = %(build)s
+
 -- name: plan_deliveries
 -- A message that is older than the tries would last is not begun with.
 insert into elute.deliveries (message_number, receiver)
 select message_number, receiver
 from elute.messages
-cross join unnest(%(receivers)s) as receiver
-where created_at > clock_timestamp() - interval '1 day'
+inner join elute.receivers on created_at >= known_since
+where receiver = any(%(receivers)s) and created_at > clock_timestamp() - interval '1 day'
 on conflict do nothing
 
 -- name: due_delivery

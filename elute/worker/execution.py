@@ -15,7 +15,7 @@ from elute.worker.run_outcome import end_by_fault, finish, finish_and_retry, has
 _FLUSH_SECONDS = 0.1
 _CHECK_SECONDS = 0.25
 _DIED = "dbt's process ended unexpectedly. What was published before stays."
-_STOPPED = "The worker was told to stop. What was published before stays."
+STOPPED = "The worker was told to stop. What was published before stays."
 logger = logging.getLogger("elute.worker")
 
 
@@ -93,7 +93,7 @@ class Execution:
         elif self._is_cancelled:
             finish(session, run_id, "cancelled")
         elif self._is_stopped:
-            finish_and_retry(session, self._run, "stopped", error_kind="elute", error=_STOPPED)
+            finish_and_retry(session, self._run, "stopped", error_kind="elute", error=STOPPED)
         elif outcome.status in ("died", "interrupted"):
             finish_and_retry(session, self._run, "crashed", error_kind="elute", error=_DIED)
         elif fault := fault_of(outcome):

@@ -3,19 +3,22 @@
 import logging
 import queue as queues
 import threading
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import psycopg2
 
-from elute.database.sessions import connect
+from elute.database.sessions import Session, connect
 from elute.errors import EluteError
 from elute.runs import queue
 from elute.settings import Settings
-from elute.worker import webhooks
+from elute.worker import chats, webhooks
 
 PAUSES = (5, 30, 300, 1800, 7200, 18000, 36000, 21600)  # seconds; a day together
 _LONGEST_WAIT, _WITHOUT_DATABASE = 60.0, 5.0  # seconds
@@ -36,14 +39,25 @@ class Messenger:
     def __init__(
         self, settings: Settings, pauses: Sequence[float] = PAUSES, limit: float = webhooks.LIMIT
     ) -> None:
-        self._urls = {webhooks.receiver(url): url for url in settings.webhook_urls}
-        self._secret, self._ping_url = settings.webhook_secret, settings.ping_url
+        secret, self._ping_url = settings.webhook_secret, settings.ping_url
+        self._receivers: dict[str, Callable[[dict[str, Any], float], tuple[bool, str]]] = {
+            **{
+                webhooks.receiver(u): partial(webhooks.send, u, secret)
+                for u in settings.webhook_urls
+            },
+            **{chats.receiver(url): partial(chats.send, url) for url in settings.apprise_urls},
+        }
         self._pauses, self._limit = pauses, limit
         self._news: queues.SimpleQueue[str | None] = queues.SimpleQueue()
 
-    def start(self) -> None:
-        """Begin with what an earlier worker has left."""
-        if self._urls or self._ping_url:
+    def start(self, session: Session) -> None:
+        """Begin with what an earlier worker has left; who is new hears of what happens from now on.
+
+        Args:
+            session: in autocommit mode.
+        """
+        queue.execute(session, "note_receivers", {"receivers": list(self._receivers)})
+        if self._receivers or self._ping_url:
             threading.Thread(target=self._run, name="messenger", daemon=True).start()
 
     def wake(self, happened: str) -> None:
@@ -66,7 +80,7 @@ class Messenger:
             if happened:
                 self._ping(*happened.split())
             try:
-                seconds = self._deliver_one() if self._urls else _LONGEST_WAIT
+                seconds = self._deliver_one() if self._receivers else _LONGEST_WAIT
             except (psycopg2.Error, EluteError) as error:
                 logger.warning("No message is sent: %s", " ".join(str(error).split()))
                 seconds = _WITHOUT_DATABASE
@@ -79,9 +93,8 @@ class Messenger:
         # What receives it wants a UUID.
         identity = f"rid={UUID(int=int(run))}" if run else ""
         query = "&".join(filter(None, (parts.query, identity)))
-        is_heard, answer = webhooks.ask(
-            "GET", parts._replace(path=path, query=query).geturl(), limit=self._limit
-        )
+        url = parts._replace(path=path, query=query).geturl()
+        is_heard, answer = _attempt(partial(webhooks.ask, "GET", url, limit=self._limit))
         if not is_heard:
             logger.warning("ELUTE_PING_URL was not told of %s: %s", what, answer)
 
@@ -95,7 +108,7 @@ class Messenger:
 
     def _deliver(self, due: dict[str, Any]) -> None:
         receiver, attempts = due["receiver"], due["attempts"]
-        is_delivered, answer = webhooks.send(self._urls[receiver], self._secret, due, self._limit)
+        is_delivered, answer = _attempt(partial(self._receivers[receiver], due, self._limit))
         is_last = is_delivered or attempts >= len(self._pauses)
         values = {
             "message_number": due["message_number"],
@@ -112,5 +125,14 @@ class Messenger:
         """Run queries, with a session that is not held while a receiver is waited for."""
         with closing(connect(name="elute messenger")) as session:
             session.autocommit = True
-            values["receivers"] = list(self._urls)
+            values["receivers"] = list(self._receivers)
             return [queue.execute(session, name, values) for name in names][-1]
+
+
+def _attempt(tell: Callable[[], tuple[bool, str]]) -> tuple[bool, str]:
+    """Whether it went well, and what there is to say: the others are told, whatever goes wrong."""
+    try:
+        return tell()
+    except Exception as error:  # There are a hundred kinds; what it says may hold the address.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        return False, f"{type(error).__name__} in {Path(place.filename).name}:{place.lineno}"

@@ -22,16 +22,18 @@ from elute.inputs import COLUMNS
 from elute.runs import queue
 from elute.runs.run import now
 from elute.settings import Settings
+from elute.workbooks import WorkbookError
 from elute.worker.recovery import recover_terminal
 from elute.worker.run_outcome import finish, has_published
 from elute.worker.watch import files_signature
 
 _BATCH_SECONDS = 0.2
 _LAST_WORDS_SECONDS = 5.0
+_End = Outcome | WorkbookError
 
 
 class Recorder:
-    """Takes dbt's events, and at last its outcome. If it cannot store them, only the log says so.
+    """Takes dbt's events, and at last how it ended. If it cannot store them, only the log says so.
 
     Args:
         settings: where everything is; PG* are in our environment already.
@@ -40,17 +42,22 @@ class Recorder:
 
     def __init__(self, settings: Settings, arguments: Sequence[str]) -> None:
         self._settings, self._arguments = settings, arguments
-        self._news: queues.SimpleQueue[Event | Outcome] = queues.SimpleQueue()
+        self._news: queues.SimpleQueue[Event | _End] = queues.SimpleQueue()
         self._thread = threading.Thread(target=self._record, daemon=True)
         self._thread.start()
+
+    def start(self) -> None:
+        """Note that dbt begins with the files as they are now."""
+        files = files_signature(self._settings.seeds_dir, tuple(COLUMNS))
+        self.add(Event(now(), "started", {"is_warm": False, "files": files}))
 
     def add(self, event: Event) -> None:
         """Store an event, soon."""
         self._news.put(event)
 
-    def end(self, outcome: Outcome) -> None:
-        """Note how it ended, and wait a moment for that to be written."""
-        self._news.put(outcome)
+    def end(self, end: _End) -> None:
+        """Note how it ended, and wait a moment for that to be written; the first time counts."""
+        self._news.put(end)
         self._thread.join(_LAST_WORDS_SECONDS)
 
     def _record(self) -> None:
@@ -67,13 +74,19 @@ class Recorder:
 
     def _write(self, session: Session) -> None:
         run_id = self._begin(session)
-        outcome = None
-        while outcome is None:
-            events, outcome = self._next_batch()
+        end = None
+        while end is None:
+            events, end = self._next_batch()
             queue.append_events(session, run_id, events)
             for event in events:
                 if event.kind == "nodes":
                     queue.describe(session, run_id, **event.data)
+        if isinstance(end, WorkbookError):
+            finish(session, run_id, "failed", error_kind="input", error=str(end))
+        else:
+            self._finish(session, run_id, end)
+
+    def _finish(self, session: Session, run_id: int, outcome: Outcome) -> None:
         invocation_id = outcome.invocation_id
         noted = {"run_id": run_id, "invocation_id": invocation_id}
         queue.execute(session, "note_publication", noted)
@@ -87,23 +100,20 @@ class Recorder:
 
     def _begin(self, session: Session) -> int:
         """The run, noted; whoever sees it sees its lock taken too."""
-        files = files_signature(self._settings.seeds_dir, tuple(COLUMNS))
         with session:  # a transaction
             run = queue.note_terminal(session, _who(), self._arguments)
             queue.execute(session, "lock_run", {"run_id": run.run_id})
-            data = {"is_warm": False, "files": files}
-            queue.append_events(session, run.run_id, [(now(), "started", data)])
             queue.describe(session, run.run_id, is_warm=False)
         return run.run_id
 
-    def _next_batch(self) -> tuple[list[Event], Outcome | None]:
+    def _next_batch(self) -> tuple[list[Event], _End | None]:
         news = [self._news.get()]
         until = time.monotonic() + _BATCH_SECONDS
-        while not isinstance(news[-1], Outcome) and time.monotonic() < until:
+        while isinstance(news[-1], Event) and time.monotonic() < until:
             with contextlib.suppress(queues.Empty):
                 news.append(self._news.get(timeout=max(0.0, until - time.monotonic())))
-        outcome = next((item for item in news if isinstance(item, Outcome)), None)
-        return [item for item in news if not isinstance(item, Outcome)], outcome
+        end = next((item for item in news if not isinstance(item, Event)), None)
+        return [item for item in news if isinstance(item, Event)], end
 
 
 def _who() -> str:

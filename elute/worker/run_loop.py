@@ -17,10 +17,10 @@ from elute.settings import Settings
 from elute.workbooks import WorkbookError
 from elute.worker import dbt_commands
 from elute.worker.docs import Docs
-from elute.worker.execution import Execution
+from elute.worker.execution import STOPPED, Execution
 from elute.worker.messenger import Messenger
 from elute.worker.recovery import recover, recover_terminal
-from elute.worker.run_outcome import finish
+from elute.worker.run_outcome import finish, finish_and_retry
 from elute.worker.signals import Waiter
 from elute.worker.triggers import Triggers
 
@@ -28,6 +28,10 @@ _MESSAGES = "elute_messages"
 _IDLE_SECONDS = 2.0
 _CHECK_SECONDS = 5.0
 logger = logging.getLogger("elute.worker")
+
+
+class _BrokenOffError(Exception):
+    """A run is cancelled, or the worker told to stop, before dbt has begun."""
 
 
 class RunLoop:
@@ -65,7 +69,7 @@ class RunLoop:
             psycopg2.Error: it is gone.
         """
         with closing(self._messenger):
-            self._messenger.start()
+            self._messenger.start(self._session)
             self._run()
 
     def _run(self) -> None:
@@ -89,6 +93,8 @@ class RunLoop:
             self._build(run)
         except (RebuildError, WorkbookError) as error:
             finish(self._session, run.run_id, "failed", error_kind="input", error=str(error))
+        except _BrokenOffError:
+            finish_and_retry(self._session, run, "stopped", error_kind="elute", error=STOPPED)
         queue.execute(self._session, "unlock_run", {"run_id": run.run_id})
         queue.forget_events(self._session, self._settings.keep_runs)
 
@@ -99,7 +105,7 @@ class RunLoop:
             build = run.options["returns_to"]
             as_it_was = provenance.as_it_was(self._session, self._settings, build)
         else:
-            taken_in = workbooks.take_in(self._settings)
+            taken_in = workbooks.take_in(self._settings, lambda: self._go_on_before(run))
             read["files"] = self._triggers.files()
         invocation = dbt_commands.build(self._dbt, self._settings, run, as_it_was)
         with closing(invocation):
@@ -111,6 +117,13 @@ class RunLoop:
             while execution.advance(is_stopping=self._waiter.is_stopping):
                 self._triggers.check()
                 self._wait(execution.seconds_left, invocation)
+
+    def _go_on_before(self, run: Run) -> None:
+        """Look after all else before dbt begins; break off if the run is not wanted any more."""
+        self._wait(0)
+        current = queue.get(self._session, run.run_id)
+        if self._waiter.is_stopping or current is None or current.cancel_requested_at:
+            raise _BrokenOffError
 
     def _idle(self) -> None:
         recover_terminal(self._session)

@@ -22,7 +22,7 @@ def finish(
     error: str | None = None,
 ) -> None:
     """Note how a run ended, and its last event, both or none."""
-    inputs = _inputs(session) if state == "succeeded" else None
+    inputs = _inputs(session, run_id) if state == "succeeded" else None
     data = {"state": state, "error_kind": error_kind, "error": error}
     with session:  # a transaction
         ended = queue.finish(
@@ -90,13 +90,13 @@ def _retry(session: Session, run: Run) -> None:
         logger.info("Run %d is tried again as run %d.", run.run_id, again.run_id)
 
 
-def _inputs(session: Session) -> list[dict[str, Any]] | None:
+def _inputs(session: Session, run_id: int) -> list[dict[str, Any]] | None:
     try:
-        [row] = queue.execute(session, "input_summary")
+        [row] = queue.execute(session, "input_summary", {"run_id": run_id})
     except (errors.UndefinedTable, errors.UndefinedColumn):
         return None  # A build in a terminal may have been of another part.
-    [inputs] = row.values()
-    return list(inputs)
+    inputs: list[dict[str, Any]] | None = row["inputs"]
+    return inputs
 
 
 def session_name(run_id: int) -> str:

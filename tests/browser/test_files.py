@@ -50,6 +50,17 @@ def test_what_is_loaded(page: Page) -> None:
     assert waiting.value.path().read_bytes() == SAMPLE["compounds.csv"]
 
 
+def test_a_workbook_that_waits(page: Page, site: Site) -> None:
+    waiting = site.files / "users.xlsx"
+    try:
+        waiting.write_bytes(b"PK")
+        page.reload()
+        said = "users.xlsx is newer: the next build makes users.csv from it."
+        expect(card(page, "users.csv")).to_contain_text(said)
+    finally:
+        waiting.unlink()
+
+
 @pytest.mark.parametrize("is_dropped", [False, True], ids=["chosen", "dropped"])
 def test_a_bad_file_is_refused_with_its_line(page: Page, site: Site, *, is_dropped: bool) -> None:
     if is_dropped:

@@ -57,6 +57,13 @@ def test_a_phone_shows_all_of_it_and_axe_finds_nothing_in_light_and_in_dark(
     assert complaints(page, OF_COLOURS) == []
 
 
+@pytest.mark.parametrize(("path", "selector"), [("/users/1", "h1"), ("/users/1", ".card a")])
+def test_a_name_without_blanks_is_broken(open_page: Open, path: str, selector: str) -> None:
+    page = shown(open_page(path, viewport=NARROW))
+    page.locator(selector).first.evaluate("shown => { shown.textContent = 'x'.repeat(300); }")
+    assert page.evaluate("document.documentElement.scrollWidth") == NARROW["width"]
+
+
 def test_dark_where_the_system_is(open_page: Open) -> None:
     backgrounds = {
         is_ready(open_page("/", color_scheme=scheme)).evaluate(

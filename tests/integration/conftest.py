@@ -36,7 +36,7 @@ MARTS = (
     "data_issues",
     "input_summary",
 )
-# Of a build too, to explain its marts, but kept for the newest one only.
+# Of a build too, to explain its marts, but kept for the newest two only.
 EXPLAINING = ("int_user_compounds_counted", "int_experiments_validated")
 EXPLAINING_VIEWS = (
     "int_experiments_kept",

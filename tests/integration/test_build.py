@@ -206,10 +206,17 @@ def test_a_server_that_is_not_there_is_said_so(laboratory: Laboratory) -> None:
 
 
 def test_options_go_to_dbt(built: Laboratory) -> None:
-    assert built.build("--full-refresh").returncode == 0
-    result = built.build("--select", "stg_users")
+    result = built.build("--full-refresh")
     assert result.returncode == 0
-    assert "user_experiments ..." not in result.stdout
+    assert "marts.user_summary, the first rows" in result.stdout
+    for part in ("stg_users", "misspelled"):
+        result = built.build("--select", part)
+        assert result.returncode == 0
+        assert "user_experiments ..." not in result.stdout
+        assert "marts.user_summary, the first rows" not in result.stdout
+        assert result.stdout.endswith(
+            "\nNothing was published: no mart was built with all its rows.\n"
+        )
 
 
 def test_sigterm_ends_its_queries_too(laboratory: Laboratory) -> None:

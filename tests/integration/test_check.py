@@ -71,6 +71,19 @@ def test_an_extra_column_is_told(laboratory: Laboratory) -> None:
     assert "these columns are not used: note" in result.stdout
 
 
+def test_a_variable_that_is_no_setting_is_wrong(elute: Elute) -> None:
+    result = elute("check", ELUTE_MAX_DROPED_RATIO="0.5")
+    [wrong] = [line for line in result.stdout.splitlines() if line.startswith("WRONG")]
+    assert "ELUTE_MAX_DROPED_RATIO is set, and is no setting" in wrong
+    assert result.returncode == 1
+
+
+def test_a_file_that_may_be_any_of_them_and_is_none_is_wrong_once(elute: Elute) -> None:
+    result = elute("check", "/no/such/export.csv")
+    assert result.stdout.count("/no/such/export.csv: the file cannot be read") == 1
+    assert "1 to mend." in result.stdout
+
+
 def test_a_server_that_is_not_there_is_wrong(laboratory: Laboratory) -> None:
     result = laboratory.elute("check", PGPORT="1", PGPASSWORD="none")
     assert result.returncode == 1

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import psycopg2
@@ -162,6 +163,10 @@ def test_what_follows_build_is_left_for_dbt(
 def test_debug_before_the_command_is_ours() -> None:
     options, passed_on = parse(["--debug", "build", "--debug"])
     assert (options.debug, passed_on) == (True, ["--debug"])
+
+
+def test_it_says_its_version(elute: Elute) -> None:
+    assert elute("--version").stdout == f"elute {version('elute')}\n"
 
 
 def test_an_expected_failure_is_a_message_and_with_debug_a_traceback(elute: Elute) -> None:

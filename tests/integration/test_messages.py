@@ -19,7 +19,7 @@ from elute.worker import webhooks
 from elute.worker.messenger import PAUSES, Messenger
 from tests.conftest import SAMPLE, own_database
 from tests.integration.conftest import Laboratory
-from tests.receiver import Receiver, receiving
+from tests.receiver import Receiver, receiving, receiving_mail
 from tests.service import Process, ended, listening, until
 from tests.warm_elute import WarmElute
 
@@ -40,7 +40,9 @@ def parameters(connection_parameters: dict[str, Any]) -> Iterator[dict[str, Any]
 @pytest.fixture
 def session(parameters: dict[str, Any]) -> Iterator[Session]:
     with listening(parameters) as session:
-        session.cursor().execute("truncate elute.runs restart identity cascade")
+        session.cursor().execute(
+            "truncate elute.runs, elute.receivers, elute.messages restart identity cascade"
+        )
         yield session
 
 
@@ -65,13 +67,25 @@ def deliveries(session: Session) -> list[dict[str, Any]]:
     return [delivery for message in found for delivery in message["deliveries"]]
 
 
-def messenger(*receivers: Receiver, **changes: Any) -> "closing[Messenger]":
-    """One that has begun, and makes no pause."""
-    urls = {"ELUTE_WEBHOOK_URL": " ".join(f"{one.url}/hook?key=geheim" for one in receivers)}
+def delivered(session: Session) -> int:
+    return sum(each["delivered_at"] is not None for each in deliveries(session))
+
+
+def begun(session: Session, urls: dict[str, str], **changes: Any) -> "closing[Messenger]":
+    """A messenger that has begun with these receivers, and makes no pause."""
     settings = Settings.from_environment({"ELUTE_WEBHOOK_SECRET": SECRET, **urls})
     made = Messenger(settings, **{"pauses": (0, 0, 0, 0), **changes})
-    made.start()
+    made.start(session)
     return closing(made)
+
+
+def messenger(session: Session, *receivers: Receiver, **changes: Any) -> "closing[Messenger]":
+    """One whose receivers have been set for long."""
+    urls = [f"{one.url}/hook?key=geheim" for one in receivers]
+    names = [webhooks.receiver(url) for url in urls]
+    queue.execute(session, "note_receivers", {"receivers": names})
+    session.cursor().execute("update elute.receivers set known_since = '-infinity'")
+    return begun(session, {"ELUTE_WEBHOOK_URL": " ".join(urls)}, **changes)
 
 
 def test_only_changes_are_told(session: Session) -> None:
@@ -116,7 +130,7 @@ def test_a_run_that_is_tried_again_is_no_news(session: Session) -> None:
 
 def test_each_receiver_gets_it_signed(session: Session) -> None:
     finish(session, "failed", error_kind="input")
-    with receiving(204) as one, receiving(200) as two, messenger(one, two):
+    with receiving(204) as one, receiving(200) as two, messenger(session, one, two):
         until(lambda: all(each["delivered_at"] for each in deliveries(session)) and two.received)
         for receiver in (one, two):
             [received] = receiver.received
@@ -138,7 +152,7 @@ def test_the_signature_is_that_of_standard_webhooks() -> None:
 
 def test_it_fails_hangs_leads_elsewhere_and_comes_back(session: Session) -> None:
     finish(session, "failed")
-    with receiving(500, 0, 302, 204) as receiver, messenger(receiver, limit=0.5):
+    with receiving(500, 0, 302, 204) as receiver, messenger(session, receiver, limit=0.5):
         until(lambda: [each["delivered_at"] for each in deliveries(session)] not in ([], [None]))
         assert [each.path for each in receiver.received] == 4 * ["/hook?key=geheim"]
         assert len({each.headers["webhook-id"] for each in receiver.received}) == 1
@@ -151,7 +165,7 @@ def test_it_is_given_up_after_a_day_and_sent_again_by_hand(session: Session) -> 
     assert 23 * 3600 < sum(PAUSES) < 25 * 3600
     assert sorted(PAUSES[:-1]) == list(PAUSES[:-1])
     finish(session, "failed")
-    with receiving(503) as receiver, messenger(receiver, pauses=(0, 0)) as made:
+    with receiving(503) as receiver, messenger(session, receiver, pauses=(0, 0)) as made:
         until(lambda: [each["attempts"] for each in deliveries(session)] == [3])
         [delivery] = deliveries(session)
         assert (delivery["next_attempt_at"], delivery["last_answer"]) == (None, "HTTP 503")
@@ -162,11 +176,93 @@ def test_it_is_given_up_after_a_day_and_sent_again_by_hand(session: Session) -> 
         assert len(receiver.received) == 4
 
 
+def test_a_new_receiver_is_told_nothing_of_before(session: Session) -> None:
+    finish(session, "failed")
+    with receiving(204) as receiver:
+        urls = {"ELUTE_WEBHOOK_URL": receiver.url}
+        with begun(session, urls) as made:
+            finish(session, "succeeded")
+            made.wake("")
+            until(lambda: delivered(session) == 1)
+        with begun(session, {}):
+            finish(session, "failed")
+        with begun(session, urls) as made:
+            finish(session, "succeeded")
+            made.wake("")
+            until(lambda: delivered(session) == 2)
+    assert [json.loads(each.body)["data"]["run_id"] for each in receiver.received] == [2, 4]
+
+
+def test_mail_and_chats_are_told_the_same(
+    session: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    with receiving(503, 200) as chat, receiving_mail() as mail:
+        urls = [
+            f"json://{chat.url.removeprefix('http://')}/hook/geheimnis?+X-Key=geheimnis",
+            f"mailto://{mail.address}/?from=elute@lab.example&to=anna@lab.example",
+        ]
+        with begun(session, {"ELUTE_APPRISE_URL": " ".join(urls)}) as made:
+            finish(session, "failed", error_kind="input")
+            made.wake("")
+            until(lambda: [each["last_answer"] for each in deliveries(session)] == ["told", "told"])
+    assert [each["attempts"] for each in deliveries(session)] == [2, 1]
+    words = "Run 1 failed: the files are at fault. What was published before stays."
+    body = json.loads(chat.received[-1].body)
+    assert (body["title"], body["message"], body["type"]) == (
+        *("Elute: A run failed", words, "failure"),
+    )
+    [message] = mail.received
+    assert (message["To"], message["Subject"]) == ("anna@lab.example", "Elute: A run failed")
+    assert words in message.as_string().replace("=\n", "")
+    for said in (str(deliveries(session)), caplog.text):
+        assert "geheimnis" not in said
+        assert "anna" not in said
+    assert "503" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("url", "answer"),
+    [
+        ("nonsense://geheimnis", "Unparseable URL nonsense://…"),
+        ("slack://geheim/geheimnis", "An invalid Slack (third) Token (None) was specified."),
+        ("json://127.0.0.1:9/geheimnis", "A Connection error occurred sending JSON"),
+    ],
+)
+def test_a_chat_that_is_not_there_is_told(
+    session: Session, url: str, answer: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with begun(session, {"ELUTE_APPRISE_URL": url}) as made:
+        finish(session, "failed")
+        made.wake("")
+        until(lambda: [each["attempts"] for each in deliveries(session)] == [5])
+    [delivery] = deliveries(session)
+    assert str(delivery["last_answer"]).startswith(answer)
+    assert delivery["next_attempt_at"] is None
+    assert "geheim" not in str(delivery) + "".join(capfd.readouterr())
+
+
+def test_what_nobody_expected_keeps_the_others_from_nothing(
+    session: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    # A name of a host that cannot be: neither refused by the settings nor an OSError.
+    url = "http://geheim..example/"
+    with receiving(204) as receiver:
+        urls = {"ELUTE_WEBHOOK_URL": f"{url} {receiver.url}", "ELUTE_PING_URL": url}
+        with begun(session, urls) as made:
+            finish(session, "failed")
+            made.wake("fail 1")
+            until(lambda: sorted(each["attempts"] for each in deliveries(session)) == [1, 5])
+    assert delivered(session) == 1
+    assert "Message 1 to geheim..example" in caplog.text
+    assert "UnicodeError in " in caplog.text
+    assert "ELUTE_PING_URL was not told of fail: UnicodeError in " in caplog.text
+
+
 def test_nobody_is_there(session: Session) -> None:
     finish(session, "failed")
     with receiving(204) as receiver:
         pass
-    with messenger(receiver, pauses=(0,)):
+    with messenger(session, receiver, pauses=(0,)):
         until(lambda: [each["attempts"] for each in deliveries(session)] == [2])
     assert deliveries(session)[0]["last_answer"] == "Connection refused"
 

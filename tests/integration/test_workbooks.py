@@ -1,8 +1,10 @@
 """Workbooks in the folder of the files, where CSV files are expected."""
 
+import os
 import shutil
+import signal
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from elute.worker.watch import files_signature
 from tests.books import rows_of, workbook
 from tests.conftest import SAMPLE
 from tests.integration.conftest import Laboratory
-from tests.service import Process, ended
+from tests.service import LIMIT, Process, ended, until
 
 
 def number(field: str) -> float | str:
@@ -89,6 +91,9 @@ def test_one_that_cannot_be_read_stops_the_build(folder: Path, built: Laboratory
     assert wanted in built.elute("check").stdout
     assert built.marts() == before
     assert (folder / "users.csv").read_bytes() == SAMPLE["users.csv"]
+    [run] = built.rows("select * from elute.runs order by run_id desc limit 1")
+    assert (run["trigger"], run["state"], run["error_kind"]) == ("terminal", "failed", "input")
+    assert wanted in run["error"]
 
 
 def test_the_worker_takes_it_in(folder: Path, built: Laboratory, tmp_path: Path) -> None:
@@ -115,6 +120,64 @@ def test_the_worker_takes_it_in(folder: Path, built: Laboratory, tmp_path: Path)
             assert str(third.error).startswith("users.xlsx: this is no Excel workbook")
         finally:
             worker.stop()
+
+
+@contextmanager
+def being_read(folder: Path) -> Iterator[None]:
+    """A workbook that is read without end: a pipe, into which nobody writes."""
+    path = folder / "users.xlsx"
+    os.mkfifo(path)
+    try:
+        until(lambda: has_reader(path))
+        yield
+        until(lambda: not has_reader(path))
+    finally:
+        path.unlink()
+
+
+def has_reader(path: Path) -> bool:
+    """Whether a process was started with this path."""
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # one that has ended
+            if bytes(path) in command.read_bytes():
+                return True
+    return False
+
+
+def test_it_is_given_up_when_the_run_is_cancelled_or_the_worker_stopped(
+    folder: Path, built: Laboratory, tmp_path: Path
+) -> None:
+    with closing(connect(built.environment)) as session:
+        session.autocommit = True
+        worker = Process("worker", environment=built.environment, log=tmp_path / "worker.log")
+        try:
+            first = queue.request(session, "http")
+            with being_read(folder):
+                queue.cancel(session, first.run_id)
+            assert ended(session, first.run_id).state == "cancelled", worker.said()
+            second = queue.request(session, "http")
+            with being_read(folder):
+                worker.process.terminate()
+            assert ended(session, second.run_id).state == "stopped", worker.said()
+            assert worker.process.wait(LIMIT) == 0
+            again = queue.latest_try(session, second.run_id)
+            assert again
+            assert (again.state, again.retry_of) == ("queued", second.run_id)
+        finally:
+            worker.stop()
+
+
+def test_ctrl_c_ends_the_reading_too(folder: Path, built: Laboratory, tmp_path: Path) -> None:
+    build = Process("build", environment=built.environment, log=tmp_path / "build.log")
+    try:
+        with being_read(folder):
+            build.process.send_signal(signal.SIGINT)
+        assert build.process.wait(LIMIT) == 130, build.said()
+    finally:
+        build.stop()
+    assert "Stopped. What was published before stays." in build.said()
+    [run] = built.rows("select * from elute.runs order by run_id desc limit 1")
+    assert (run["trigger"], run["state"]) == ("terminal", "cancelled")
 
 
 def test_a_file_elsewhere_is_checked(built: Laboratory, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from api.run_responses import message_of
 from elute.database import schema
 from elute.database.faults import ENDED, LOST
 from elute.database.sessions import Session
@@ -332,6 +333,8 @@ def test_a_build_in_a_terminal_is_noted(place: Place, session: Session) -> None:
     assert (run.trigger, run.state) == ("terminal", "succeeded")
     assert run.options == {"arguments": ["--select", "users"]}
     assert run.node_count is not None
+    # It has published nothing, so that no records were kept by it.
+    assert (run.inputs, message_of(run)) == (None, f"Built in {run.seconds:.1f} seconds.")
     log = log_of(session, run)
     assert "OK loaded seed file raw.users" in log
     assert "\x1b" not in log

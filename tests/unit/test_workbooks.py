@@ -1,6 +1,8 @@
 """What is read of a workbook: the sheet that has the columns, and its values as it means them."""
 
 import io
+import subprocess
+import sys
 import zipfile
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -11,7 +13,8 @@ import xlsxwriter
 from seed_csv import Report, SeedFileError
 
 from elute import workbooks
-from elute.settings import Settings
+from elute.settings import CHECKOUT, Settings
+from elute.workbook_reader import EXPLAINED, TOO_LARGE
 from tests.books import rows_of, workbook
 
 HEADER = ["user_id", "name", "email", "signup_date"]
@@ -155,6 +158,21 @@ STRINGS = f"<!DOCTYPE sst [{ENTITIES}]><sst xmlns='{MAIN}'><si><t>&e8;</t></si><
 )
 def test_what_is_no_workbook_is_called_so(tmp_path: Path, content: bytes) -> None:
     assert refusal(tmp_path, content).startswith("lab.xlsx: this is no Excel workbook (.xlsx), or")
+
+
+def test_memory_is_limited_where_the_system_does_not(tmp_path: Path) -> None:
+    """The reader by itself, as on a system that has not that limit, and with a lower one."""
+    text = f"<sst xmlns='{MAIN}'><si><t>{'x' * 200_000_000}</t></si></sst>"
+    path = tmp_path / "lab.xlsx"
+    path.write_bytes(changed(small(), "xl/sharedStrings.xml", text))
+    program = (
+        "import sys; from elute import workbook_reader as reader\n"
+        "reader.resource.RLIMIT_AS = reader.resource.RLIMIT_CORE; reader._BYTES = 100 << 20\n"
+        "reader.main(*sys.argv[1:])"
+    )
+    command = [sys.executable, "-c", program, str(path), "%Y-%m-%d", *HEADER]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=CHECKOUT)
+    assert (ended.returncode, ended.stderr.strip()) == (EXPLAINED, TOO_LARGE)
 
 
 def test_one_of_an_older_kind_or_with_a_password_is_called_so(tmp_path: Path) -> None:

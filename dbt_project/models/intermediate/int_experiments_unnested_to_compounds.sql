@@ -1,4 +1,4 @@
-{{ config(materialized='published', as_view=true, meta={'served': false, 'kept_builds': 1}) }}
+{{ config(materialized='published', as_view=true, meta={'served': false, 'kept_builds': 2}) }}
 -- Of the build: what it has published is explained by it, also while the next one goes on.
 -- A view: 2.5 rows for each experiment, read once.
 

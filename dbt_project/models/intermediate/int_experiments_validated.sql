@@ -1,6 +1,6 @@
 {{ config(
     materialized='published',
-    meta={'served': false, 'kept_builds': 1},
+    meta={'served': false, 'kept_builds': 2},
     indexes=[{'columns': ['user_id']}],
 ) }}
 -- Of the build: what it has published is explained by it, also while the next one goes on. The

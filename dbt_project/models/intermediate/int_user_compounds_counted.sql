@@ -1,6 +1,6 @@
 {{ config(
     materialized='published',
-    meta={'served': false, 'kept_builds': 1},
+    meta={'served': false, 'kept_builds': 2},
     indexes=[{'columns': ['compound_id']}],
 ) }}
 -- Of the build: its index finds who has used a compound, which explains it.

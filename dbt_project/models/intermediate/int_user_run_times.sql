@@ -1,4 +1,4 @@
-{{ config(materialized='published', as_view=true, meta={'served': false, 'kept_builds': 1}) }}
+{{ config(materialized='published', as_view=true, meta={'served': false, 'kept_builds': 2}) }}
 -- Of the build, as what it reads is.
 
 with

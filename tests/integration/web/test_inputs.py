@@ -36,6 +36,15 @@ def test_each_file_is_described(client: FlaskClient, files: Path) -> None:
     assert experiments["problems"] == []
     assert not compounds["exists"]
     assert compounds["problems"][0]["reason"].startswith("there is no such file")
+    assert compounds["workbook"] is None
+
+
+def test_a_workbook_that_waits_beside_its_file_is_told(client: FlaskClient, files: Path) -> None:
+    (files / "users.xlsx").write_bytes(workbook({"Users": rows_of(USERS)}))
+    users, experiments, _ = client.get("/inputs").get_json()["inputs"]
+    assert (users["workbook"], experiments["workbook"]) == ("users.xlsx", None)
+    answer = put(client, MORE).get_json()
+    assert (answer["workbook"], answer["records"]) == (None, 15)
 
 
 def test_a_file_is_downloaded_as_it_is(client: FlaskClient, files: Path) -> None:

@@ -17,6 +17,7 @@ def fail(session: Session) -> None:
 def test_they_are_shown_and_sent_again(client_with: ClientWith, session: Session) -> None:
     client = client_with(tokens={"token-of-anna-1234": "anna"}, read_token=None)
     bearer = {"Authorization": "Bearer token-of-anna-1234"}
+    queue.execute(session, "note_receivers", {"receivers": ["lims.example 0a1b2c"]})
     fail(session)
     [message] = client.get("/messages").get_json()["messages"]
     number = message["message_number"]

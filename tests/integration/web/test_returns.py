@@ -1,6 +1,7 @@
 """Returning to an earlier build, and making one again, over HTTP."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -55,9 +56,9 @@ def test_an_earlier_build_is_published_again_and_the_next_one_says_so(
     assert (after.status_code, len(after.get_json())) == (200, 14)
     assert len(built.rows("select from marts.user_summary")) == 14
     assert client.get("/etl-results/99").status_code == 404
-    refused = client.get("/etl-results/1/explain")
-    assert refused.status_code == 503
-    assert "a return to an earlier build" in refused.text
+    # By the experiments of that build, which are kept as long as it is one of the newest two.
+    explained = client.get("/etl-results/1/explain").get_json()
+    assert (explained["user"]["user_id"], explained["is_consistent"]) == (1, True)
     [row, _, old] = built.rows("select * from builds.publications order by build desc limit 3")
     assert (row["build"], row["reason"]) == (second + 1, "Zoe is no user")
     assert row["requested_by"].startswith("127.0.0.1")
@@ -66,9 +67,22 @@ def test_an_earlier_build_is_published_again_and_the_next_one_says_so(
     told = client.get("/builds?limit=1").get_json()["builds"][0]
     for name in ("returns_to", "requested_by", "reason", "versions"):
         assert told[name] == row[name]
-    # Again, it changes nothing.
-    assert client.post(f"/builds/{first}/publish").get_json()["build"] == row["build"]
+    [message, other] = client.get("/messages?limit=2").get_json()["messages"]
+    assert (message["type"], message["run_id"]) == ("build.published", None)
+    assert message["message"] == f"Build {first} was published again, as build {second + 1}."
+    assert other["run_id"]
+    # Again, it changes nothing, also while somebody reads a mart.
+    noted = client.get("/audit?limit=1").get_json()
+    assert noted["changes"][0]["subject"] == f"build {first}"
+    with closing(connect(built.environment)) as reader:
+        reader.cursor().execute("select from marts.user_summary")
+        for build in (first, row["build"]):
+            again = client.post(f"/builds/{build}/publish").get_json()
+            assert again["message"] == (
+                f"Build {build} is published already, as build {row['build']}."
+            )
     assert numbers(session)[0] == (row["build"], first)
+    assert client.get("/audit?limit=1").get_json() == noted
     # A trigger goes by what is published now.
     assert client.post("/runs").status_code == 202
     session.cursor().execute("delete from elute.runs where state = 'queued'")
@@ -80,6 +94,33 @@ def test_an_earlier_build_is_published_again_and_the_next_one_says_so(
     assert "reason: Zoe is no user" in said
     assert len(client.get("/etl-results").get_json()) == 15
     assert client.get("/etl-results/1/explain").status_code == 200
+
+
+@pytest.mark.usefixtures("other_users")
+def test_who_asks_at_once_for_the_same_return_gets_the_same(
+    client: FlaskClient, session: Session
+) -> None:
+    (second, _), (first, _) = numbers(session)[:2]
+
+    def publish(_: int) -> int:
+        another = client.application.test_client()
+        return int(another.post(f"/builds/{first}/publish").get_json()["build"])
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(publish, range(4))) == {second + 1}
+
+
+@pytest.mark.usefixtures("other_users")
+def test_a_return_to_what_is_not_to_be_explained_says_how_it_is(
+    client: FlaskClient, built: Laboratory, session: Session
+) -> None:
+    first = numbers(session)[1][0]
+    built.write({"users.csv": SAMPLE["users.csv"] + b"98,Yan,,\n"})
+    assert built.elute("build").returncode == 0
+    assert client.post(f"/builds/{first}/publish").status_code == 200
+    refused = client.get("/etl-results/1/explain")
+    assert refused.status_code == 503
+    assert f"POST /builds/{first}/rebuild makes it again" in refused.get_json()["detail"]
 
 
 @pytest.mark.usefixtures("other_users")
@@ -137,6 +178,8 @@ def test_a_build_is_made_again_by_a_run(client: FlaskClient, session: Session) -
     assert answer.headers["Location"] == f"/runs/{answer.get_json()['run_id']}"
     assert answer.get_json()["options"] == {"returns_to": 1}
     assert "has changed" not in answer.get_json()["message"]
+    [noted] = client.get("/audit?limit=1").get_json()["changes"]
+    assert (noted["action"], noted["subject"]) == ("rebuild", f"run {answer.get_json()['run_id']}")
     assert client.post("/builds/1/rebuild").get_json()["request_count"] == 2
     other = client.post("/runs")
     assert (other.status_code, other.get_json()["title"]) == (409, "Another run waits")

@@ -165,22 +165,27 @@ def prepare(cursor: Cursor, schema: str) -> int | None:
 
 
 def publish(
-    session: PostgresSession, build: Build, seconds: float, say: Callable[[str], object]
+    session: PostgresSession,
+    build: Build,
+    seconds: float,
+    say: Callable[[str], object],
+    also: Callable[[int], object] = lambda _: None,
 ) -> int:
-    """Publish a build, and return its number.
+    """Publish a build, and return its number; that of the newest, if this returns to what it shows.
 
     Args:
         session: not in a transaction.
         build: what to publish.
         seconds: how long to try again while somebody else holds a view.
         say: told for whom it waits, and what it replaces, if that was a return.
+        also: called with its number, to do something in the same transaction.
 
     Raises:
         PublishingError: it cannot be.
         psycopg2.Error: something went wrong; nothing is published, unless the session was lost.
     """
     waiting = Waiting(build.views, _quoted(build.schema, "publications"), seconds, say)
-    while (number := _attempt(session, build)) is None:
+    while (number := _attempt(session, build, also)) is None:
         waiting.wait(session)
     _say_what_it_replaces(session, build.schema, number, say)
     return number
@@ -202,11 +207,13 @@ def _say_what_it_replaces(
         )
 
 
-def _attempt(session: PostgresSession, build: Build) -> int | None:
+def _attempt(session: PostgresSession, build: Build, also: Callable[[int], object]) -> int | None:
     """The number of the build; None if somebody holds what has to be changed."""
     try:
         with transaction(session) as cursor:
-            return _publish(cursor, build)
+            number = _publish(cursor, build)
+            also(number)
+            return number
     except errors.LockNotAvailable:
         return None
     except InTheWayError as error:
@@ -286,19 +293,21 @@ def _publish(cursor: Cursor, build: Build) -> int:
     publications = sql.Identifier(build.schema, "publications")
     # One publication at a time, whoever else reads.
     cursor.execute(sql.SQL("lock table {} in share row exclusive mode").format(publications))
+    cursor.execute(_LATEST.format(publications))
+    newest, files, tables = cursor.fetchone() or (None, {}, {})
+    published = _tables(build, tables)
+    if build.returns_to is not None and published == tables:
+        return int(newest)
     cursor.execute(_LOCKS, [build.views])
     [[locks]] = cursor.fetchall()
     if locks:
         cursor.execute(locks)
-    cursor.execute(_LATEST.format(publications))
-    newest, files, tables = cursor.fetchone() or (None, {}, {})
     is_part = any(mart["table"] is None for mart in build.marts.values())
     if is_part and newest != build.built_on:
         raise PublishingError(
             f"Build {newest} was published while this part was built on the one before. This part "
             f"stays unpublished. {STAYS} Build it again."
         )
-    published = _tables(build, tables)
     # In one order, and all of them: who reads one mart then reads one build until the transaction
     # ends, for nothing is published while any of the views is held.
     for name, entry in sorted(published.items()):

@@ -455,6 +455,24 @@ class TestWhatOthersHaveMade(Published):
         assert query("select to_regclass('two')") == [(None,)]
         assert list(publications(query, "tables")[-1][0]) == ["one"]
 
+    def test_a_mart_that_is_a_table_of_dbt_by_now_is_left_to_it(
+        self, query: Query, project: Any
+    ) -> None:
+        run_dbt(["build"])
+        two = Path(project.project_root, "models", "two.sql")
+        try:
+            two.write_text(f"{{{{ config(materialized='table') }}}} {TWO}")
+            set_number(query, 2)
+            run_dbt(["build"])
+        finally:
+            two.write_text(TWO)
+        assert query("select m from two") == [(2,)]
+        assert [view for _, view, _ in query(SHOWN)] == ["one"]
+        assert list(publications(query, "tables")[-1][0]) == ["one"]
+        # And back.
+        run_dbt(["build"])
+        assert list(publications(query, "tables")[-1][0]) == ["one", "two"]
+
 
 class TestWaiting(Published):
     wait_seconds = 1
