@@ -11,7 +11,14 @@ from urllib.parse import urlsplit
 
 import psycopg2
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 from psycopg2 import sql
 
 from tests.conftest import own_database
@@ -28,7 +35,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-WIDE = {"width": 1280, "height": 800}
+WIDE: ViewportSize = {"width": 1280, "height": 800}
 NARROW = {"width": 390, "height": 844}
 # A run that meets this lock waits, so that there is time to look at it.
 LOCK = "lock table intermediate.int_compounds_validated in access exclusive mode"
