@@ -13,8 +13,8 @@ set_up "$ELUTE_HOME/venv" requirements.txt
 # Apart from what it lists.
 tool=$(mktemp -d)
 trap 'rm -rf "$tool"' EXIT
-"$python" -m venv --without-pip "$tool"
-PIP_PYTHON=$tool/bin/python pip_install "$ELUTE_HOME/venv" cyclonedx-bom==7.5.0
+"$python" -m venv "$tool"
+pip_install "$tool" cyclonedx-bom==7.5.0
 # It takes twenty seconds to hold what it has made against its own schema.
 "$tool/bin/cyclonedx-py" environment --no-validate --output-reproducible \
   --pyproject "$checkout/pyproject.toml" "$ELUTE_HOME/venv/bin/python"
