@@ -17,7 +17,10 @@ find_home
 find_python
 version=$(python_version "$python")
 venv=$ELUTE_HOME/venv-tests-$version
-locks=(requirements.txt requirements-dev.txt)
+locks=(requirements.txt requirements-dev.txt requirements-spark.txt)
+# A third of what these have is ever imported, and is compiled then.
+compile_later=yes
+unset PYTHONDONTWRITEBYTECODE
 # Folders that a tier has nothing of are not even imported.
 case ${1:-} in
   quick)
@@ -33,8 +36,6 @@ case ${1:-} in
     ;;
   spark)
     set -- -m spark packages/dbt-sparkcopy tests/integration/test_spark.py -n 0 "${@:2}"
-    venv=$venv-spark
-    locks+=(requirements-spark.txt)
     ;;
   *) set -- -m 'not spark' "$@" ;;
 esac

@@ -90,7 +90,7 @@ install() { # VENV REQUIREMENTS...
     pip_install "$venv" --no-deps --require-hashes "${requirements[@]}" &&
     # Ours, built with the hatchling that is locked above.
     pip_install "$venv" --no-deps --no-build-isolation "$checkout"/packages/* --editable "$checkout" &&
-    compile "$venv"
+    { [ -n "${compile_later:-}" ] || compile "$venv"; }
 }
 
 pip_install() { # VENV ARGUMENTS...

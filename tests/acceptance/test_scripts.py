@@ -35,6 +35,7 @@ ENOUGH = {
         *("pytest", "pytest-xdist", "execnet", "exceptiongroup", "iniconfig", "pygments"),
         "typing-extensions",
     ),
+    "requirements-spark.txt": (),
 }
 
 

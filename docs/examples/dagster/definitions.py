@@ -9,7 +9,13 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from dagster import AssetExecutionContext, Definitions, ScheduleDefinition, define_asset_job
+from dagster import (
+    AssetExecutionContext,
+    Definitions,
+    ScheduleDefinition,
+    define_asset_job,
+    in_process_executor,
+)
 from dagster_dbt import DbtCliResource, DbtProject, dbt_assets
 
 project = DbtProject(
@@ -27,7 +33,8 @@ def elute(context: AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
 
 
 # Whole builds only: one of some models would publish their marts and leave the others as they are.
-build = define_asset_job("build", selection=[elute])
+# It is one step, which gains nothing from a process of its own that parses the project once more.
+build = define_asset_job("build", selection=[elute], executor_def=in_process_executor)
 
 definitions = Definitions(
     assets=[elute],
