@@ -5,17 +5,19 @@ Apart from who asks for it, since a workbook of 2 KB can want more memory and ti
 
 import csv
 import os
+import re
 import resource
 import sys
 import threading
 import time
 import warnings
+import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 EXPLAINED = 3  # status: what is wrong stands on standard error
 TOO_LARGE = (
@@ -24,6 +26,14 @@ TOO_LARGE = (
 )
 _BYTES, _SECONDS, _FILE_BYTES = 1 << 30, 300, 4 << 30
 _ROWS_SEARCHED = 100  # of each sheet, for the header
+# What openpyxl gives as empty. A formula whose result is an empty text says that it is a text.
+_WITHOUT_RESULT = re.compile(
+    rb'<c(?![^>]* t="str")[^>]*><f(?:[^>]*/>|[^>]*>[^<]*</f>)(?:<v */>|<v></v>)?</c>'
+)
+_NEVER_CALCULATED = (
+    "a formula in it was never calculated, as in a workbook that a program has made; open it in "
+    "Excel or LibreOffice, save it, and take that"
+)
 
 
 class _Found(NamedTuple):
@@ -49,6 +59,7 @@ def main(path: str, days: str, *columns: str) -> None:
     warnings.simplefilter("ignore")  # of openpyxl, on what it does not read
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - by its path openpyxl wants it called .xlsx
+            _require_results(file)
             _print(load_workbook(file, read_only=True, data_only=True), days, columns)
     except MemoryError:
         _end(TOO_LARGE)
@@ -71,6 +82,19 @@ def _watch_memory() -> None:
         time.sleep(0.1)
     print(TOO_LARGE, file=sys.stderr, flush=True)
     os._exit(EXPLAINED)
+
+
+def _require_results(file: IO[bytes]) -> None:
+    with zipfile.ZipFile(file) as archive:
+        for name in archive.namelist():
+            if re.fullmatch(r"xl/worksheets/[^/]+\.xml", name):
+                with archive.open(name) as part:
+                    rest = b""
+                    while block := part.read(1 << 20):
+                        cells = rest + block
+                        if _WITHOUT_RESULT.search(cells):
+                            _end(_NEVER_CALCULATED)
+                        rest = cells.rpartition(b"</c>")[2]
 
 
 def _print(book: Any, days: str, columns: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 import xlsxwriter
 from seed_csv import Report, SeedFileError
@@ -64,6 +65,16 @@ def test_a_value_is_what_the_sheet_means(tmp_path: Path, is_of_1904: bool) -> No
     where, found = read(tmp_path, workbook({"Users": rows}, is_of_1904=is_of_1904))
     assert where == FOUND.format("Users", 1)
     assert found == [HEADER, *([field, "Ada", "", "x"] for _, field in VALUES)]
+
+
+@pytest.mark.parametrize("formula", ["=1+1", '=""'])
+def test_a_formula_that_was_never_calculated_is_refused(tmp_path: Path, formula: str) -> None:
+    book = openpyxl.Workbook()
+    for row in (HEADER, [1, formula, "x", "y"]):
+        book.active.append(row)
+    file = io.BytesIO()
+    book.save(file)
+    assert "a formula in it was never calculated" in refusal(tmp_path, file.getvalue())
 
 
 def test_a_formula_is_its_value(tmp_path: Path) -> None:
