@@ -71,6 +71,8 @@ def test_env_prints_lines_for_a_shell_and_nothing_else(elute: Elute) -> None:
         "export ELUTE_KEEP_FILES_MB",
         "export ELUTE_KEPT_FILES",
         "export ELUTE_PUBLISH_WAIT_SECONDS",
+        "export ELUTE_ENGINE",
+        "export ELUTE_SPARK_FOLDER",
         "export PATH",
     ]
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import closing
@@ -253,9 +254,9 @@ def test_what_nobody_expected_keeps_the_others_from_nothing(
             made.wake("fail 1")
             until(lambda: sorted(each["attempts"] for each in deliveries(session)) == [1, 5])
     assert delivered(session) == 1
-    assert "Message 1 to geheim..example" in caplog.text
-    assert "UnicodeError in " in caplog.text
-    assert "ELUTE_PING_URL was not told of fail: UnicodeError in " in caplog.text
+    what = r"Unicode(Encode)?Error in "  # by the version of Python
+    assert re.search(f"Message 1 to geheim..example.*{what}", caplog.text)
+    assert re.search(f"ELUTE_PING_URL was not told of fail: {what}", caplog.text)
 
 
 def test_nobody_is_there(session: Session) -> None:
