@@ -19,7 +19,7 @@ with DAG("elute_build", schedule="0 6 * * *", max_active_runs=1):
         project_dir=os.environ["DBT_PROJECT_DIR"],
         profile_config=ProfileConfig(
             profile_name="elute",
-            target_name="default",
+            target_name=os.environ["ELUTE_ENGINE"],
             profiles_yml_filepath=f"{os.environ['DBT_PROFILES_DIR']}/profiles.yml",
         ),
         # Elute's own dbt: Airflow's environment needs none.
