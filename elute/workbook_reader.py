@@ -77,11 +77,17 @@ def _set_limits() -> None:
 
 def _watch_memory() -> None:
     """End the process when it has too much, for not every system has a limit to hold it to."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    while resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit < _BYTES:
+    while _resident() < _BYTES:
         time.sleep(0.1)
     print(TOO_LARGE, file=sys.stderr, flush=True)
     os._exit(EXPLAINED)
+
+
+def _resident() -> int:
+    """Bytes of memory that the process has, or had at most."""
+    with suppress(OSError), open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
+        return int(file.read().split()[1]) * resource.getpagesize()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # Elsewhere, as on macOS: in bytes.
 
 
 def _require_results(file: IO[bytes]) -> None:

@@ -67,6 +67,12 @@ def test_a_value_is_what_the_sheet_means(tmp_path: Path, is_of_1904: bool) -> No
     assert found == [HEADER, *([field, "Ada", "", "x"] for _, field in VALUES)]
 
 
+def test_the_memory_of_who_asks_does_not_count(tmp_path: Path) -> None:
+    assert b"x" * (1100 << 20)  # Linux hands the peak of a process down to what it starts.
+    where, _ = read(tmp_path, workbook({"Users": [HEADER, [1, "Ada", "", ""]]}))
+    assert where == FOUND.format("Users", 1)
+
+
 @pytest.mark.parametrize("formula", ["=1+1", '=""'])
 def test_a_formula_that_was_never_calculated_is_refused(tmp_path: Path, formula: str) -> None:
     book = openpyxl.Workbook()
