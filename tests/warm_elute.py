@@ -47,7 +47,8 @@ class Command:
 
     def wait(self) -> int:
         """The status that it ends with, as `subprocess` has it."""
-        return int(self._told.readline())
+        with self._told:
+            return int(self._told.readline())
 
 
 class WarmElute:

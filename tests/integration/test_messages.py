@@ -4,8 +4,9 @@ import json
 import os
 import re
 import signal
+import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,15 +73,20 @@ def delivered(session: Session) -> int:
     return sum(each["delivered_at"] is not None for each in deliveries(session))
 
 
-def begun(session: Session, urls: dict[str, str], **changes: Any) -> "closing[Messenger]":
+@contextmanager
+def begun(session: Session, urls: dict[str, str], **changes: Any) -> Iterator[Messenger]:
     """A messenger that has begun with these receivers, and makes no pause."""
     settings = Settings.from_environment({"ELUTE_WEBHOOK_SECRET": SECRET, **urls})
     made = Messenger(settings, **{"pauses": (0, 0, 0, 0), **changes})
     made.start(session)
-    return closing(made)
+    with closing(made):
+        yield made
+    until(lambda: all(thread.name != "messenger" for thread in threading.enumerate()))
 
 
-def messenger(session: Session, *receivers: Receiver, **changes: Any) -> "closing[Messenger]":
+def messenger(
+    session: Session, *receivers: Receiver, **changes: Any
+) -> AbstractContextManager[Messenger]:
     """One whose receivers have been set for long."""
     urls = [f"{one.url}/hook?key=geheim" for one in receivers]
     names = [webhooks.receiver(url) for url in urls]

@@ -193,7 +193,10 @@ def test_at_the_moment_of_publishing_it_is_all_or_nothing(
     assert_unchanged(built, marts)
     left = built.rows("select from pg_tables where schemaname = 'builds'")
     of_build = len(MARTS) + len(EXPLAINING)
-    assert len(left) == of_build + 1 + (of_build if death == "SIGKILL" else 0)
+    # What a session that is being ended still holds when the build clears up stays for the next.
+    most = of_build if death in ("SIGKILL", "lost sessions") else 0
+    least = of_build if death == "SIGKILL" else 0
+    assert least <= len(left) - of_build - 1 <= most
     # Nothing stands in the way of the next one, which takes away what a killed one has left.
     result = built.build()
     assert result.returncode == 0, result.stderr
