@@ -74,6 +74,6 @@ if [ -e "$ELUTE_HOME/postgres" ]; then
   "$venv/bin/elute" db start >/dev/null
 fi
 cd "$checkout"
-# A file at a time on each of four processes, two for a core, since many tests wait for something;
-# another -n after this one wins.
-"$venv/bin/pytest" -o cache_dir="$cache" -n 4 --dist loadscope --no-loadscope-reorder "$@"
+# A file at a time on each of three processes, one more than there are cores on a small machine,
+# since many tests wait for something; another -n after this one wins.
+"$venv/bin/pytest" -o cache_dir="$cache" -n 3 --dist loadscope --no-loadscope-reorder "$@"
