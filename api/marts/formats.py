@@ -59,12 +59,9 @@ def statement(
         header = "" if media_type in media.ARROWS else ", header"
         copied = _CSV.format(rows=rows, columns=cells, header=header)
     else:
-        is_sheet = media_type == media.XLSX
-        row = (
-            workbook.row_expression(query.identifiers, columns)
-            if is_sheet
-            else media.row_expression(media_type)
-        )
+        row = media.row_expression(media_type)
+        if media_type == media.XLSX:
+            row = workbook.row_expression(query.identifiers, columns)
         copied = _JSON.format(rows=rows, row=row)
     with session.cursor() as cursor:
         return str(cursor.mogrify(copied, values).decode())
