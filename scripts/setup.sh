@@ -82,15 +82,30 @@ unlock() { exec 9>&-; }
 
 # Joined by &&, for `set -e` does not hold where the caller looks at the status.
 install() { # VENV REQUIREMENTS...
-  local venv=$1 file requirements=()
-  shift
-  for file in "$@"; do requirements+=(-r "$checkout/$file"); done
+  local venv=$1
   { [ -e "$venv" ] || "$python" -m venv "$venv"; } &&
-    # The lock is whole, and leaves out what dbt-core asks for and cannot be had from PyPI alone.
-    pip_install "$venv" --no-deps --require-hashes "${requirements[@]}" &&
+    install_locked "$@" &&
     # Ours, built with the hatchling that is locked above.
     pip_install "$venv" --no-deps --no-build-isolation "$checkout"/packages/* --editable "$checkout" &&
     { [ -n "${compile_later:-}" ] || compile "$venv"; }
+}
+
+# Half of the packages each by one of two pips, for one uses one processor. The lock is whole, and
+# leaves out what dbt-core asks for and cannot be had from PyPI alone.
+install_locked() { # VENV REQUIREMENTS...
+  local venv=$1 other status=0
+  shift
+  pip_install "$venv" --no-deps --require-hashes -r <(half 0 "$@") &
+  other=$!
+  pip_install "$venv" --no-deps --require-hashes -r <(half 1 "$@") || status=$?
+  wait "$other" && return "$status"
+}
+
+# Every other requirement, with its hashes. One that several files have is there once.
+half() { # 0|1 REQUIREMENTS...
+  local half=$1
+  shift
+  (cd "$checkout" && awk -v half="$half" '/^[^ #]/ { mine = !seen[$1]++ && n++ % 2 == half } mine' "$@")
 }
 
 pip_install() { # VENV ARGUMENTS...
