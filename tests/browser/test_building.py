@@ -1,6 +1,7 @@
 """Starting, following and cancelling builds, in one browser and in two."""
 
 import os
+import re
 import signal
 import subprocess
 
@@ -203,6 +204,10 @@ def test_a_failure_names_the_file_and_the_line(site: Site, page: Page) -> None:
 def test_the_page_of_a_run_has_its_steps_with_times_and_its_log(page: Page) -> None:
     page.locator("#runs tbody tr", has_text="succeeded").first.get_by_role("link").click()
     expect(page.locator("#run")).to_contain_text("is done, in")
+    # Which says what its state is, and how long it took.
+    facts = page.locator("#run dt")
+    expect(facts.filter(has_text=re.compile("^(State|Took)$"))).to_have_count(0)
+    expect(facts.filter(has_text="Asked by")).to_be_visible()
     row = page.locator("#nodes tbody tr", has_text="input_summary").first
     expect(row).to_contain_text("model")
     expect(row).to_contain_text("success")
