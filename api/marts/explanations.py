@@ -51,15 +51,15 @@ def _no_tables(build: Build) -> Problem:
     if earlier is None:
         detail = (
             "What is published keeps no tables of its experiments: it was made by an older Elute. "
-            "Build again with POST /trigger-etl?force=1, or with the button Build now, then ask "
-            "again."
+            "Build again with POST /trigger-etl?force=1, then ask again."
         )
     else:
         detail = (
             f"What is published is build {earlier} again, whose tables of experiments are no "
             f"longer kept. POST /builds/{earlier}/rebuild makes it again from its files, with them."
         )
-    return unavailable("Nothing to explain it with", detail)
+    path = "/runs?force=1" if earlier is None else f"/builds/{earlier}/rebuild"
+    return unavailable("Nothing to explain it with", detail, rebuild=path)
 
 
 @lru_cache

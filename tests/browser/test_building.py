@@ -154,6 +154,20 @@ def test_what_is_published_without_a_run_is_noticed(site: Site, open_page: Open)
     site.build()
 
 
+def test_what_a_return_has_no_records_of_is_built_again(site: Site, open_page: Open) -> None:
+    for _ in range(2):
+        site.change()
+        site.build()
+    earlier = site.ask("GET", "/builds?limit=3").json["builds"][2]["build"]
+    assert site.ask("POST", f"/builds/{earlier}/publish").status == 200
+    page = open_page("/users/1", expected=("503",))
+    state = page.locator("#state")
+    expect(state).to_contain_text(f"What is published is build {earlier} again")
+    state.get_by_role("button", name="Build it again").click()
+    expect(is_ready(page).get_by_role("heading", name="Compounds")).to_be_visible()
+    site.build()
+
+
 @pytest.mark.parametrize(
     ("requested_by", "words"),
     [
