@@ -1,6 +1,10 @@
 """The Flask app; dashboard.server serves it."""
 
+from datetime import datetime
+from typing import Any
+
 from flask import Flask, Response
+from flask.json.provider import DefaultJSONProvider
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -72,6 +76,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["SETTINGS"] = settings
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json.default = _as_json  # type: ignore[attr-defined]
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
@@ -90,6 +95,11 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(blueprint)
     app.after_request(_with_headers)
     return app
+
+
+def _as_json(value: Any) -> Any:
+    """What JSON has no type for: times as ISO 8601 writes them, all else as Flask does."""
+    return value.isoformat() if isinstance(value, datetime) else DefaultJSONProvider.default(value)
 
 
 def _with_headers(response: Response) -> Response:

@@ -1,6 +1,7 @@
 """`/audit`: what was changed over HTTP, when, and by whom."""
 
 import logging
+from operator import itemgetter
 from typing import Any
 
 import psycopg2
@@ -31,14 +32,9 @@ def note(action: str, subject: str) -> None:
 @blueprint.get("/audit")
 def show_some() -> dict[str, Any]:
     """The newest changes, or those before another."""
-    limit, before = parameters.page()
-    values = {"limit": limit, "before": before}
-    changes = database.current().owner.read(
-        lambda session: queue.execute(session, "changes", values)
+    changes, following = parameters.page(
+        database.current().owner,
+        lambda session, **page: queue.execute(session, "changes", page),
+        itemgetter("change_number"),
     )
-    return {
-        "changes": [
-            {**change, "changed_at": change["changed_at"].isoformat()} for change in changes
-        ],
-        "next": parameters.next_page(limit, [change["change_number"] for change in changes]),
-    }
+    return {"changes": changes, "next": following}

@@ -1,5 +1,6 @@
 """`/builds`: what was published, and the marts of each build, which never change."""
 
+from operator import itemgetter
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, url_for
@@ -16,9 +17,8 @@ blueprint = Blueprint("builds", __name__)
 @blueprint.get("/builds")
 def show_some() -> dict[str, Any]:
     """The newest builds, or those before another."""
-    limit, before = parameters.page()
-    builds = database.current().reader.read(lambda session: history.page(session, limit, before))
-    following = parameters.next_page(limit, [build["build"] for build in builds])
+    reader = database.current().reader
+    builds, following = parameters.page(reader, history.page, itemgetter("build"))
     return {"builds": [_as_json(build) for build in builds], "next": following}
 
 
@@ -56,6 +56,5 @@ def _as_json(build: dict[str, Any]) -> dict[str, Any]:
     path = url_for("builds.show", build=build["build"])
     return {
         **build,
-        "published_at": build["published_at"].isoformat(),
         "marts": [{"name": name, "path": f"{path}/marts/{name}"} for name in build["marts"]],
     }

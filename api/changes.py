@@ -13,8 +13,7 @@ from api import database, parameters
 from api.marts import media
 from api.marts.published import find_in, no_longer_kept, no_such_build, numbered
 from api.marts.responses import respond_for_ever
-from api.marts.sending import again, busy, for_ever, to_save
-from api.marts.validators import is_known
+from api.marts.sending import again, busy, for_ever, is_known, to_save
 from api.problems import Problem
 from elute.database import history
 from elute.database.builds import Build, Mart

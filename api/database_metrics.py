@@ -1,6 +1,6 @@
 """What the database knows of runs, files and marts, as metrics."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, product
 from typing import Any
 
@@ -67,59 +67,41 @@ class DatabaseMetrics(Collector):
     def __init__(self) -> None:
         self._of_build: tuple[str, list[Metric]] | None = None
 
-    def describe(self) -> list[Metric]:
-        """Nothing: what there is depends on the database."""
-        return []
-
     def collect(self) -> Iterator[Metric]:
-        """All of them; only that there is no database, if there is none."""
+        """All of them; without a database that there is none, and the sessions."""
         try:
             found = database.current().owner.read(lambda session: list(self._read(session)))
         except (EluteError, psycopg2.Error):
             found = []
-        yield _gauge("elute_database_up", "Whether the database answers.", (), [(len(found) > 0,)])
+        yield _one("elute_database_up", "Whether the database answers.", len(found) > 0)
         yield from found
+        yield from _pools()
 
     def _read(self, session: Session) -> Iterator[Metric]:
-        runs: dict[str, int] = dict.fromkeys(STATES, 0)
-        runs.update(_rows(session, _RUNS))
-        yield _gauge("elute_runs", "Runs in the history.", ("state",), list(runs.items()))
-        yield _gauge(
-            "elute_worker_up",
-            "Whether a worker takes up runs.",
-            (),
-            [(run_responses.has_worker(session),)],
-        )
+        runs = {**dict.fromkeys(STATES, 0), **dict(_rows(session, _RUNS))}
+        yield _gauge("elute_runs", "Runs in the history.", ("state",), runs.items())
+        is_up = run_responses.has_worker(session)
+        yield _one("elute_worker_up", "Whether a worker takes up runs.", is_up)
         yield from _all_runs(session)
         yield from _last_run(session)
         build = newest(session)
         if build is not None:
-            yield from self._measured(session, build)
-
-    def _measured(self, session: Session, build: Build) -> list[Metric]:
-        """What is in a build: counted once, for nothing ever changes it."""
-        if self._of_build is None or self._of_build[0] != build.invocation_id:
-            self._of_build = build.invocation_id, list(_contents(session, build))
-        return self._of_build[1]
+            # What is in a build is counted once, for nothing ever changes it.
+            if self._of_build is None or self._of_build[0] != build.invocation_id:
+                self._of_build = build.invocation_id, list(_contents(session, build))
+            yield from self._of_build[1]
 
 
-class PoolMetrics(Collector):
+def _pools() -> Iterator[Metric]:
     """The sessions with the database, for the queue, for few rows and for streams."""
-
-    def describe(self) -> list[Metric]:
-        """Nothing: there are none before there is an app."""
-        return []
-
-    def collect(self) -> Iterator[Metric]:
-        """All of them."""
-        base = database.current()
-        pools = {"owner": base.owner, "reader": base.reader, "streams": base.streams}
-        for name, help_text, of in (
-            ("elute_pool_in_use", "Sessions that are borrowed.", lambda pool: pool.in_use),
-            ("elute_pool_waiting", "Requests that wait for one.", lambda pool: pool.waiting),
-            ("elute_pool_size", "The most there can be.", lambda _: connection_pool.SIZE),
-        ):
-            yield _gauge(name, help_text, ("pool",), [(pool, of(it)) for pool, it in pools.items()])
+    base = database.current()
+    pools = {"owner": base.owner, "reader": base.reader, "streams": base.streams}
+    for name, help_text, of in (
+        ("elute_pool_in_use", "Sessions that are borrowed.", lambda pool: pool.in_use),
+        ("elute_pool_waiting", "Requests that wait for one.", lambda pool: pool.waiting),
+        ("elute_pool_size", "The most there can be.", lambda _: connection_pool.SIZE),
+    ):
+        yield _gauge(name, help_text, ("pool",), [(pool, of(it)) for pool, it in pools.items()])
 
 
 def _contents(session: Session, build: Build) -> Iterator[Metric]:
@@ -176,7 +158,7 @@ def _last_run(session: Session) -> Iterator[Metric]:
     )
     for row in _rows(session, _LAST):
         for (name, help_text), value in zip(names, row, strict=True):
-            yield _gauge(name, help_text, (), [(value,)])
+            yield _one(name, help_text, value)
 
 
 def _rows(
@@ -187,8 +169,12 @@ def _rows(
         return cursor.fetchall()
 
 
+def _one(name: str, help_text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, help_text, value=float(value))
+
+
 def _gauge(
-    name: str, help_text: str, labels: Sequence[str], rows: Sequence[Sequence[Any]]
+    name: str, help_text: str, labels: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> GaugeMetricFamily:
     """A gauge from rows of its labels' values and, last, its value."""
     gauge = GaugeMetricFamily(name, help_text, labels=labels)

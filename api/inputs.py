@@ -45,17 +45,14 @@ def download(name: str) -> Response:
         conditional=False,
         max_age=0,
     )
-    response.call_on_close(file.close)
     response.content_length = version.bytes
     try:
         response.make_conditional(request, accept_ranges=True, complete_length=version.bytes)
-    except RequestedRangeNotSatisfiable:
+        if response.status_code == 412:
+            raise _another()
+    except (Problem, RequestedRangeNotSatisfiable):
         response.close()
         raise
-    if response.status_code in (304, 412):
-        response.close()
-    if response.status_code == 412:
-        raise _another()
     return response
 
 

@@ -1,5 +1,6 @@
 """`/messages`: what receivers outside were told of runs, and telling them again."""
 
+from operator import itemgetter
 from typing import Any
 
 from flask import Blueprint
@@ -15,17 +16,12 @@ blueprint = Blueprint("messages", __name__)
 @blueprint.get("/messages")
 def show_some() -> dict[str, Any]:
     """The newest messages, or those before another, with what became of each."""
-    limit, before = parameters.page()
-    values = {"limit": limit, "before": before}
-    messages = database.current().owner.read(
-        lambda session: queue.execute(session, "messages", values)
+    messages, following = parameters.page(
+        database.current().owner,
+        lambda session, **page: queue.execute(session, "messages", page),
+        itemgetter("message_number"),
     )
-    return {
-        "messages": [
-            {**message, "created_at": message["created_at"].isoformat()} for message in messages
-        ],
-        "next": parameters.next_page(limit, [each["message_number"] for each in messages]),
-    }
+    return {"messages": messages, "next": following}
 
 
 @blueprint.post("/messages/<int:message>/resend")

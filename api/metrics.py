@@ -2,7 +2,6 @@
 
 import platform
 import time
-from functools import lru_cache
 from importlib.metadata import version
 
 from flask import Blueprint, Response, g, request
@@ -17,13 +16,12 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from api.database_metrics import DatabaseMetrics, PoolMetrics
+from api.database_metrics import DatabaseMetrics
 
 blueprint = Blueprint("metrics", __name__)
 disable_created_metrics()  # type: ignore[no-untyped-call]
 _REGISTRY = CollectorRegistry()
 _REGISTRY.register(DatabaseMetrics())
-_REGISTRY.register(PoolMetrics())
 ProcessCollector(registry=_REGISTRY)
 _REQUESTS = Counter(
     "elute_http_requests",
@@ -60,13 +58,6 @@ def note(response: Response) -> Response:
     """Count a request, by its route and not by its path: anybody can make up paths."""
     route = request.url_rule.rule if request.url_rule else "none"
     method = request.method if request.method in _METHODS else "other"
-    count, seconds = _instruments(method, route, response.status_code)
-    count.inc()
-    seconds.observe(time.perf_counter() - g.arrived_at)
+    _REQUESTS.labels(method, route, response.status_code).inc()
+    _SECONDS.labels(route).observe(time.perf_counter() - g.arrived_at)
     return response
-
-
-@lru_cache(maxsize=1000)
-def _instruments(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
-    """Looking one up takes longer than counting."""
-    return _REQUESTS.labels(method, route, status), _SECONDS.labels(route)

@@ -2,16 +2,15 @@
 
 from contextlib import ExitStack, closing
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 from pgrest_query import parse
 from psycopg2 import sql
 
 from api import database
 from api.marts import media
 from api.marts.copying import Copy
-from api.marts.formats import statement
 from api.marts.published import no_longer_kept, numbered
-from api.marts.sending import again, for_ever, streamed
+from api.marts.sending import again, for_ever, has_client_gone, streamed
 from elute import data_package
 from elute.archive import Blocks
 from elute.database.builds import Build, Mart
@@ -27,8 +26,7 @@ def package(build: int) -> Response:
 
 
 def _respond(number: int) -> Response:
-    # The server in front of Flask knows whether the client is still there.
-    is_abandoned = request.environ.get("waitress.client_disconnected", lambda: False)
+    is_abandoned = has_client_gone()
     headers = {
         "Content-Disposition": f'attachment; filename="elute-build-{number}.zip"',
         "Cache-Control": for_ever(),
@@ -42,7 +40,7 @@ def _respond(number: int) -> Response:
         _hold(session, build)
 
         def rows(mart: Mart) -> Blocks:
-            copied = statement(session, parse(mart.table, ""), media.CSV)
+            copied = media.statement(session, parse(mart.table, ""), media.CSV)
             with closing(Copy(session, copied, is_abandoned)) as copy:
                 yield from iter(copy.read, b"")
 

@@ -2,14 +2,17 @@
 
 import math
 import re
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import request, url_for
 
 from api import access
+from api.connection_pool import Pool
 from api.problems import Problem
 
+Entry = TypeVar("Entry")
 LARGEST_ID = 2**63 - 1
 _MOST, _MOST_UNASKED = 500, 50  # of a list, at once
 MOST_REASON = 1000
@@ -37,16 +40,27 @@ def whole_number(name: str, least: int, most: int) -> int | None:
     return int(value)
 
 
-def page() -> tuple[int, int | None]:
-    """How many of a list, and those before which number: its newest if that is None."""
-    return whole_number("limit", 1, _MOST) or _MOST_UNASKED, whole_number("before", 1, LARGEST_ID)
+def page(
+    pool: Pool,
+    read: Callable[..., list[Entry]],
+    number: Callable[[Entry], int],
+    **others: Any,
+) -> tuple[list[Entry], str | None]:
+    """The newest of a list, or those before `?before=`; and where the next are, if there are more.
 
-
-def next_page(limit: int, numbers: list[int], **others: Any) -> str | None:
-    """The address of what comes after these; None if they are the last."""
-    if len(numbers) < limit:
-        return None
-    return url_for(str(request.endpoint), limit=limit, **others, before=numbers[-1])
+    Args:
+        pool: has the sessions.
+        read: finds them, with a session, `limit` and `before`.
+        number: that of one of them.
+        others: further parameters of the address.
+    """
+    limit = whole_number("limit", 1, _MOST) or _MOST_UNASKED
+    before = whole_number("before", 1, LARGEST_ID)
+    found = pool.read(lambda session: read(session, limit=limit, before=before))
+    if len(found) < limit:
+        return found, None
+    following = url_for(str(request.endpoint), limit=limit, **others, before=number(found[-1]))
+    return found, following
 
 
 def query_without(*names: str) -> str:

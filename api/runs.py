@@ -1,6 +1,8 @@
 """`/runs`: ask for builds, look at them, cancel them."""
 
 from collections.abc import Mapping
+from functools import partial
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import flask
@@ -97,17 +99,16 @@ def answer(asked: Asked) -> tuple[dict[str, Any], int, dict[str, str]]:
 @blueprint.get("/runs")
 def show_some() -> dict[str, Any]:
     """The newest runs, or those before another."""
-    limit, before = parameters.page()
     state = request.args.get("state")
     if state is not None and state not in STATES:
         states = ", ".join(STATES)
         raise Problem(400, "No such state", f"A run's state is one of {states}.")
 
-    def read(session: Session) -> tuple[list[Run], bool]:
-        return queue.page(session, limit, before, state), run_responses.has_worker(session)
-
-    runs, has_worker = database.current().owner.read(read)
-    following = parameters.next_page(limit, [run.run_id for run in runs], state=state)
+    owner = database.current().owner
+    runs, following = parameters.page(
+        owner, partial(queue.page, state=state), attrgetter("run_id"), state=state
+    )
+    has_worker = owner.read(run_responses.has_worker)
     return {"runs": [_as_json(run, has_worker) for run in runs], "next": following}
 
 

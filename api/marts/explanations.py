@@ -2,7 +2,6 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from psycopg2 import sql
 
@@ -25,19 +24,8 @@ TIE_RULE = (
 )
 
 
-def explain_user(session: Session, build: Build, user_id: int) -> str | None:
-    """The row of a user with all that it was made of, as JSON; None if there is no such user."""
-    rules = {"mean_rule": MEAN_RULE, "tie_rule": TIE_RULE}
-    return _explain(session, build, "explain_user.sql", user_id, **rules)
-
-
-def explain_compound(session: Session, build: Build, compound_id: int) -> str | None:
-    """The same of a compound, with its users and experiments; None if there is no such one."""
-    return _explain(session, build, "explain_compound.sql", compound_id)
-
-
-def _explain(session: Session, build: Build, name: str, key: int, **values: Any) -> str | None:
-    """What a statement answers.
+def explain(session: Session, build: Build, kind: str, key: int) -> str | None:
+    """The row of a "user" or "compound" with all that it was made of, as JSON; None without one.
 
     Raises:
         Problem: 503, the build was made by an older Elute, and has no tables to explain it with.
@@ -45,10 +33,11 @@ def _explain(session: Session, build: Build, name: str, key: int, **values: Any)
     """
     sign = "-" if key < 0 else r"\+?"
     named = rf"(^|;)\s*{sign}0*{abs(key)}(\.0+)?\s*(;|$)"  # a field, or an entry of a list
-    values |= {"id": key, "named": named, "most": MOST_RECORDS, "note": EMPTIED}
+    rules = {"mean_rule": MEAN_RULE, "tie_rule": TIE_RULE}
+    values = {"id": key, "named": named, "most": MOST_RECORDS, "note": EMPTIED, **rules}
     tables = {name: sql.Identifier(*table) for name, table in build.tables.items()}
     try:
-        statement = sql.SQL(_text(name) + _text("explained.sql")).format(**tables)
+        statement = sql.SQL(_text(f"explain_{kind}.sql") + _text("explained.sql")).format(**tables)
     except KeyError as error:
         raise _no_tables(build) from error
     with session.cursor() as cursor:
@@ -62,15 +51,15 @@ def _no_tables(build: Build) -> Problem:
     if earlier is None:
         detail = (
             "What is published keeps no tables of its experiments: it was made by an older Elute. "
-            "Build again with POST /trigger-etl?force=1, or with the button Build now, then ask "
-            "again."
+            "Build again with POST /trigger-etl?force=1, then ask again."
         )
     else:
         detail = (
             f"What is published is build {earlier} again, whose tables of experiments are no "
             f"longer kept. POST /builds/{earlier}/rebuild makes it again from its files, with them."
         )
-    return unavailable("Nothing to explain it with", detail)
+    path = "/runs?force=1" if earlier is None else f"/builds/{earlier}/rebuild"
+    return unavailable("Nothing to explain it with", detail, rebuild=path)
 
 
 @lru_cache

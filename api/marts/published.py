@@ -1,6 +1,7 @@
 """The builds for requests, and what to say of what they do not have."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import psycopg2
@@ -77,18 +78,9 @@ def as_json(build: Build, mart: Mart, path: str) -> dict[str, Any]:
         "description": mart.description,
         "path": path,
         "build": build.number,
-        "published_at": build.published_at.isoformat(),
+        "published_at": build.published_at,
         "key": list(mart.table.key),
-        "columns": [
-            {
-                "name": column.name,
-                "data_type": column.data_type,
-                "description": column.description,
-                "nullable": column.nullable,
-                "unit": column.unit or None,
-            }
-            for column in mart.columns
-        ],
+        "columns": [{**asdict(column), "unit": column.unit or None} for column in mart.columns],
     }
 
 

@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
+from itertools import chain
+from typing import Any
 
 import psycopg2
 from flask import Response, request
@@ -13,11 +14,10 @@ from psycopg2 import errors
 from psycopg2.extensions import Column
 
 from api import database
-from api.marts import formats, media, workbook
+from api.marts import media, workbook
 from api.marts.copying import BLOCK, Copy
 from api.marts.published import described_error, find
-from api.marts.sending import again, streamed
-from api.marts.validators import is_known, validators
+from api.marts.sending import again, has_client_gone, is_known, streamed, validators
 from api.parameters import query_without
 from api.problems import Problem
 from elute.database.builds import NEWEST, Build, Mart
@@ -26,7 +26,6 @@ from elute.database.sessions import Session
 LARGEST_WHOLE = 4 * BLOCK  # bytes of an answer that is made before it is sent
 MOST_ROWS_WHOLE = 1000
 Look = Callable[[Session], tuple[Build, Mart]]
-Ask = Callable[[Build, Mart], "RowsRequest"]
 # A few rows, and whether their build is still the newest, in one statement.
 _FEW = """
 select
@@ -40,7 +39,7 @@ from ({rows}) as _row
 
 @dataclass
 class RowsRequest:
-    """A request for rows: of which mart of which build, in which media type, and whether for one.
+    """A request for rows: of which mart of which build, and in which media type.
 
     `key` is that of the row, None where any one will do or there may be several. `headers` are
     those of the response, and `total` is the number of all rows if that is wanted. `described` are
@@ -51,11 +50,15 @@ class RowsRequest:
     mart: Mart
     query: Query
     media_type: str
-    is_single: bool
     key: str | None
     headers: dict[str, str] = field(default_factory=dict)
     total: int | None = None
     described: tuple[Column, ...] = ()
+
+    @property
+    def is_single(self) -> bool:
+        """Whether one row is asked for, not a list."""
+        return self.key is not None or self.media_type in media.OBJECTS
 
     def response(self, body: bytes | Iterable[bytes], row_count: int | None) -> Response:
         """The response with this body, of so many rows, if that is known already."""
@@ -68,7 +71,7 @@ class RowsRequest:
     def body(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
         """What is sent, of what COPY writes."""
         moment = self.build.published_at
-        return formats.body(self.query, self.media_type, self.described, moment, blocks)
+        return media.body(self.query, self.media_type, self.described, moment, blocks)
 
 
 def respond(name: str, media_type: str, key: str | None = None) -> Response:
@@ -84,8 +87,7 @@ def respond(name: str, media_type: str, key: str | None = None) -> Response:
         QueryError: it says what is wrong with the query.
     """
     few = _few(name, media_type, key)
-    ask = partial(_wanted, media_type=media_type, key=key)
-    return few or again(lambda: _respond(lambda session: find(session, name), ask))
+    return few or again(lambda: _respond(lambda session: find(session, name), media_type, key=key))
 
 
 def respond_for_ever(look: Look, media_type: str, *parameters: str) -> Response:
@@ -99,8 +101,7 @@ def respond_for_ever(look: Look, media_type: str, *parameters: str) -> Response:
     Raises:
         Problem, QueryError: as `respond`.
     """
-    ask = partial(_wanted, media_type=media_type, parameters=parameters, is_fixed=True)
-    return again(lambda: _respond(look, ask))
+    return again(lambda: _respond(look, media_type, parameters=parameters, is_fixed=True))
 
 
 def _few(name: str, media_type: str, key: str | None) -> Response | None:
@@ -140,10 +141,10 @@ def _few_rows(session: Session, wanted: RowsRequest) -> tuple[str, int | None, i
     return found
 
 
-def _respond(look: Look, ask: Ask) -> Response:
+def _respond(look: Look, media_type: str, **how: Any) -> Response:
     with ExitStack() as stack:
         session = stack.enter_context(database.current().streams.session())
-        wanted = ask(*look(session))
+        wanted = _wanted(*look(session), media_type, **how)
         if is_known(wanted.headers):
             return Response(status=304, headers=wanted.headers)
         try:
@@ -163,10 +164,10 @@ def _wanted(  # noqa: PLR0913
     parameters: tuple[str, ...] = (),
     is_fixed: bool = False,
 ) -> RowsRequest:
-    is_single = key is not None or media_type in media.OBJECTS
     query = _query(mart, key, parameters)
-    query = query.limited(2) if is_single else query
-    wanted = RowsRequest(build, mart, query, media_type, is_single, key)
+    wanted = RowsRequest(build, mart, query, media_type, key)
+    if wanted.is_single:
+        wanted.query = query.limited(2)
     wanted.headers = validators(build, media_type, is_fixed=is_fixed)
     if query.preferences.applied:
         wanted.headers["Preference-Applied"] = query.preferences.applied
@@ -207,11 +208,9 @@ def _rows(session: Session, wanted: RowsRequest, stack: ExitStack) -> Response:
         wanted.total = _total(session, wanted.query)
     if wanted.media_type == media.XLSX:
         _require_a_sheet(session, wanted)
-    wanted.described = formats.described(session, wanted.query, wanted.media_type)
-    copied = formats.statement(session, wanted.query, wanted.media_type, wanted.described)
-    # The server in front of Flask knows whether the client is still there.
-    is_abandoned = request.environ.get("waitress.client_disconnected", lambda: False)
-    copy = Copy(session, copied, is_abandoned)
+    wanted.described = media.described(session, wanted.query, wanted.media_type)
+    copied = media.statement(session, wanted.query, wanted.media_type, wanted.described)
+    copy = Copy(session, copied, has_client_gone())
     stack.callback(copy.close)
     data = b""
     while len(data) < LARGEST_WHOLE:
@@ -254,7 +253,7 @@ def _whole(wanted: RowsRequest, data: bytes, row_count: int) -> Response:
 
 
 def _stream(wanted: RowsRequest, first: bytes, copy: Copy, stack: ExitStack) -> Response:
-    body = wanted.body(_blocks(first, copy))
+    body = wanted.body(chain([first], iter(copy.read, b"")))
 
     def respond(body: Iterable[bytes], is_collected: bool) -> Response:
         row_count = copy.row_count if is_collected else None
@@ -264,12 +263,6 @@ def _stream(wanted: RowsRequest, first: bytes, copy: Copy, stack: ExitStack) -> 
         return wanted.response(body, row_count)
 
     return streamed(body, respond, stack)
-
-
-def _blocks(first: bytes, copy: Copy) -> Iterator[bytes]:
-    yield first
-    while block := copy.read():
-        yield block
 
 
 def _not_one(row_count: int) -> Problem:

@@ -1,16 +1,13 @@
 """Where the marts are served."""
 
-from collections.abc import Callable
-
 from flask import Blueprint, Response, abort, jsonify
-from psycopg2 import errors
 
 from api import database
-from api.marts import explanations, media, past
+from api.marts import media, past
+from api.marts.explanations import explain
 from api.marts.published import as_json, find, newest
 from api.marts.responses import is_bigint, no_such_row, respond
-from api.marts.sending import to_save
-from elute.database.builds import Build
+from api.marts.sending import again, to_save
 from elute.database.sessions import Session
 
 blueprint = Blueprint("marts", __name__)
@@ -46,31 +43,24 @@ def result(user_id: str) -> Response:
 @blueprint.get("/etl-results/<user_id>/explain")
 def explain_user(user_id: str) -> Response:
     """The experiments, compounds and left out records behind the row of one user."""
-    return _explained(RESULTS, user_id, explanations.explain_user)
+    return _explained(RESULTS, user_id, "user")
 
 
 @blueprint.get("/compounds/<compound_id>/explain")
 def explain_compound(compound_id: str) -> Response:
     """The users, experiments, run times and left out records behind the row of one compound."""
-    return _explained("compound_usage", compound_id, explanations.explain_compound)
+    return _explained("compound_usage", compound_id, "compound")
 
 
-def _explained(
-    name: str, key: str, explain: Callable[[Session, Build, int], str | None]
-) -> Response:
-    def fetch(session: Session) -> str:
+def _explained(name: str, key: str, kind: str) -> Response:
+    def fetch(session: Session) -> Response:
         build, wanted = find(session, name)
-        found = explain(session, build, int(key)) if is_bigint(key) else None
+        found = explain(session, build, kind, int(key)) if is_bigint(key) else None
         if found is None:
             raise no_such_row(wanted, key)
-        return found
+        return Response(found, content_type=media.JSON, headers={"Cache-Control": "no-cache"})
 
-    reader = database.current().reader
-    try:
-        found = reader.read(fetch)
-    except errors.UndefinedTable:  # The build was pruned after it was looked up.
-        found = reader.read(fetch)
-    return Response(found, content_type=media.JSON, headers={"Cache-Control": "no-cache"})
+    return again(lambda: database.current().reader.read(fetch))
 
 
 @blueprint.get("/marts")

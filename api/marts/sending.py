@@ -1,24 +1,37 @@
-"""How answers are sent: with a second try, as a stream or collected in a file, and for how long."""
+"""How answers are sent: with a second try, as a stream or in a file, to be kept for how long."""
 
+import hashlib
+import math
 import re
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 
 import psycopg2
 from flask import Response, current_app, request
 from psycopg2 import errors
+from werkzeug.http import http_date, parse_date, unquote_etag
 from werkzeug.wsgi import wrap_file
 
 from api import database
 from api.marts.copying import BLOCK
 from api.problems import Problem, unavailable
+from elute.database.builds import Build
 
 # Each holds a session and a thread until its client has all of it; the others stay free.
 MOST_STREAMS = 12
 _STREAMS = threading.BoundedSemaphore(MOST_STREAMS)
 _YEAR = 365 * 24 * 3600  # seconds
+_FORMAT = "3"  # another number when the same rows come to look different
+_VARY = "Accept, Authorization, Cookie, Prefer, Range"
+
+
+def has_client_gone() -> Callable[[], bool]:
+    """Tells whether anybody still waits for this answer, which the server before Flask knows."""
+    found: Callable[[], bool] = request.environ.get("waitress.client_disconnected", lambda: False)
+    return found
 
 
 def again(answer: Callable[[], Response]) -> Response:
@@ -67,6 +80,51 @@ def streamed(
     response = respond(wrap_file(request.environ, file, BLOCK), True)
     response.content_length = length
     return response
+
+
+def validators(build: Build, media_type: str, *, is_fixed: bool) -> dict[str, str]:
+    """The headers of the answer to this request.
+
+    Args:
+        build: whose rows are asked for.
+        media_type: of the answer.
+        is_fixed: whether the address names the build, so that the answer is the same for ever.
+    """
+    request_text = "\0".join(
+        (
+            _FORMAT,
+            build.invocation_id,
+            request.full_path,
+            media_type,
+            request.headers.get("Range", ""),
+            request.headers.get("Prefer", ""),
+        )
+    )
+    digest = hashlib.blake2b(request_text.encode("utf-8", "surrogateescape"), digest_size=9)
+    # The full second after it was published; nothing before that, as more may follow in it.
+    second = math.ceil(build.published_at.timestamp())
+    etag = f'"{build.number}-{digest.hexdigest()}"'
+    last_modified = {"Last-Modified": http_date(second)}
+    if is_fixed:
+        return {"ETag": etag, **last_modified, "Cache-Control": for_ever(), "Vary": _VARY}
+    return {
+        "ETag": f"W/{etag}",
+        **(last_modified if second <= time.time() else {}),
+        "Cache-Control": "no-cache",
+        "Vary": f"{_VARY}, Accept-Datetime",
+    }
+
+
+def is_known(headers: dict[str, str]) -> bool:
+    """Whether the client has the very answer that has these validators."""
+    if request.if_none_match:
+        return request.if_none_match.contains_weak(unquote_etag(headers["ETag"])[0])
+    modified = parse_date(headers.get("Last-Modified"))
+    try:
+        since = request.if_modified_since
+    except OverflowError:  # Of a year that no date has.
+        return False
+    return since is not None and modified is not None and since >= modified
 
 
 def to_save(response: Response, name: str, extension: str) -> Response:

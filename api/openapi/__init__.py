@@ -31,7 +31,7 @@ def show() -> Response:
 def document(settings: Settings) -> dict[str, Any]:
     """The OpenAPI document, as a JSON object."""
     fixed, known = _fixed(), published_marts()
-    paths = {**fixed["paths"], **marts.paths(known, fixed["x-responses"])}
+    paths = {**fixed["paths"], **marts.paths(known, fixed)}
     order = sorted(paths, key=lambda path: (path != "/trigger-etl", path))
     return {
         **{name: value for name, value in fixed.items() if not name.startswith("x-")},

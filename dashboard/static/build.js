@@ -160,11 +160,11 @@ function told(runId, text, when, isBad) {
   return element("span", { class: "whole" }, link, " ", time(when));
 }
 
-async function build({ force = false } = {}) {
+async function build(path = "/runs") {
   if (find("build-button").ariaDisabled === "true") return;
   find("outcome").replaceChildren();
   try {
-    const run = await json(force ? "/runs?force=1" : "/runs", { method: "POST" });
+    const run = await json(path, { method: "POST" });
     if (ACTIVE.has(run.state)) start(run.run_id);
     else tellCurrent(run);
   } catch (problem) {
@@ -173,7 +173,7 @@ async function build({ force = false } = {}) {
 }
 
 function tellCurrent({ message }) {
-  const again = () => build({ force: true });
+  const again = () => build("/runs?force=1");
   const button = element("button", { type: "button", class: "quiet", onclick: again }, "Build all the same");
   tell({ title: "Nothing has changed.", texts: [message.split(" ?force")[0]], links: [button] });
 }
@@ -214,7 +214,7 @@ function comeBack() {
 
 find("build-button").addEventListener("click", () => build());
 find("cancel").addEventListener("click", cancel);
-document.addEventListener("elute:build", () => build());
+document.addEventListener("elute:build", ({ detail }) => build(detail ?? "/runs"));
 document.addEventListener("visibilitychange", look);
 setInterval(drawWords, 1000);
 look();

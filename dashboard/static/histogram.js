@@ -8,14 +8,13 @@ import { plot } from "./plot.js";
 export async function histogram(figure, options) {
   const { mart, column, bins = 24, title, axis, singular, onpick } = options;
   const found = await json(`/marts/${mart}/histogram?column=${column}&bins=${bins}`);
-  const plural = `${singular}s`;
   const marks = found.bins.map((bin) => mark(bin, found, column));
   plot(figure, {
     title,
     note: note(found, singular),
     marks,
     axis,
-    measured: plural[0].toUpperCase() + plural.slice(1),
+    singular,
     onpick: (href) => onpick([...new URLSearchParams(href)]),
   });
 }

@@ -59,7 +59,7 @@ function durations(runs) {
       href: `/history/${run.run_id}`,
     })),
     axis: "Run",
-    measured: "Seconds",
+    singular: "second",
     format: seconds,
   });
 }

@@ -37,7 +37,7 @@ async function drawValues() {
     note: "The commonest values, of all rows",
     layout: "bars",
     axis: column,
-    measured: "Rows",
+    singular: "row",
     marks: found.map(({ [column]: value, count }) => ({
       label: value ?? "no value",
       value: count,

@@ -14,12 +14,12 @@ const WIDEST = 72;
 /**
  * Draw a plot into a figure.
  *
- * marks: [{label, value, href, tick, style}], in order; axis: what runs along it; measured: what is counted.
+ * marks: [{label, value, href, tick, style}], in order; axis: what runs along it; singular: what is counted.
  * layout: "columns" or "bars"; format: a value as text, if values are no counts; onpick: called with
  * a mark's href instead of going there.
  */
 export function plot(figure, options) {
-  const { title, note, marks, axis, measured, layout = "columns", format, onpick } = options;
+  const { title, note, marks, axis, singular, layout = "columns", format, onpick } = options;
   const wasOpen = figure.querySelector("details")?.open ?? false;
   const picture = element("div", {});
   const rows = marks.map(({ label, value, href }) => [
@@ -38,13 +38,13 @@ export function plot(figure, options) {
       "details",
       { open: wasOpen },
       element("summary", {}, "As a table"),
-      plainTable(title, [[axis, false], [measured, true]], rows),
+      plainTable(title, [[axis, false], [`${singular[0].toUpperCase()}${singular.slice(1)}s`, true]], rows),
     ),
   );
   const draw = layout === "bars" ? bars : columns;
   const redraw = () => {
     const width = Math.max(220, Math.floor(picture.clientWidth));
-    picture.replaceChildren(draw({ width, title, marks, axis, measured, format, pick }));
+    picture.replaceChildren(draw({ width, title, marks, axis, singular, format, pick }));
   };
   redraw();
   figure.observer?.disconnect();
@@ -76,8 +76,8 @@ function frame(width, height, title, children) {
   return drawn("svg", attributes, ...children);
 }
 
-function mark({ label, value, href, style }, shapes, { measured, format, pick }) {
-  const text = format ? format(value) : counted(value, measured.toLowerCase().replace(/s$/, ""));
+function mark({ label, value, href, style }, shapes, { singular, format, pick }) {
+  const text = format ? format(value) : counted(value, singular);
   return drawn(
     "g",
     { class: href ? "clickable" : null, onclick: href ? (event) => pick(event, href) : null },
@@ -87,7 +87,7 @@ function mark({ label, value, href, style }, shapes, { measured, format, pick })
   );
 }
 
-function columns({ width, title, marks, axis, measured, format, pick }) {
+function columns({ width, title, marks, axis, singular, format, pick }) {
   const top = scale(Math.max(0, ...marks.map(({ value }) => value)), format ? 0.01 : 1);
   const inner = width - LEFT - 4;
   const step = Math.min(WIDEST, inner / Math.max(1, marks.length));
@@ -105,7 +105,7 @@ function columns({ width, title, marks, axis, measured, format, pick }) {
     const gap = Math.min(2, step / 6);
     const hit = { class: "hit", x, width: step, y: TOP, height: base - TOP };
     const shape = { class: "mark", x: x + gap / 2, width: Math.max(1, step - gap), y: y(each.value), height: base - y(each.value), rx: Math.min(2, step / 4) };
-    return mark(each, [["rect", hit], ["rect", shape]], { measured, format, pick });
+    return mark(each, [["rect", hit], ["rect", shape]], { singular, format, pick });
   });
   const name = drawn("text", { x: LEFT + inner / 2, y: HEIGHT - 2, "text-anchor": "middle" }, axis);
   return frame(width, HEIGHT, title, [...lines.flat(), ...drawnMarks, ...labels, name]);
@@ -116,7 +116,7 @@ function tickPlace(index, step, { isRange }, base) {
   return { x: LEFT + (index + (isRange ? 0 : 0.5)) * step, y: base + 15, "text-anchor": "middle" };
 }
 
-function bars({ width, title, marks, measured, format, pick }) {
+function bars({ width, title, marks, singular, format, pick }) {
   const most = Math.max(1, ...marks.map(({ value }) => value));
   const names = Math.min(150, width * 0.42);
   const room = width - names - 56;
@@ -126,7 +126,7 @@ function bars({ width, title, marks, measured, format, pick }) {
     const hit = { class: "hit", x: 0, width, y, height: ROW };
     const shape = { class: "mark", x: names, width: length, y: y + 4, height: ROW - 8, rx: 2 };
     return [
-      mark(each, [["rect", hit], ["rect", shape]], { measured, format, pick }),
+      mark(each, [["rect", hit], ["rect", shape]], { singular, format, pick }),
       drawn("text", { class: "name", x: names - 8, y: y + 15, "text-anchor": "end", "pointer-events": "none" }, clip(each.label, names)),
       drawn("text", { x: names + length + 6, y: y + 15, "pointer-events": "none" }, (format ?? compact)(each.value, most)),
     ];

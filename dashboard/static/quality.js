@@ -50,7 +50,7 @@ async function trends(files) {
       note: "build by build, the newest on the right; each leads to what it changed",
       marks,
       axis: "Build",
-      measured: "Records",
+      singular: "record",
     });
   }
 }

@@ -125,7 +125,7 @@ async function compounds() {
       href: `?compound_id=eq.${id}`,
     })),
     axis: "Compound",
-    measured: "Experiments",
+    singular: "experiment",
     layout: "bars",
     onpick: (href) => narrow([...new URLSearchParams(href)]),
   });

@@ -53,11 +53,11 @@ function summary(run) {
   return [
     notice,
     element("div", { class: "card" }, facts([
-      ["State", badge(run.state)],
+      ...(told ? [] : [["State", badge(run.state)]]),
       ["Asked by", askerInFull(run)],
       ["Asked for", moment(run.requested_at)],
       ["Started", moment(run.started_at) || "not yet"],
-      ["Took", seconds(run.seconds) || "not ended"],
+      ...(run.state === "succeeded" ? [] : [["Took", seconds(run.seconds) || "not ended"]]),
       ...(run.is_warm === null ? [] : [["dbt", run.is_warm ? "was loaded already" : "had to be loaded"]]),
       ...Object.entries(run.options).map(([name, value]) => [name, String(value)]),
     ], "facts across")),

@@ -50,7 +50,7 @@ function describe(problem) {
           ? "Nothing has been built so far. Put your three files in place, or keep the sample, and build."
           : "The project's tables have changed since the last build. Build again."),
       ],
-      actions: [buildButton(), link("/files", "Look at the files")],
+      actions: [buildButton("Build now"), link("/files", "Look at the files")],
     };
   }
   if (problem.status === 401) {
@@ -65,7 +65,7 @@ function describe(problem) {
     return {
       title: problem.title,
       text: `${problem.message} This page tries again by itself.`,
-      actions: [],
+      actions: problem.body.rebuild ? [buildButton("Build it again", problem.body.rebuild)] : [],
     };
   }
   const isMissing = problem.status === 404;
@@ -80,9 +80,9 @@ function isNotBuilt(problem) {
   return [NOT_BUILT, "Not built anew yet"].includes(problem.title);
 }
 
-function buildButton() {
-  const build = () => document.dispatchEvent(new CustomEvent("elute:build"));
-  return element("button", { type: "button", class: "primary when-idle", onclick: build }, "Build now");
+function buildButton(text, path) {
+  const build = () => document.dispatchEvent(new CustomEvent("elute:build", { detail: path }));
+  return element("button", { type: "button", class: "primary when-idle", onclick: build }, text);
 }
 
 function link(href, text, style = "button") {

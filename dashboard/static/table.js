@@ -6,7 +6,7 @@ import { element, find, setText, shown } from "./elements.js";
 import { boxes, conditions, restore } from "./filters.js";
 import { count } from "./format.js";
 
-const OWN = new Set(["order", "limit", "offset", "select"]);
+const LOGIC = new Set(["and", "or", "not.and", "not.or"]);
 const TYPING_PAUSE = 80;
 
 /** One table of the page; `cells` has functions that draw a column's value, by column name. */
@@ -51,11 +51,17 @@ export class DataTable {
     this.order = query.get("order") ?? this.usualOrder;
     this.limit = Number(query.get("limit")) || 50;
     this.offset = Number(query.get("offset")) || 0;
-    this.others = restore(this.table, [...query].filter(([name]) => !OWN.has(name)));
+    this.others = restore(this.table, [...query].filter(([name]) => this.isCondition(name)));
     this.pager.querySelector("select").value = String(this.limit);
     const selected = this.chooser && query.get("select")?.split(",");
     for (const box of this.choices()) box.checked = selected?.includes(box.value) ?? true;
     this.showColumns();
+  }
+
+  /** Whether a parameter is a filter, not one of this page or of whoever made a link to it. */
+  isCondition(name) {
+    const [column] = name.split("->"); // The rest is a path into JSON.
+    return LOGIC.has(name) || this.columns.some(({ dataset }) => dataset.column === column);
   }
 
   choices() {

@@ -24,6 +24,13 @@ from {before} as before
 full join {after} as after on {join}
 where before.{first} is null or after.{first} is null {differs}
 """
+_ONE_ROW = """
+select 'changed' as change {columns}
+from {before} as before
+cross join {after} as after
+where false {differs}
+"""
+_HAS_ONE_ROW = "select count(*) = 1 from (select from {} limit 2) as some_rows"
 # As many rows as one build has more of than the other.
 _AS_BAGS = """
 select
@@ -67,8 +74,8 @@ class Comparison:
     """A mart of one build beside that of another.
 
     Attributes:
-        key: the columns that tell which rows are the same; none if they are compared as bags, in
-            which no row is changed.
+        key: the columns that tell which rows are the same; none if there is one row in each, or
+            they are compared as bags, in which no row is changed.
         new: the columns that only the later one has; they are not compared.
         gone: those that only the earlier one has.
         rows: the rows that differ: the key, `change` (one of KINDS), and of each other column what
@@ -115,17 +122,18 @@ def compare(session: Session, before: Mart, after: Mart) -> Comparison:
         "before": _quoted(session, before.table.schema, before.table.name),
         "after": _quoted(session, after.table.schema, after.table.name),
     }
-    query = _by_key(key, others, tables) if key else _as_bags(others, tables)
+    is_bag = not key and not all(_has_one_row(session, table) for table in tables.values())
+    query = _as_bags(others, tables) if is_bag else _by_key(key, others, tables)
     columns = (
         *(pair.after for pair in key),
         Column("change", "text", f"What became of the row: {', '.join(KINDS)}.", nullable=False),
         *(
-            _side(name, column, is_text=bool(pair.cast) and not key)
+            _side(name, column, is_text=bool(pair.cast) and is_bag)
             for pair in others
             for name, column in (("before", pair.before), ("after", pair.after))
         ),
     )
-    order = names or tuple(column.name for column in columns)
+    order = tuple(column.name for column in columns) if is_bag else names or ("change",)
     table = pgrest_query.Table(
         *("", "", columns, order), f"the changes of {after.name}", query.replace("%", "%%")
     )
@@ -136,6 +144,12 @@ def compare(session: Session, before: Mart, after: Mart) -> Comparison:
         Mart(after.name, after.description, columns, table),
         _summary(query, others, ", ".join(_quoted(session, name) for name in order)),
     )
+
+
+def _has_one_row(session: Session, table: str) -> bool:
+    with session.cursor() as cursor:
+        cursor.execute(_HAS_ONE_ROW.format(table))
+        return cursor.fetchone() == (True,)
 
 
 def _common_key(before: Mart, after: Mart) -> tuple[str, ...]:
@@ -159,9 +173,9 @@ def _side(side: str, column: Column, is_text: bool) -> Column:
 
 
 def _by_key(key: list[_Pair], others: list[_Pair], tables: dict[str, str]) -> str:
-    return _BY_KEY.format(
+    return (_BY_KEY if key else _ONE_ROW).format(
         **tables,
-        first=key[0].name,
+        first=key[0].name if key else "",
         key=", ".join(f"coalesce(after.{p.name}, before.{p.name}) as {p.name}" for p in key),
         join=" and ".join(f"before.{p.name} = after.{p.name}" for p in key),
         columns="".join(f", before.{p.name} as {p.was}, after.{p.name} as {p.now}" for p in others),

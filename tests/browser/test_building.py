@@ -1,6 +1,7 @@
 """Starting, following and cancelling builds, in one browser and in two."""
 
 import os
+import re
 import signal
 import subprocess
 
@@ -153,6 +154,20 @@ def test_what_is_published_without_a_run_is_noticed(site: Site, open_page: Open)
     site.build()
 
 
+def test_what_a_return_has_no_records_of_is_built_again(site: Site, open_page: Open) -> None:
+    for _ in range(2):
+        site.change()
+        site.build()
+    earlier = site.ask("GET", "/builds?limit=3").json["builds"][2]["build"]
+    assert site.ask("POST", f"/builds/{earlier}/publish").status == 200
+    page = open_page("/users/1", expected=("503",))
+    state = page.locator("#state")
+    expect(state).to_contain_text(f"What is published is build {earlier} again")
+    state.get_by_role("button", name="Build it again").click()
+    expect(is_ready(page).get_by_role("heading", name="Compounds")).to_be_visible()
+    site.build()
+
+
 @pytest.mark.parametrize(
     ("requested_by", "words"),
     [
@@ -203,6 +218,10 @@ def test_a_failure_names_the_file_and_the_line(site: Site, page: Page) -> None:
 def test_the_page_of_a_run_has_its_steps_with_times_and_its_log(page: Page) -> None:
     page.locator("#runs tbody tr", has_text="succeeded").first.get_by_role("link").click()
     expect(page.locator("#run")).to_contain_text("is done, in")
+    # Which says what its state is, and how long it took.
+    facts = page.locator("#run dt")
+    expect(facts.filter(has_text=re.compile("^(State|Took)$"))).to_have_count(0)
+    expect(facts.filter(has_text="Asked by")).to_be_visible()
     row = page.locator("#nodes tbody tr", has_text="input_summary").first
     expect(row).to_contain_text("model")
     expect(row).to_contain_text("success")

@@ -139,6 +139,14 @@ def test_what_the_api_refuses_is_said(open_page: Open) -> None:
     expect(page.locator("#users-status")).to_have_text("1 to 1 of 1 user")
 
 
+def test_what_somebody_has_put_into_a_link_is_no_filter(open_page: Open) -> None:
+    page = is_ready(open_page("/?utm_source=letter&user_id=eq.3&or=(user_id.eq.3,name.is.null)"))
+    expect(page.locator("#users-status")).to_have_text("1 to 1 of 1 user")
+    page.get_by_role("button", name="Clear filters").click()
+    expect(page.locator("#users-status")).to_have_text("1 to 14 of 14 users")
+    assert "?" not in page.url
+
+
 def test_nothing_found_says_so(results: Page) -> None:
     results.get_by_label("Name contains").fill("nobody_%")
     expect(results.locator("#users tbody")).to_have_text("No users match these filters.")

@@ -166,6 +166,34 @@ def test_a_column_of_another_type_is_compared_as_it_is_written(
     assert (row["before_experiment_count"], row["after_experiment_count"]) == (12, "many")
 
 
+def test_the_one_row_of_a_mart_without_a_key_has_changed(
+    client: FlaskClient, owner: Session, built: Laboratory
+) -> None:
+    with owner.cursor() as cursor:
+        cursor.execute("select tables from builds.publications order by build desc limit 1")
+        [[tables]] = cursor.fetchall()
+        for number, row in ((1, """5, '{"x": 1}', '[1]'"""), (2, """6, '{"x": 2}', '[1]'""")):
+            cursor.execute(
+                f"create table builds.sums_{number} (n bigint, record jsonb, raw json);"
+                f"insert into builds.sums_{number} values ({row})"
+            )
+            sums = {**tables["input_summary"], "table": f"sums_{number}"}
+            register(owner, {**tables, "sums": sums})
+        cursor.execute("select max(build) from builds.publications")
+        [[build]] = cursor.fetchall()
+    try:
+        found = of_mart(got(client, f"/builds/{build}/changes"), "sums")
+        [row] = got(client, found["path"])
+        same = of_mart(got(client, f"/builds/{build}/changes?from={build}"), "sums")
+    finally:
+        owner.cursor().execute("drop table builds.sums_1, builds.sums_2")
+    assert found["key"] == []
+    assert [found[kind] for kind in ("added", "removed", "changed")] == [0, 0, 1]
+    assert found["columns"] == {"n": 1, "record": 1, "raw": 0}
+    assert (row["change"], row["before_n"], row["after_n"]) == ("changed", 5, 6)
+    assert [same[kind] for kind in ("added", "removed", "changed")] == [0, 0, 0]
+
+
 def test_a_mart_without_a_key_is_compared_as_a_bag_of_rows(
     client: FlaskClient, owner: Session, built: Laboratory
 ) -> None:

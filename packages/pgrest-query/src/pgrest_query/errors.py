@@ -1,6 +1,6 @@
 """What is wrong with a query, in the members of PostgREST's error bodies."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 LONGEST_MESSAGE = 1000  # letters; queries may be longer than anyone reads
@@ -34,19 +34,3 @@ class QueryError(Exception):
             "details": self.details,
             "hint": self.hint,
         }
-
-
-def out_of_range(details: str, headers: Mapping[str, str] | None = None) -> QueryError:
-    """The error for rows that no table could have."""
-    return QueryError(
-        "Requested range not satisfiable",
-        code="PGRST103",
-        status=416,
-        details=details,
-        headers=headers or {},
-    )
-
-
-def listed(words: Iterable[str]) -> str:
-    """These words in a sentence."""
-    return ", ".join(words)

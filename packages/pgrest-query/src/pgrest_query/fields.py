@@ -18,7 +18,9 @@ _ARROW = re.compile(
     rf"(?s)(?P<arrow>->>?)(?:(?P<index>-?\d+)(?=->|::|[.,)]|$)"
     rf"|(?P<key>{QUOTED}|{_KEY_PART}(?:-(?!>){_KEY_PART})*))"
 )
-_NAME = re.compile(rf"(?s){BLANKS}(?P<name>{NAME})")
+NAMED = re.compile(rf"(?s){BLANKS}(?P<name>{NAME})")
+COMMA = re.compile(rf"{BLANKS},")
+CLOSE = re.compile(rf"{BLANKS}\){BLANKS}")
 _BLANKS = re.compile(BLANKS)
 _ESCAPED = re.compile(r"(?s)\\(.)")
 _HINT = "What has one of , . : ( ) in it, and is not meant as such, is put in double quotes."
@@ -48,8 +50,7 @@ def build(template: str, *parts: Fragment) -> Fragment:
 
 def joined(separator: str, parts: list[Fragment]) -> Fragment:
     """The pieces one after the other."""
-    text = separator.join([part.sql for part in parts])
-    return Fragment(text, tuple(value for part in parts for value in part.values))
+    return build(separator.join(["{}"] * len(parts)), *parts)
 
 
 @lru_cache(maxsize=1000)
@@ -159,7 +160,7 @@ def take_field(table: Table, scanner: Scanner) -> Field:
     Raises:
         QueryError: there is no such column, or the path is none.
     """
-    match = scanner.take(_NAME)
+    match = scanner.take(NAMED)
     if match is None:
         raise scanner.error("a column")
     path: list[str | int] = []

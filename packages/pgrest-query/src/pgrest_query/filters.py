@@ -5,6 +5,8 @@ import re
 from pgrest_query.errors import QueryError
 from pgrest_query.fields import (
     BLANKS,
+    CLOSE,
+    COMMA,
     Field,
     Fragment,
     Scanner,
@@ -20,8 +22,6 @@ LOGIC = ("and", "or", "not.and", "not.or")
 DEEPEST = 20  # levels of nested conditions
 _LOGIC = re.compile(rf"{BLANKS}(?P<not>not\.)?(?P<joint>and|or){BLANKS}\(")
 _DOT = re.compile(rf"{BLANKS}\.")
-_CLOSE = re.compile(rf"{BLANKS}\){BLANKS}")
-_COMMA = re.compile(rf"{BLANKS},{BLANKS}")
 
 
 def condition(table: Table, name: str, text: str) -> Fragment:
@@ -65,9 +65,9 @@ def _node(table: Table, scanner: Scanner, depth: int) -> Fragment:
     if depth >= DEEPEST:
         raise QueryError(f"Conditions may be nested {DEEPEST} levels deep, and no deeper.")
     parts = [_node(table, scanner, depth + 1)]
-    while scanner.take(_COMMA):
+    while scanner.take(COMMA):
         parts.append(_node(table, scanner, depth + 1))
-    if not scanner.take(_CLOSE):
+    if not scanner.take(CLOSE):
         raise scanner.error("a comma, or the bracket that closes the list,")
     whole = joined(f" {logic['joint']} ", [build("({})", part) for part in parts])
     return build("not ({})", whole) if logic["not"] else whole

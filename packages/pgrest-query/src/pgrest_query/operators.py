@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from pgrest_query.errors import QueryError, listed
+from pgrest_query.errors import QueryError
 from pgrest_query.fields import (
     BLANKS,
+    CLOSE,
     QUOTED,
     Field,
     Fragment,
@@ -70,7 +71,6 @@ _IN_LIST = re.compile(
 )
 _STATE = re.compile(r"\w+")
 _OPEN = re.compile(rf"\({BLANKS}")
-_CLOSE = re.compile(rf"{BLANKS}\){BLANKS}")
 _COMMA = re.compile(",")
 _ELEMENT = re.compile(rf"(?s)(?P<quoted>{BLANKS}{QUOTED}{BLANKS})(?=[,)])|[^,)]*")
 
@@ -105,7 +105,7 @@ def operation(field: Field, scanner: Scanner, *, in_list: bool) -> Fragment:
 def _no_operator(field: Field, scanner: Scanner) -> QueryError:
     return QueryError(
         f"{scanner} is not of the form {field.label}=operator.value; "
-        f"the operators are {listed(OPERATORS)}, each with not. before it or without."
+        f"the operators are {', '.join(OPERATORS)}, each with not. before it or without."
     )
 
 
@@ -122,7 +122,7 @@ def _comparison(field: Field, name: str, argument: str | None, text: str) -> Fra
     if argument and not (operator.takes_any and argument in ("any", "all")):
         quantified = [each for each, known in _COMPARISONS.items() if known.takes_any]
         raise QueryError(
-            f"{name}({argument}) is no operator; (any) and (all) go with {listed(quantified)}."
+            f"{name}({argument}) is no operator; (any) and (all) go with {', '.join(quantified)}."
         )
     if name in ("like", "ilike"):
         text = text.replace("*", "%")
@@ -150,7 +150,7 @@ def _membership(field: Field, scanner: Scanner) -> Fragment:
     is_empty = scanner.text.startswith("()", scanner.position - 1)
     while scanner.take(_COMMA):
         entries.append(_value(scanner, _ELEMENT))
-    if not scanner.take(_CLOSE):
+    if not scanner.take(CLOSE):
         raise scanner.error("a comma, or the bracket that closes a list such as (1,2,3),")
     if is_empty:
         return build("false")
@@ -162,7 +162,7 @@ def _state(field: Field, scanner: Scanner) -> Fragment:
     match = scanner.take(_STATE)
     name = match[0].lower() if match else ""
     if name not in _STATES:
-        raise QueryError(f"{field.label}=is.{name}: after is comes one of {listed(_STATES)}.")
+        raise QueryError(f"{field.label}=is.{name}: after is comes one of {', '.join(_STATES)}.")
     if name not in ("null", "not_null"):
         _require(field, f"is.{name}", ("boolean",))
     return build(f"{{}} {_STATES[name]}", field.expression())

@@ -2,13 +2,20 @@
 
 import re
 
-from pgrest_query.errors import QueryError, listed
-from pgrest_query.fields import BLANKS, NAME, Fragment, Scanner, build, take_field, unquoted
-from pgrest_query.selecting import Output, position
+from pgrest_query.errors import QueryError
+from pgrest_query.fields import (
+    BLANKS,
+    COMMA,
+    NAMED,
+    Fragment,
+    Scanner,
+    build,
+    take_field,
+    unquoted,
+)
+from pgrest_query.selecting import Output
 from pgrest_query.tables import Table
 
-_NAME = re.compile(rf"(?s){BLANKS}(?P<name>{NAME})")
-_COMMA = re.compile(rf"{BLANKS},")
 _DIRECTION = re.compile(
     rf"(?:\.(?P<way>asc|desc))?(?:\.nulls(?P<nulls>first|last))?{BLANKS}(?=,|\Z)"
 )
@@ -28,7 +35,7 @@ def ordering(table: Table, selected: tuple[Output, ...], text: str) -> tuple[Fra
         else:
             expression = take_field(table, scanner).expression()
         terms.append(_directed(expression, scanner))
-        if not scanner.take(_COMMA):
+        if not scanner.take(COMMA):
             break
     scanner.end()
     return tuple(terms)
@@ -43,13 +50,13 @@ def _selected(table: Table, selected: tuple[Output, ...], scanner: Scanner) -> F
         field = None
     for number, output in enumerate(selected, start=1):
         if field is not None and output.field == field:
-            return position(number)
+            return Fragment(str(number))
     scanner.position = start
-    match = scanner.take(_NAME)
+    match = scanner.take(NAMED)
     names = [output.name for output in selected]
     if match is None or unquoted(match["name"]) not in names:
-        raise QueryError(f"{scanner}: order what is selected, one of {listed(names)}.")
-    return position(names.index(unquoted(match["name"])) + 1)
+        raise QueryError(f"{scanner}: order what is selected, one of {', '.join(names)}.")
+    return Fragment(str(names.index(unquoted(match["name"])) + 1))
 
 
 def _directed(expression: Fragment, scanner: Scanner) -> Fragment:

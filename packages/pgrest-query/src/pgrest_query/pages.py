@@ -1,9 +1,9 @@
-"""Which rows: `limit=`, `offset=` and the header Range, and what Content-Range says of them."""
+"""Which rows: `limit=`, `offset=` and the header Range."""
 
 import re
 from collections.abc import Mapping
 
-from pgrest_query.errors import QueryError, out_of_range
+from pgrest_query.errors import QueryError
 
 _LARGEST = 2**63 - 1
 _RANGE = re.compile(r"(?:items=)?([0-9]+)-([0-9]*)")
@@ -33,27 +33,6 @@ def page(parameters: Mapping[str, str], range_header: str) -> tuple[int | None, 
     return (None if stop >= _LARGEST else stop - start), start
 
 
-def content_range(offset: int, row_count: int, total: int | None) -> tuple[int, str]:
-    """The status and Content-Range of an answer.
-
-    Args:
-        offset: the rows before the first.
-        row_count: the rows that there are in it.
-        total: the rows that there are in all, None if they are not counted.
-
-    Raises:
-        QueryError: 416, it begins after the last row.
-    """
-    if total is not None and offset > total:
-        raise out_of_range(
-            f"An offset of {offset} was requested, but there are only {total} rows.",
-            {"Content-Range": f"*/{total}"},
-        )
-    status = 206 if total is not None and row_count < total else 200
-    rows = f"{offset}-{offset + row_count - 1}" if row_count else "*"
-    return status, f"{rows}/{'*' if total is None else total}"
-
-
 def _number(parameters: Mapping[str, str], name: str) -> int | None:
     text = parameters.get(name, "")
     if not text.strip():
@@ -76,6 +55,13 @@ def _range(text: str) -> tuple[int, int]:
             "in the Range header."
         )
     return first, last
+
+
+def out_of_range(details: str, headers: Mapping[str, str] | None = None) -> QueryError:
+    """The error for rows that no table could have."""
+    return QueryError(
+        "Requested range not satisfiable", "PGRST103", 416, details=details, headers=headers or {}
+    )
 
 
 def _bounded(digits: str) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pgrest_query.errors import QueryError
 
 _COUNTS = ("count=exact", "count=planned", "count=estimated")
+_HANDLING = ("handling=strict", "handling=lenient")
 # What PostgREST knows besides: no matter where nothing is written, so neither obeyed nor refused.
 _OF_WRITING = ("resolution=", "return=", "tx=", "missing=", "max-affected=")
 
@@ -26,24 +27,14 @@ def preferences(header: str) -> Preferences:
         QueryError: `handling=strict` is among them, and one that is not known.
     """
     words = [word.strip() for word in header.split(",") if word.strip()]
-    handling = next((word for word in words if word in ("handling=strict", "handling=lenient")), "")
-    if handling == "handling=strict":
-        _refuse_unknown(words)
-    wants_count = any(word in _COUNTS for word in words)
-    applied = [*(["count=exact"] if wants_count else []), *([handling] if handling else [])]
-    return Preferences(wants_count, ", ".join(applied))
-
-
-def _refuse_unknown(words: list[str]) -> None:
-    unknown = [
-        word
-        for word in words
-        if word not in (*_COUNTS, "handling=strict", "handling=lenient")
-        and not word.startswith(_OF_WRITING)
-    ]
-    if unknown:
+    handling = next((word for word in words if word in _HANDLING), "")
+    known = (*_COUNTS, *_HANDLING)
+    unknown = [word for word in words if word not in known and not word.startswith(_OF_WRITING)]
+    if unknown and handling == "handling=strict":
         raise QueryError(
             "Invalid preferences given with handling=strict",
             code="PGRST122",
             details=f"Invalid preferences: {', '.join(unknown)}",
         )
+    count = "count=exact" if any(word in _COUNTS for word in words) else ""
+    return Preferences(bool(count), ", ".join(filter(None, (count, handling))))

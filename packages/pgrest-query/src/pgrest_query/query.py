@@ -83,7 +83,15 @@ class Query:
         Raises:
             QueryError: 416, it begins after the last row.
         """
-        return pages.content_range(self.offset, row_count, total)
+        offset = self.offset
+        if total is not None and offset > total:
+            raise pages.out_of_range(
+                f"An offset of {offset} was requested, but there are only {total} rows.",
+                {"Content-Range": f"*/{total}"},
+            )
+        status = 206 if total is not None and row_count < total else 200
+        rows = f"{offset}-{offset + row_count - 1}" if row_count else "*"
+        return status, f"{rows}/{'*' if total is None else total}"
 
     def refused(self, message: str, code: str) -> QueryError:
         """What it means that PostgreSQL refuses to run the query.
@@ -118,7 +126,7 @@ class Query:
     def _groups(self) -> list[Fragment]:
         """By position: to the server, the same expression with another placeholder is another."""
         return [
-            selecting.position(number)
+            Fragment(str(number))
             for number, output in enumerate(self.outputs, start=1)
             if not output.is_aggregate
         ]

@@ -4,9 +4,10 @@ import re
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
-from pgrest_query.errors import QueryError, listed
+from pgrest_query.errors import QueryError
 from pgrest_query.fields import (
     BLANKS,
+    COMMA,
     NAME,
     Field,
     Fragment,
@@ -32,7 +33,6 @@ _COUNT = re.compile(rf"{BLANKS}count\(\)")
 _OLD_COUNT = re.compile(rf"{BLANKS}count{BLANKS}(?=,|::|\Z)")
 _CAST = re.compile(r"::(?P<type>[\w ]+)")
 _CALL = re.compile(r"\.(?P<function>\w+)\(\)")
-_COMMA = re.compile(rf"{BLANKS},")
 _END = re.compile(rf"{BLANKS}(?=,|\Z)")
 
 
@@ -77,15 +77,10 @@ def outputs(table: Table, text: str) -> tuple[Output, ...]:
                 )
             named.add(output.name)
             found[output.name] = output  # Where the star had one of that name, in its place.
-        if not scanner.take(_COMMA):
+        if not scanner.take(COMMA):
             break
     scanner.end()
     return tuple(found.values())
-
-
-def position(number: int) -> Fragment:
-    """An output by its position, from 1, as `group by` and `order by` take it."""
-    return Fragment(str(number))
 
 
 def _output(table: Table, scanner: Scanner) -> Output:
@@ -128,7 +123,7 @@ def _cast(output: Output, scanner: Scanner) -> Output:
     if name not in CASTS:
         raise QueryError(
             f"{scanner}: there is no cast to {name!r}; "
-            f"there are {listed(each for each in CASTS if not each.startswith('_'))}.",
+            f"there are {', '.join(each for each in CASTS if not each.startswith('_'))}.",
             code="42704",
         )
     expression = build(f"cast({{}} as pg_catalog.{CASTS[name]})", output.expression)
@@ -150,7 +145,7 @@ def _aggregate(output: Output, function: str) -> Output:
 
 
 def _functions() -> str:
-    return listed(("count()", *(f"column.{function}()" for function in _AGGREGATES)))
+    return ", ".join(("count()", *(f"column.{function}()" for function in _AGGREGATES)))
 
 
 def _cut(name: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from pgrest_query.errors import QueryError, listed
+from pgrest_query.errors import QueryError
 
 LONGEST_NAME = 63  # bytes; PostgreSQL cuts off the rest
 
@@ -56,7 +56,7 @@ class Table:
         if found is None:
             raise QueryError(
                 f"There is no column {name[:LONGEST_NAME]!r} in {self.label or self.name}; "
-                f"it has {listed(self.by_name)}.",
+                f"it has {', '.join(self.by_name)}.",
                 code="42703",
                 hint="Parameters other than select, order, limit, offset, and, or are columns.",
             )
