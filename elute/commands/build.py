@@ -8,7 +8,7 @@ import sys
 import textwrap
 
 import psycopg2
-from dbt_warm import Outcome, invoke
+from dbt_warm import Outcome, invoke, usage_error
 from seed_csv import printable
 
 from elute import provenance, workbooks
@@ -44,8 +44,8 @@ def run(settings: Settings, arguments: list[str]) -> int:
         arguments: options for `dbt build`.
 
     Returns:
-        0 if everything was built and published, 1 if not; 130 after Ctrl-C, 143 after SIGTERM, 129
-        after SIGHUP.
+        0 if everything was built and published, 1 if not, 2 if dbt does not take the options; 130
+        after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.
 
     Raises:
         ServerError: there is no server to build on.
@@ -57,7 +57,12 @@ def run(settings: Settings, arguments: list[str]) -> int:
     received = _stop_as_by_ctrl_c()
     if {"-h", "--help"} & set(arguments):
         return 0 if invoke(["build", *arguments]).succeeded else 1
-    outcome = _recorded(settings, arguments)
+    outcome = Outcome("interrupted")
+    with contextlib.suppress(KeyboardInterrupt):  # before dbt itself
+        if problem := usage_error("build", arguments):
+            print(f"elute build: {problem} 'elute build --help' lists all.", file=sys.stderr)
+            return 2
+        outcome = _recorded(settings, arguments)
     has_published = _has_published(outcome.invocation_id)
     if outcome.succeeded:
         if has_published:
@@ -77,23 +82,22 @@ def run(settings: Settings, arguments: list[str]) -> int:
 def _recorded(settings: Settings, arguments: list[str]) -> Outcome:
     """Build, and note it among the runs."""
     recorder = Recorder(settings, arguments)
-    outcome = Outcome("interrupted")
+    end: Outcome | WorkbookError = Outcome("interrupted")
     try:
-        with contextlib.suppress(KeyboardInterrupt):  # before dbt itself
-            for said in workbooks.take_in(settings):
-                print(printable(said), flush=True)
-            recorder.start()
-            outcome = invoke(
-                ["build", *arguments],
-                on_event=recorder.add,
-                secrets=[os.environ.get("PGPASSWORD", "")],
-            )
+        for said in workbooks.take_in(settings):
+            print(printable(said), flush=True)
+        recorder.start()
+        end = invoke(
+            ["build", *arguments],
+            on_event=recorder.add,
+            secrets=[os.environ.get("PGPASSWORD", "")],
+        )
     except WorkbookError as error:
-        recorder.end(error)
+        end = error
         raise
     finally:
-        recorder.end(outcome)
-    return outcome
+        recorder.end(end)
+    return end
 
 
 def _has_published(invocation_id: str | None) -> bool:
