@@ -17,7 +17,7 @@ from elute.database.sessions import connect, query
 from elute.environment import adopt
 from elute.errors import EluteError
 from elute.failures import STAYS, explain
-from elute.settings import Settings
+from elute.settings import CHECKOUT, Settings
 from elute.workbooks import WorkbookError
 from elute.worker.recorder import Recorder
 
@@ -145,13 +145,20 @@ def _print_results() -> None:
     if left_out[1]:
         print("What was left out, and where first (marts.data_issues has every record):\n")
         print(table(*left_out, widest=80))
-    print(_NEXT)
+    print(next_steps())
+
+
+def next_steps() -> str:
+    """Where to look next."""
+    # Not in a container, where nothing has to be set up.
+    elute = "./run_app.sh" if (CHECKOUT / "run_app.sh").exists() else "elute"
+    return _NEXT.format(env=f'eval "$({elute} env)"', build=f"{elute} build")
 
 
 _NEXT = """\
 Look further:
-  eval "$(./run_app.sh env)"                            lets plain psql and dbt find the database
+  {env:<52}  lets plain psql and dbt find the database
   psql -c 'select * from marts.user_summary'
   dbt docs generate --static && dbt docs serve          the tables and columns, described
-  ELUTE_SEEDS_DIR=/your/folder ./run_app.sh build       your own three files
+  ELUTE_SEEDS_DIR=/your/folder {build:<23}  your own three files
 """
