@@ -8,7 +8,7 @@ import sys
 import textwrap
 
 import psycopg2
-from dbt_warm import Outcome, invoke
+from dbt_warm import Outcome, invoke, usage_error
 from seed_csv import printable
 
 from elute import provenance, workbooks
@@ -17,7 +17,7 @@ from elute.database.sessions import connect, query
 from elute.environment import adopt
 from elute.errors import EluteError
 from elute.failures import STAYS, explain
-from elute.settings import Settings
+from elute.settings import CHECKOUT, Settings
 from elute.workbooks import WorkbookError
 from elute.worker.recorder import Recorder
 
@@ -44,8 +44,8 @@ def run(settings: Settings, arguments: list[str]) -> int:
         arguments: options for `dbt build`.
 
     Returns:
-        0 if everything was built and published, 1 if not; 130 after Ctrl-C, 143 after SIGTERM, 129
-        after SIGHUP.
+        0 if everything was built and published, 1 if not, 2 if dbt does not take the options; 130
+        after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.
 
     Raises:
         ServerError: there is no server to build on.
@@ -57,7 +57,12 @@ def run(settings: Settings, arguments: list[str]) -> int:
     received = _stop_as_by_ctrl_c()
     if {"-h", "--help"} & set(arguments):
         return 0 if invoke(["build", *arguments]).succeeded else 1
-    outcome = _recorded(settings, arguments)
+    outcome = Outcome("interrupted")
+    with contextlib.suppress(KeyboardInterrupt):  # before dbt itself
+        if problem := usage_error("build", arguments):
+            print(f"elute build: {problem} 'elute build --help' lists all.", file=sys.stderr)
+            return 2
+        outcome = _recorded(settings, arguments)
     has_published = _has_published(outcome.invocation_id)
     if outcome.succeeded:
         if has_published:
@@ -77,23 +82,22 @@ def run(settings: Settings, arguments: list[str]) -> int:
 def _recorded(settings: Settings, arguments: list[str]) -> Outcome:
     """Build, and note it among the runs."""
     recorder = Recorder(settings, arguments)
-    outcome = Outcome("interrupted")
+    end: Outcome | WorkbookError = Outcome("interrupted")
     try:
-        with contextlib.suppress(KeyboardInterrupt):  # before dbt itself
-            for said in workbooks.take_in(settings):
-                print(printable(said), flush=True)
-            recorder.start()
-            outcome = invoke(
-                ["build", *arguments],
-                on_event=recorder.add,
-                secrets=[os.environ.get("PGPASSWORD", "")],
-            )
+        for said in workbooks.take_in(settings):
+            print(printable(said), flush=True)
+        recorder.start()
+        end = invoke(
+            ["build", *arguments],
+            on_event=recorder.add,
+            secrets=[os.environ.get("PGPASSWORD", "")],
+        )
     except WorkbookError as error:
-        recorder.end(error)
+        end = error
         raise
     finally:
-        recorder.end(outcome)
-    return outcome
+        recorder.end(end)
+    return end
 
 
 def _has_published(invocation_id: str | None) -> bool:
@@ -141,13 +145,20 @@ def _print_results() -> None:
     if left_out[1]:
         print("What was left out, and where first (marts.data_issues has every record):\n")
         print(table(*left_out, widest=80))
-    print(_NEXT)
+    print(next_steps())
+
+
+def next_steps() -> str:
+    """Where to look next."""
+    # Not in a container, where nothing has to be set up.
+    elute = "./run_app.sh" if (CHECKOUT / "run_app.sh").exists() else "elute"
+    return _NEXT.format(env=f'eval "$({elute} env)"', build=f"{elute} build")
 
 
 _NEXT = """\
 Look further:
-  eval "$(./run_app.sh env)"                            lets plain psql and dbt find the database
+  {env:<52}  lets plain psql and dbt find the database
   psql -c 'select * from marts.user_summary'
   dbt docs generate --static && dbt docs serve          the tables and columns, described
-  ELUTE_SEEDS_DIR=/your/folder ./run_app.sh build       your own three files
+  ELUTE_SEEDS_DIR=/your/folder {build:<23}  your own three files
 """

@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
@@ -19,7 +19,7 @@ from elute.database.server import connection_environment, is_embedded
 from elute.database.sessions import connect
 from elute.environment import drop_foreign, project_environment
 from elute.errors import EluteError
-from elute.inputs import COLUMNS, check, scratch_file
+from elute.inputs import COLUMNS, can_be_replaced, check, scratch_file
 from elute.rehearsal import compile_anew, findings
 from elute.settings import CHECKOUT, VARIABLES, Settings
 
@@ -46,18 +46,11 @@ def run(settings: Settings, files: list[Path]) -> int:
     Returns:
         0 if a build can start, 1 if something must be mended first.
     """
-    checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
-        _python,
-        _packages,
-        _variables,
-        _server,
-        _disk,
-        _files,
-    )
+    looks = (_python, _packages, _variables, _server, _disk, _files)
     findings = chain.from_iterable(
         (_elsewhere(settings, file) for file in files)
         if files
-        else (look(settings) for look in checks)
+        else (look(settings) for look in looks)
     )
     bad = 0
     for finding in findings:
@@ -178,6 +171,8 @@ def _files(settings: Settings) -> Iterator[Finding]:
         if workbook := workbooks.newer_workbook(settings.seeds_dir, name):
             report = _report(settings, name, workbook)
             what = f"{workbook}, from which a build makes {name}"
+            if not can_be_replaced(settings, name):
+                yield Finding(False, f"{path} cannot be written, which is made from {workbook}")
         else:
             report, what = check(path, name, settings.csv_encoding), str(path)
         is_all_good &= not report.problems and workbook is None

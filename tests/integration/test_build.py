@@ -219,6 +219,16 @@ def test_options_go_to_dbt(built: Laboratory) -> None:
         )
 
 
+def test_an_option_that_dbt_does_not_know_is_no_failed_run(built: Laboratory) -> None:
+    runs = "select run_id, state from elute.runs order by run_id"
+    before = built.rows(runs)
+    result = built.build("--nonsense")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "No such option" in result.stderr
+    assert "--nonsense" in result.stderr
+    assert built.rows(runs) == before
+
+
 def test_sigterm_ends_its_queries_too(laboratory: Laboratory) -> None:
     others = """
         select state, wait_event_type from pg_stat_activity

@@ -6,8 +6,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
+from elute.commands import build
 from elute.environment import dbt_environment
 from elute.settings import CHECKOUT, VARIABLES, Settings
 
@@ -133,3 +135,12 @@ def test_containers_are_confined() -> None:
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges"], name
         assert "cap_add" not in service, name
+
+
+def test_a_build_in_a_container_names_no_script_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert 'eval "$(./run_app.sh env)"' in build.next_steps()
+    monkeypatch.setattr(build, "CHECKOUT", tmp_path)
+    assert 'eval "$(elute env)"' in build.next_steps()
+    assert "run_app.sh" not in build.next_steps()

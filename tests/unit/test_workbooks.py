@@ -1,6 +1,7 @@
 """What is read of a workbook: the sheet that has the columns, and its values as it means them."""
 
 import io
+import os
 import subprocess
 import sys
 import zipfile
@@ -14,6 +15,7 @@ import xlsxwriter
 from seed_csv import Report, SeedFileError
 
 from elute import workbooks
+from elute.commands import check
 from elute.settings import CHECKOUT, Settings
 from elute.workbook_reader import EXPLAINED, TOO_LARGE
 from tests.books import rows_of, workbook
@@ -35,6 +37,17 @@ def refusal(folder: Path, content: bytes) -> str:
     with pytest.raises(SeedFileError) as raised:
         read(folder, content)
     return str(raised.value)
+
+
+def test_a_workbook_that_cannot_take_its_place_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "users.xlsx").write_bytes(workbook({"users": [HEADER, [1, "Ada"]]}))
+    monkeypatch.setattr(os, "access", lambda *_: False)  # Root may write everywhere.
+    environment = {"ELUTE_HOME": str(tmp_path / "home"), "ELUTE_SEEDS_DIR": str(tmp_path)}
+    assert check.run(Settings.from_environment(environment), []) == 1
+    said = f"users.csv cannot be written, which is made from {tmp_path / 'users.xlsx'}"
+    assert said in capsys.readouterr().out
 
 
 VALUES = [

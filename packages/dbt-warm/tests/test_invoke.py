@@ -73,3 +73,18 @@ def test_an_interrupt_is_not_lost_whenever_it_comes(project: Any) -> None:
     )
     assert (done.stdout.splitlines()[-1], done.stderr) == ("interrupted", "")
     assert project.sleeping() == 0
+
+
+def test_options_are_held_against_those_of_dbt(project: Any) -> None:
+    script = "from dbt_warm import usage_error; print(usage_error('build', ['--threads', %s]))"
+    for value, said in (("'2'", "None\n"), ("'x'", "Invalid value for '--threads': ")):
+        done = subprocess.run(
+            [sys.executable, "-c", script % value],
+            check=True,
+            capture_output=True,
+            text=True,
+            cwd=project.folder,
+            env=project.environment,
+            timeout=120,
+        )
+        assert done.stdout.startswith(said)

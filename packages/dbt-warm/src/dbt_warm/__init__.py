@@ -2,7 +2,7 @@
 
 from dbt_warm.events import Event
 from dbt_warm.invocation import Invocation
-from dbt_warm.runner import Failure, Outcome, invoke
+from dbt_warm.runner import Failure, Outcome, invoke, usage_error
 from dbt_warm.warm import WarmDbt
 
 __all__ = [
@@ -12,4 +12,5 @@ __all__ = [
     "Outcome",
     "WarmDbt",
     "invoke",
+    "usage_error",
 ]
