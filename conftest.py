@@ -36,6 +36,7 @@ SLOW = (
     "tests/integration/web/test_connections.py",
     "tests/integration/web/test_current.py",
     "tests/integration/web/test_health.py",
+    "tests/integration/web/test_monitoring.py",
     "tests/integration/web/test_openapi.py::test_nothing_answers_otherwise_than_it_says",
     "tests/integration/web/test_package.py::test_frictionless_finds_it_valid",
     "tests/integration/web/test_returns.py",
