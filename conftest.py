@@ -5,6 +5,7 @@ import signal
 from importlib.util import find_spec
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 # A shell lets what it starts in the background ignore Ctrl-C, and all that this starts would, too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -36,6 +37,7 @@ SLOW = (
     "tests/integration/web/test_connections.py",
     "tests/integration/web/test_current.py",
     "tests/integration/web/test_health.py",
+    "tests/integration/web/test_monitoring.py",
     "tests/integration/web/test_openapi.py::test_nothing_answers_otherwise_than_it_says",
     "tests/integration/web/test_package.py::test_frictionless_finds_it_valid",
     "tests/integration/web/test_returns.py",
@@ -88,6 +90,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(tier)
     # Two processes then end together: what is left for the end is small.
     items.sort(key=weight)
+
+
+class Scheduling(LoadScopeScheduling):
+    """What goes to a process as one: a file, a class, and all that share one service to look at."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return BROWSER[0] if nodeid.startswith(BROWSER) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling:
+    """In the place of `--dist loadscope`, which would start Elute and Chromium in each process."""
+    return Scheduling(config, log)
 
 
 def weight(item: pytest.Item) -> int:

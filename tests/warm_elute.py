@@ -138,6 +138,7 @@ def parse() -> None:
     from dbt_common.clients.jinja import template_cache  # noqa: PLC0415
 
     os.environ.update(PGHOST="nowhere", PGUSER="nobody", DBT_SEND_ANONYMOUS_USAGE_STATS="0")
+    os.environ["DBT_WRITE_JSON"] = "0"
     with tempfile.TemporaryDirectory() as folder:
         paths = ["--project-dir", str(CHECKOUT / "dbt_project"), "--profiles-dir", str(CHECKOUT)]
         # The static parser starts threads, which a fork would not have, and would wait for.

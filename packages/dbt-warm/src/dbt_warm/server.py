@@ -39,7 +39,7 @@ def prepare(arguments: Sequence[str]) -> "Manifest | None":
 
     _skip_unread_events()
     # The static parser starts threads, which a fork would not have, and would wait for.
-    parse = ["parse", "--no-static-parser", *arguments, *child.QUIET]
+    parse = ["parse", "--no-static-parser", "--no-write-json", *arguments, *child.QUIET]
     manifest = dbtRunner().invoke(parse).result
     if isinstance(manifest, Manifest):
         for macro in manifest.macros.values():

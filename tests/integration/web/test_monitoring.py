@@ -1,17 +1,17 @@
-"""The alert rules and the Grafana dashboard in docs/, against what a served home says."""
+"""The alert rules and the Grafana dashboard in docs/, against what the service says."""
 
 import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+from flask.testing import FlaskClient
 
 from elute.settings import CHECKOUT
-from tests.service import Service, serving, until
+from tests.integration.conftest import Laboratory
 
 RULES = CHECKOUT / "docs" / "prometheus-rules.yml"
 DASHBOARD = CHECKOUT / "docs" / "grafana.json"
@@ -53,27 +53,28 @@ def shown() -> list[str]:
     return [target["expr"] for panel in panels for target in panel["targets"]]
 
 
-def promtool(*arguments: str | Path, text: bytes = b"") -> None:
+def promtool(*arguments: str | Path, text: str = "") -> None:
     if not shutil.which("promtool"):
         pytest.skip("there is no promtool on this machine: apt-get install prometheus")
-    subprocess.run(["promtool", *map(str, arguments)], input=text, check=True, timeout=60)
+    subprocess.run(
+        ["promtool", *map(str, arguments)], input=text, text=True, check=True, timeout=60
+    )
 
 
-@pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    with serving() as service:
-        until(lambda: b"elute_last_run_succeeded 1.0" in service.ask("GET", "/metrics").text)
-        yield service
+@pytest.fixture
+def metrics(built: Laboratory, client: FlaskClient) -> str:
+    """What is said after one build and one request."""
+    client.get("/etl-results")
+    return client.get("/metrics").text
 
 
-def test_every_metric_that_they_name_is_there(service: Service) -> None:
-    metrics = service.ask("GET", "/metrics").text.decode()
+def test_every_metric_that_they_name_is_there(metrics: str) -> None:
     there = set(re.findall(r"(?m)^(\w+)(?:\{| )", metrics))
     expressions = [re.sub(r'"[^"]*"', "", expression) for expression in (*alerts(), *shown())]
     named = {name for one in expressions for name in re.findall(r"\b(?:elute|process)_\w+", one)}
     assert len(named) > 15
     assert named <= there
-    assert 'elute_runs_total{state="succeeded",trigger="first build"} 1.0' in metrics
+    assert 'elute_runs_total{state="succeeded",trigger="terminal"} 1.0' in metrics
     assert "elute_run_seconds_count 1.0" in metrics
 
 
@@ -94,5 +95,5 @@ def test_they_fire_when_they_should_and_end_then(tmp_path: Path) -> None:
     promtool("test", "rules", tests)
 
 
-def test_prometheus_can_read_what_is_served(service: Service) -> None:
-    promtool("check", "metrics", text=service.ask("GET", "/metrics").text)
+def test_prometheus_can_read_what_is_served(metrics: str) -> None:
+    promtool("check", "metrics", text=metrics)
