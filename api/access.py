@@ -44,10 +44,10 @@ def init_app(app: Flask, settings: Settings) -> None:
         if request.method == "OPTIONS":
             return None  # Asks what may be asked, and calls no view.
         view = current_app.view_functions.get(request.endpoint or "")
-        changes_something = _changes_something(view)
+        changes_something = request.method not in _SAFE or hasattr(view, "changes_something")
         if changes_something:
             _check_origin(settings)
-        if _is_open(view):
+        if hasattr(view, "is_open"):
             return None
         wanted = for_changes if changes_something else for_reading
         if not wanted or is_token(given_token(), wanted):
@@ -55,7 +55,9 @@ def init_app(app: Flask, settings: Settings) -> None:
         if request.method == "GET" and not changes_something and _is_for_a_person():
             form = current_app.config.get("SIGN_IN_ENDPOINT")
             if form:
-                return make_response(redirect(url_for(form, next=_target()), 303))
+                return make_response(
+                    redirect(url_for(form, next=request.full_path.rstrip("?")), 303)
+                )
         raise _unauthorized(changes_something)
 
 
@@ -81,16 +83,6 @@ def owner() -> str:
     """Whose token this request, which was let in, has; "" if it has none or nobody's."""
     settings: Settings = current_app.config["SETTINGS"]
     return settings.tokens.get(given_token() or "", "")
-
-
-def _changes_something(view: Callable[..., Any] | None) -> bool:
-    return request.method not in _SAFE or getattr(view, "changes_something", False)
-
-
-def _is_open(view: Callable[..., Any] | None) -> bool:
-    endpoint = request.endpoint or ""
-    is_static = endpoint == "static" or endpoint.endswith(".static")
-    return is_static or getattr(view, "is_open", False)
 
 
 def _check_origin(settings: Settings) -> None:
@@ -152,10 +144,6 @@ def _is_for_a_person() -> bool:
     """Whether a browser is about to show the answer as a page, or to save it as a file."""
     mode = request.headers.get("Sec-Fetch-Mode", "navigate")
     return mode == "navigate" and "text/html" in request.headers.get("Accept", "")
-
-
-def _target() -> str:
-    return request.full_path if request.query_string else request.path
 
 
 def _unauthorized(changes_something: bool) -> Problem:

@@ -2,8 +2,6 @@
 
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, url_for
@@ -13,7 +11,7 @@ from api import database, parameters
 from api.marts import media
 from api.marts.published import find_in, no_longer_kept, no_such_build, numbered
 from api.marts.responses import respond_for_ever
-from api.marts.sending import again, busy, for_ever, is_known, to_save
+from api.marts.sending import again, for_ever, is_known, place, to_save
 from api.problems import Problem
 from elute.database import history
 from elute.database.builds import Build, Mart
@@ -33,7 +31,8 @@ def show(build: int) -> Response:
     """Per mart, how many rows were added, removed and changed since `?from=`, and some of them."""
 
     def read(session: Session) -> Response:
-        before, after = _both(session, build)
+        after = numbered(session, build)
+        before = numbered(session, _earlier(session, build))
         headers = {
             "ETag": f'"{_FORMAT}-{before.invocation_id}-{after.invocation_id}"',
             "Cache-Control": for_ever(),
@@ -43,7 +42,7 @@ def show(build: int) -> Response:
             return Response(status=304, headers=headers)
         return Response(_changes(session, before, after), content_type=media.JSON, headers=headers)
 
-    with _turn():
+    with place(_COMPARISONS):
         return again(lambda: database.current().reader.read(read))
 
 
@@ -68,7 +67,7 @@ def _rows(build: int, name: str, media_type: str) -> Response:
         found, after = find_in(session, build, name)
         return found, compare(session, before, after).rows
 
-    with _turn():
+    with place(_COMPARISONS):
         return respond_for_ever(look, media_type, "from")
 
 
@@ -84,27 +83,12 @@ def file_changes(build: int) -> dict[str, Any]:
             raise no_such_build(earlier if before is None else build)
         return between(session, settings, before, after)
 
-    with _turn():
+    with place(_COMPARISONS):
         try:
             return database.current().owner.read(read)
         except errors.QueryCanceled as error:
             detail = "The files are too large to be compared here; both are in kept-files."
             raise Problem(503, "Took too long", detail) from error
-
-
-@contextmanager
-def _turn() -> Iterator[None]:
-    if not _COMPARISONS.acquire(blocking=False):
-        raise busy()
-    try:
-        yield
-    finally:
-        _COMPARISONS.release()
-
-
-def _both(session: Session, number: int) -> tuple[Build, Build]:
-    after = numbered(session, number)
-    return numbered(session, _earlier(session, number)), after
 
 
 def _earlier(session: Session, number: int) -> int:

@@ -74,12 +74,12 @@ def negotiated(*offered: str) -> str:
     Raises:
         Problem: 406, it accepts none of them.
     """
-    accepted = request.accept_mimetypes or [("*/*", 1.0)]
-    wanted = {_known(name): quality for name, quality in accepted}
+    accept = request.headers.get("Accept", "")
+    wanted = dict(map(_range, accept.split(","))) if accept.strip() else {"*/*": 1.0}
     best = max(offered, key=lambda media_type: _quality(media_type, wanted))
     if _quality(best, wanted) > 0:
         return best
-    detail = f"None of {str(accepted)!r} can be had here; there are {', '.join(offered)}."
+    detail = f"None of {accept!r} can be had here; there are {', '.join(offered)}."
     raise not_acceptable("No such media type", detail)
 
 
@@ -88,13 +88,20 @@ def not_acceptable(title: str, detail: str) -> Problem:
     return Problem(406, title, detail, code="PGRST107", message=detail, details=None, hint=None)
 
 
-def _known(name: str) -> str:
-    """A media type or range as it is called here."""
-    name, *parameters = (part.strip().lower() for part in name.split(";"))
+def _range(text: str) -> tuple[str, float]:
+    """A part of the header: a media type or range, and its quality value.
+
+    Werkzeug ignores one that Java sends with `q=.2`.
+    """
+    name, *parameters = (part.strip().lower() for part in text.split(";"))
+    quality = next((part[2:] for part in parameters if part.startswith("q=")), "1")
     known = _OTHER_NAMES.get(name, name)
     if name.startswith("application/vnd.pgrst.") and "nulls=stripped" in parameters:
-        return _STRIPPED.get(known, known)
-    return known
+        known = _STRIPPED.get(known, known)
+    try:
+        return known, float(quality)
+    except ValueError:
+        return known, 1.0
 
 
 def _quality(media_type: str, wanted: dict[str, float]) -> float:

@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import psycopg2
 from flask import Response, current_app, request
@@ -17,7 +17,7 @@ from werkzeug.wsgi import wrap_file
 
 from api import database
 from api.marts.copying import BLOCK
-from api.problems import Problem, unavailable
+from api.problems import unavailable
 from elute.database.builds import Build
 
 # Each holds a session and a thread until its client has all of it; the others stay free.
@@ -66,9 +66,7 @@ def streamed(
     Raises:
         Problem: 503, too many are sent already.
     """
-    if not _STREAMS.acquire(blocking=False):
-        raise busy()
-    stack.callback(_STREAMS.release)
+    stack.enter_context(place(_STREAMS))
     if request.environ.get("SERVER_PROTOCOL") != "HTTP/1.0":
         response = respond(body, False)
         response.call_on_close(stack.pop_all().close)
@@ -141,6 +139,16 @@ def for_ever() -> str:
     return f"{kept_by}, max-age={_YEAR}, immutable"
 
 
-def busy() -> Problem:
-    """503: others have to end first."""
-    return unavailable("Busy", "Too many large answers are being sent. Try again shortly.")
+@contextmanager
+def place(places: threading.Semaphore) -> Iterator[None]:
+    """Take one of these places.
+
+    Raises:
+        Problem: 503, all are taken.
+    """
+    if not places.acquire(blocking=False):
+        raise unavailable("Busy", "Too many large answers are being sent. Try again shortly.")
+    try:
+        yield
+    finally:
+        places.release()

@@ -73,7 +73,7 @@ export function clock(text) {
 }
 
 /** "5 min. ago"; of what is longer ago than an hour the day and the time, as `day` has it. */
-export function ago(text) {
+function ago(text) {
   const minutes = Math.round((new Date(text) - Date.now()) / 60e3);
   if (minutes <= -60) return day(text);
   return minutes < 0 ? RELATIVE.format(minutes, "minute") : "just now";

@@ -12,7 +12,6 @@ const place = find("rows");
 const table = place.matches("table")
   ? new DataTable("rows", {
     singular: "row",
-    plural: "rows",
     cells: Object.fromEntries(Object.keys(PAGES_OF).map((name) => [name, (id) => linked(name, id)])),
     onchange: (shown) => downloads(shown),
   })

@@ -14,7 +14,6 @@ const REASONS =
 
 const issues = new DataTable("issues", {
   singular: "problem",
-  plural: "problems",
   cells: {
     record_number: count,
     value: (value) => element("code", {}, value),

@@ -18,7 +18,6 @@ let meanTitle = "Mean run time"; // with its unit, once that is known
 
 const users = new DataTable("users", {
   singular: "user",
-  plural: "users",
   cells: {
     name: (name, { user_id: id }) => linked("user_id", id, name),
     user_id: (id) => linked("user_id", id),

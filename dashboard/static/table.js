@@ -11,12 +11,12 @@ const TYPING_PAUSE = 80;
 
 /** One table of the page; `cells` has functions that draw a column's value, by column name. */
 export class DataTable {
-  constructor(id, { cells = {}, singular, plural, onchange = () => {} }) {
+  constructor(id, { cells = {}, singular, onchange = () => {} }) {
     this.table = find(id);
     this.mart = this.table.dataset.mart;
     this.usualOrder = this.table.dataset.order;
     this.cells = cells;
-    this.names = [singular, plural];
+    this.names = [singular, `${singular}s`];
     this.onchange = onchange;
     this.status = find(`${id}-status`);
     this.pager = find(`${id}-pager`);
