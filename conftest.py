@@ -17,8 +17,8 @@ gc.set_threshold(100_000, 20, 20)
 # The tests of each tier, by the beginnings of their ids; CONTRIBUTING.md says what a tier is.
 BROWSER = ("tests/browser/",)
 NETWORK = (
-    "tests/acceptance/test_orchestrators.py",
     "tests/acceptance/test_scripts.py",
+    "tests/integration/test_orchestrators.py",
     "tests/integration/web/test_postgrest_js.py",
 )
 SPARK = ("packages/dbt-sparkcopy/tests/", "tests/integration/test_spark.py")
