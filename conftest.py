@@ -17,8 +17,8 @@ gc.set_threshold(100_000, 20, 20)
 # The tests of each tier, by the beginnings of their ids; CONTRIBUTING.md says what a tier is.
 BROWSER = ("tests/browser/",)
 NETWORK = (
-    "tests/acceptance/test_orchestrators.py",
     "tests/acceptance/test_scripts.py",
+    "tests/integration/test_orchestrators.py",
     "tests/integration/web/test_postgrest_js.py",
 )
 SPARK = ("packages/dbt-sparkcopy/tests/", "tests/integration/test_spark.py")
@@ -54,7 +54,9 @@ SLOW = (
 # server, of which there is one version, know neither dbt nor another PostgreSQL.
 OLDEST = (
     "packages/dbt-pgcopy/tests/server/",
-    "packages/dbt-warm/tests/",
+    "packages/dbt-warm/tests/test_events.py",
+    "packages/dbt-warm/tests/test_invoke.py",
+    "packages/dbt-warm/tests/test_warm.py",
     "packages/pgrest-query/tests/test_answers.py",
     "packages/pgrest-query/tests/test_safety.py",
     "tests/integration/test_build.py",
@@ -66,14 +68,11 @@ OLDEST = (
     "tests/integration/test_rules.py",
     "tests/integration/test_schema.py",
     "tests/integration/test_worker.py::test_a_cancelled_run_leaves_the_marts_and_no_session",
-    "tests/integration/test_worker.py::test_a_changed_project_is_built_and_warm_dbt_renewed",
     "tests/integration/test_worker.py::test_a_run_tells_what_happens_in_order",
-    "tests/integration/test_worker.py::test_docs_follow_whatever_publishes",
-    "tests/integration/test_worker.py::test_it_builds_what_a_terminal_builds",
     "tests/integration/web/test_builds.py",
     "tests/integration/web/test_changes.py",
     "tests/integration/web/test_marts.py",
-    "tests/integration/web/test_package.py",
+    "tests/integration/web/test_package.py::test_what_it_is_made_of_is_not_dropped_meanwhile",
     "tests/integration/web/test_runs.py",
     "tests/integration/web/test_streams.py",
 )
