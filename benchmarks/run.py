@@ -15,14 +15,18 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.generate import Laboratory, generate
 from elute.commands.tables import table
 from elute.environment import environment
 from elute.settings import CHECKOUT, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 STOCK_LIMIT = 100_000  # Stock seeds take a minute for each 100,000 records.
 BIN = Path(sys.executable).parent
@@ -64,28 +68,37 @@ def run_measured(command: list[str], variables: dict[str, str]) -> tuple[float, 
     return time.perf_counter() - start, usage.ru_maxrss * 1024
 
 
-def node_times(target: Path) -> dict[str, float]:
-    """Seconds by kind of node and, for `all`, from the first node's start to the last one's end."""
+def intervals(target: Path) -> dict[str, list[tuple[datetime, datetime]]]:
+    """When the nodes of the last build began and ended, by their kind."""
     results = json.loads((target / "run_results.json").read_text(encoding="utf-8"))["results"]
-    kinds: dict[str, float] = {"seed": 0, "model": 0, "test": 0, "unit_test": 0}
-    moments = []
+    kinds: dict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
     for result in results:
-        kind = result["unique_id"].split(".")[0]
-        stages = [stage for stage in result["timing"] if stage["completed_at"]]
         times = [
             datetime.fromisoformat(stage[key].rstrip("Z"))
-            for stage in stages
+            for stage in result["timing"]
+            if stage["completed_at"]
             for key in ("started_at", "completed_at")
         ]
-        if kind in kinds and times:
-            kinds[kind] += (max(times) - min(times)).total_seconds()
-            moments += times
-    loads = [r["execution_time"] for r in results if r["unique_id"].endswith("user_experiments")]
+        if times:
+            kinds[result["unique_id"].split(".")[0]].append((min(times), max(times)))
+    return kinds
+
+
+def span(moments: Iterable[tuple[datetime, datetime]]) -> float:
+    """Seconds from the first start to the last end."""
+    starts, ends = zip(*moments, strict=True)
+    return float((max(ends) - min(starts)).total_seconds())
+
+
+def node_times(target: Path) -> dict[str, float]:
+    """Seconds by kind of node and, for `all`, from the first node's start to the last one's end."""
+    kinds = intervals(target)
+    tests = kinds["test"] + kinds["unit_test"]
     return {
-        "load": max(loads[:1], default=0.0),
-        "transform": kinds["model"],
-        "tests": kinds["test"] + kinds["unit_test"],
-        "all": (max(moments) - min(moments)).total_seconds(),
+        "load": max(span([seed]) for seed in kinds["seed"]),
+        "transform": sum(span([model]) for model in kinds["model"]),
+        "tests": sum(span([test]) for test in tests),
+        "all": span(kinds["seed"] + kinds["model"] + tests),
     }
 
 

@@ -60,15 +60,15 @@ class Cluster:
         for number in range(self._workers):
             self.start_worker(f"worker{number}")
         self.start_connect()
+        self._until(lambda: self.alive_workers() == self._workers, "master")
 
     def start_worker(self, name: str) -> None:
-        """Start a worker, and wait until the master knows it."""
-        before = self.alive_workers()
+        """Start a worker, which the master knows of a little later."""
         self._spark_class(
             name, f"{_DEPLOY}.worker.Worker", f"--host={HOST}", "--webui-port=0", "--cores=1",
-            "--memory=2g", f"--work-dir={self._folder / name}", f"spark://{HOST}:{self._master}",
+            f"--memory={self._memory}", f"--work-dir={self._folder / name}",
+            f"spark://{HOST}:{self._master}",
         )  # fmt: skip
-        self._until(lambda: self.alive_workers() > before, name)
 
     def start_connect(self) -> None:
         """Start the Connect server, and wait until it answers."""

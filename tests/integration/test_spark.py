@@ -16,20 +16,17 @@ from scripts.spark_cluster import Cluster
 from tests.integration.conftest import LIMIT, MARTS, Completed, Laboratory
 from tests.integration.test_build import EXPORTS
 from tests.rules.strategies import dirty_files
-from tests.service import Process, Service, serving, until
+from tests.service import Service, serving, until
 
 RATIOS = {"ELUTE_MAX_DROPPED_RATIO": "1", "ELUTE_MAX_NULLED_RATIO": "1"}
 WORKERS = ("worker0", "worker1")
 STAYS = "What was published before stays."
-needs_exports = pytest.mark.skipif(
-    not EXPORTS, reason="the real exports are not beside this checkout"
-)
 
 
 def files_of(name: str) -> dict[str, bytes]:
-    """The files of the real export of that name."""
-    [export] = (path for path in EXPORTS if path.name == name)
-    return {path.name: path.read_bytes() for path in export.glob("*.csv")}
+    """The files of the real export of that name; none if it is not beside this checkout."""
+    exports = [path for path in EXPORTS if path.name == name]
+    return {path.name: path.read_bytes() for export in exports for path in export.glob("*.csv")}
 
 
 class Spark:
@@ -75,17 +72,28 @@ class Spark:
 
 
 @pytest.fixture(scope="module")
-def spark() -> Iterator[Spark]:
+def one_spark() -> Iterator[Spark]:
     if not os.environ.get("SPARK_HOME"):
         pytest.fail("set SPARK_HOME to a Spark, such as the folder of the package pyspark")
     with tempfile.TemporaryDirectory() as name:
         cluster, folder = Cluster(Path(name, "cluster")), Path(name, "folder")
         folder.mkdir()
-        try:
-            cluster.start()
-            yield Spark(cluster, folder)
-        finally:
-            cluster.stop()
+        with pytest.MonkeyPatch.context() as environment:
+            # To compile as quickly as can be pays here: no Java machine lives for long.
+            environment.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+            try:
+                cluster.start()
+                yield Spark(cluster, folder)
+            finally:
+                cluster.stop()
+
+
+@pytest.fixture
+def spark(one_spark: Spark) -> Spark:
+    """With its Connect server, which the test before may have killed."""
+    if "connect" not in one_spark.cluster.processes:
+        one_spark.cluster.start_connect()
+    return one_spark
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -164,41 +172,30 @@ def test_dirty_files_give_the_same_marts(
     assert spark.has_left_nothing()
 
 
-@needs_exports
-def test_engines_take_turns_and_give_the_same_marts(
+def test_engines_take_turns_and_a_killed_worker_does_no_harm(
     laboratory: Laboratory, spark: Spark, one_pool: ThreadPoolExecutor
 ) -> None:
     laboratory.write(files_of("take_home"))
     running = one_pool.submit(spark.build, laboratory)
     until(spark.is_at_work, LIMIT)
+    spark.cluster.kill("worker0")
+    spark.cluster.start_worker("worker0")
     build = laboratory.build(**RATIOS)
     assert build.returncode == 0, build.stderr
     assert "Another run holds the run lock 'elute'" in build.stdout
-    assert running.result().returncode == 0
-    assert_equal_on_both(laboratory)
-
-
-@needs_exports
-def test_a_worker_that_is_killed_does_no_harm(
-    laboratory: Laboratory, spark: Spark, one_pool: ThreadPoolExecutor
-) -> None:
-    laboratory.write(files_of("second_export"))
-    assert laboratory.build(**RATIOS).returncode == 0
-    running = one_pool.submit(spark.build, laboratory)
-    until(spark.is_at_work, LIMIT)
-    spark.cluster.kill("worker0")
-    spark.cluster.start_worker("worker0")
-    build = running.result()
-    assert build.returncode == 0, build.stdout + build.stderr
+    on_spark = running.result()
+    assert on_spark.returncode == 0, on_spark.stdout + on_spark.stderr
     assert_equal_on_both(laboratory)
 
 
 def test_the_server_is_killed_and_the_next_build_works(
-    built: Laboratory, spark: Spark, one_pool: ThreadPoolExecutor
+    laboratory: Laboratory, spark: Spark, one_pool: ThreadPoolExecutor
 ) -> None:
-    before = built.marts()
+    laboratory.write(files_of("second_export"))
+    assert laboratory.build(**RATIOS).returncode == 0
+    before = laboratory.marts()
     address = f"{spark.cluster.remote}/;user_agent=secret-of-the-laboratory"
-    running = one_pool.submit(spark.build, built, SPARK_REMOTE=address)
+    running = one_pool.submit(spark.build, laboratory, SPARK_REMOTE=address)
     until(spark.is_at_work, LIMIT)
     spark.cluster.kill("connect")
     build = running.result()
@@ -208,28 +205,30 @@ def test_the_server_is_killed_and_the_next_build_works(
     assert f"The Spark server {spark.cluster.remote} does not answer" in said
     assert "secret-of-the-laboratory" not in build.stdout + build.stderr
     assert "JVM" not in build.stderr
-    assert built.marts() == before
+    assert laboratory.marts() == before
     assert spark.has_left_nothing()
-    again = spark.build(built)
+    again = spark.build(laboratory)
     assert again.returncode == 0, again.stdout + again.stderr
-    assert_equal_on_both(built)
+    assert_equal_on_both(laboratory)
 
 
 def test_a_build_that_is_stopped_or_killed_leaves_nothing_at_work(
     built: Laboratory, spark: Spark, tmp_path: Path
 ) -> None:
-    before, environment = built.marts(), built.environment | spark.settings
-    with spark.without_workers():
-        killed = Process("build", environment=environment, log=tmp_path / "killed.log")
+    before, log = built.marts(), tmp_path / "said.log"
+    with spark.without_workers(), log.open("wb") as file:
+        killed = built.start_build(file.fileno(), **spark.settings)
         until(spark.cluster.jobs, LIMIT)
-        killed.stop(signal.SIGKILL)
+        os.kill(killed.pid, signal.SIGKILL)
+        assert killed.wait() == -signal.SIGKILL
         left = spark.cluster.jobs()
-        stopped = Process("build", environment=environment, log=tmp_path / "stopped.log")
+        stopped = built.start_build(file.fileno(), **spark.settings)
         until(lambda: not spark.cluster.jobs() & left, LIMIT)
         until(spark.cluster.jobs, LIMIT)
-        assert stopped.stop(signal.SIGTERM, LIMIT) == 128 + signal.SIGTERM
+        os.kill(stopped.pid, signal.SIGTERM)
+        assert stopped.wait() == 128 + signal.SIGTERM
         until(lambda: not spark.cluster.jobs(), LIMIT)
-    assert f"Stopped. {STAYS}" in " ".join(stopped.said().split())
+    assert f"Stopped. {STAYS}" in " ".join(log.read_text().split())
     assert built.marts() == before
     assert spark.has_left_nothing()
 
@@ -251,7 +250,6 @@ def test_the_service_builds_explains_and_cancels(spark: Spark) -> None:
         assert spark.has_left_nothing()
         spark.cluster.kill("connect")
         answer = service.ask("POST", "/trigger-etl?force=1&wait=300")
-        spark.cluster.start_connect()
         assert answer.status == 503
         assert f"The Spark server {spark.cluster.remote} does not answer" in answer.json["message"]
 

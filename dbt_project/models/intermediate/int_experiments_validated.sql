@@ -1,9 +1,10 @@
 {{ config(
-    materialized='published',
+    materialized='table' if target.type == 'sparkcopy' else 'published',
     meta={'served': false, 'kept_builds': 2},
     indexes=[{'columns': ['user_id']}],
 ) }}
--- Of the build: what it has published is explained by it, also while the next one goes on. The
+-- Of the build: the views that explain what it has published read it, also while the next one goes
+-- on. What comes of a Spark cluster are tables in the place of these views, which read nothing. The
 -- index finds the experiments of a user.
 
 with

@@ -1,5 +1,9 @@
-{{ config(materialized='published', as_view=true, meta={'served': false, 'kept_builds': 2}) }}
--- Of the build, as what it reads is.
+{{ config(
+    materialized='view' if target.type == 'sparkcopy' else 'published',
+    as_view=true,
+    meta={'served': false, 'kept_builds': 2},
+) }}
+-- Of the build, as what it reads is; on a Spark cluster nothing outlives its build.
 
 with
 

@@ -95,6 +95,12 @@ VALUES: Mapping[str, tuple[pa.DataType, list[Any], str]] = {
     "small": (pa.int32(), [-1, 7, None], "integer"),
     "ratio": (pa.float64(), [0.1, 1e300, None], "double precision"),
     "amount": (pa.decimal128(38, 15), [Decimal("45.50"), Decimal(100), None], "numeric"),
+    "tiny": (
+        pa.decimal128(38, 15),
+        [Decimal(0), Decimal("-0.0000001"), Decimal("0.00000000001")],
+        "numeric",
+    ),
+    "whole": (pa.decimal128(20, 0), [Decimal(0), Decimal(100), None], "numeric"),
     "day": (pa.date32(), [date(1, 1, 1), date(9999, 12, 31), None], "date"),
     "is_kept": (pa.bool_(), [True, False, None], "boolean"),
     "text": (pa.string(), ['a "b",\n\\.', "", None], "text"),
@@ -112,5 +118,9 @@ def test_what_is_copied_out_is_what_was_written(tmp_path: Path, cursor: Cursor) 
     cursor.copy_expert("copy copied from stdin (format csv)", BytesIO(lines))
     cursor.execute("select * from copied")
     assert cursor.fetchall() == [tuple(row.values()) for row in table.to_pylist()]
-    cursor.execute("select amount::text from copied")
-    assert cursor.fetchall() == [("45.5",), ("100",), (None,)]
+    cursor.execute("select amount::text, tiny::text, whole::text from copied")
+    assert cursor.fetchall() == [
+        ("45.5", "0", "0"),
+        ("100", "-0.0000001", "100"),
+        (None, "0.00000000001", None),
+    ]

@@ -1,7 +1,6 @@
 """Rows on their way: CSV files to Parquet for Spark, and Spark's Parquet to lines for COPY."""
 
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,6 +8,7 @@ import pyarrow.csv as pc
 import pyarrow.dataset as pd
 import pyarrow.parquet as pq
 from dbt.adapters.pgcopy import Seed
+from pyarrow import compute
 from seed_csv import SEPARATOR, SeedFile
 
 # What is not here is told as text.
@@ -118,11 +118,11 @@ def _plain(array: pa.Array) -> pa.Array:
     """Numbers without the trailing zeros that their type has given them."""
     if not pa.types.is_decimal(array.type):
         return array
-    return pa.array([_trimmed(value) for value in array.to_pylist()], pa.string())
-
-
-def _trimmed(value: Decimal | None) -> str | None:
-    if value is None:
-        return None
-    text = format(value, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    text = array.cast(pa.string())
+    if array.type.scale <= 0:
+        return text
+    # Arrow writes nought and what is near it with an exponent.
+    is_small = compute.match_substring(text, "E").fill_null(False)
+    numbers = compute.utf8_rtrim(compute.utf8_rtrim(text, "0"), ".")
+    small = [f"{value:f}".rstrip("0").rstrip(".") for value in array.filter(is_small).to_pylist()]
+    return compute.replace_with_mask(numbers, is_small, pa.array(small, pa.string()))
