@@ -1,5 +1,4 @@
-{{ config(materialized='published', as_view=true, meta={'served': false, 'kept_builds': 2}) }}
--- Of the build, as what it reads is.
+-- A table: filled while compounds are counted, of which only a part works in parallel.
 
 with
 
