@@ -1,9 +1,4 @@
-{{ config(
-    materialized='view' if target.type == 'sparkcopy' else 'published',
-    as_view=true,
-    meta={'served': false, 'kept_builds': 2},
-) }}
--- Of the build, as what it reads is; on a Spark cluster nothing outlives its build.
+-- A table: filled while compounds are counted, of which only a part works in parallel.
 
 with
 
