@@ -19,7 +19,6 @@ from tests.conftest import SAMPLE
 from tests.service import Answer, Service, free_port, held_up, serving, until
 
 TOKEN, READ_TOKEN = "to-change", 'to-"read"'
-SETTINGS = {"ELUTE_TOKEN": TOKEN, "ELUTE_READ_TOKEN": READ_TOKEN, "ELUTE_KEEP_BUILDS": "5"}
 
 
 def make_request(service: Service, **changes: str) -> "subprocess.CompletedProcess[str]":
@@ -36,7 +35,7 @@ def make_request(service: Service, **changes: str) -> "subprocess.CompletedProce
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
-    with serving(**SETTINGS) as service:
+    with serving(ELUTE_TOKEN=TOKEN, ELUTE_READ_TOKEN=READ_TOKEN) as service:
         until(lambda: service.ask("GET", "/health/ready").status == 200)
         yield service
 
@@ -239,7 +238,7 @@ EXPLANATION = "/etl-results/8/explain"
 READ = [*(("/etl-results", form) for form in FORMS), (EXPLANATION, "application/json")]
 
 
-def test_readers_see_whole_builds_through_ten_of_them(service: Service) -> None:
+def test_readers_see_whole_builds_through_twenty_of_them(service: Service) -> None:
     # More than the answers that are made in memory.
     many = SAMPLE["users.csv"] + b"".join(b"%d,Reader,,\n" % number for number in range(100, 1200))
     files = [many, many + b"2000,Zoe,zoe@lab.example,2024-02-29\n"]
@@ -265,7 +264,7 @@ def test_readers_see_whole_builds_through_ten_of_them(service: Service) -> None:
     for reader in readers:
         reader.start()
     try:
-        for number in range(10):  # Most drop the tables of an older one.
+        for number in range(20):
             service.write(users=files[number % 2])
             assert service.ask("GET", "/trigger-etl").status == 200
     finally:
