@@ -1,10 +1,9 @@
 {{ config(
-    materialized='table' if target.type == 'sparkcopy' else 'published',
+    materialized=published_on_postgres(),
     meta={'served': false, 'kept_builds': 2},
     indexes=[{'columns': ['user_id']}],
 ) }}
--- Of the build: the views that explain what it has published read it, also while the next one goes
--- on. What comes of a Spark cluster are tables in the place of these views, which read nothing. The
+-- Of the build: what it has published is explained by it, also while the next one goes on. The
 -- index finds the experiments of a user.
 
 with
