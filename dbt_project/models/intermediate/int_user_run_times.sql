@@ -1,4 +1,5 @@
--- A table: filled while compounds are counted, of which only a part works in parallel.
+{{ config(materialized='published', as_view=true, meta={'served': false, 'kept_builds': 2}) }}
+-- Of the build, as what it reads is.
 
 with
 
