@@ -4,6 +4,7 @@ Each command's module is imported when it is called, so that `--help` and `env` 
 """
 
 import argparse
+import importlib
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -13,8 +14,15 @@ from elute.errors import EluteError
 from elute.private import keep_private
 from elute.settings import Settings
 
-# Everything after these goes to the command as it stands, for dbt to read.
-_PASS_ON = ("build",)
+# Each command's module, whose `run` takes the settings, and which of the options it takes.
+_COMMANDS = {
+    "build": ("elute.commands.build", "rest"),
+    "check": ("elute.commands.check", "files"),
+    "db": ("elute.commands.db", "action"),
+    "env": ("elute.environment",),
+    "serve": ("elute.serve.supervisor", "token"),
+    "worker": ("elute.worker.worker", "lifeline"),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,8 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         does not exist, 130 after Ctrl-C.
     """
     options, rest = parse(sys.argv[1:] if arguments is None else arguments)
+    options.rest = rest
     try:
-        return _run(options, rest)
+        return _run(options)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -44,41 +53,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _run(options: argparse.Namespace, rest: list[str]) -> int:
+def _run(options: argparse.Namespace) -> int:
     settings = Settings.from_environment()
     keep_private(settings.home)
-    if options.command == "db":
-        from elute.commands import db  # noqa: PLC0415
-
-        return db.run(settings, options.action)
-    if options.command == "env":
-        from elute import environment  # noqa: PLC0415
-
-        return environment.run(settings)
-    if options.command == "check":
-        from elute.commands import check  # noqa: PLC0415
-
-        return check.run(settings, options.files)
-    if options.command == "worker":
-        from elute.worker import worker  # noqa: PLC0415
-
-        return worker.run(settings, options.lifeline)
-    if options.command == "serve":
-        from elute.serve import supervisor  # noqa: PLC0415
-
-        return supervisor.run(settings, options.token)
-    from elute.commands import build  # noqa: PLC0415
-
-    return build.run(settings, rest)
+    module, *names = _COMMANDS[options.command]
+    command = importlib.import_module(module)
+    status: int = command.run(settings, *(getattr(options, name) for name in names))
+    return status
 
 
 def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    """The options of `elute` itself, and what is for the command to read."""
+    """The options of `elute` itself, and those that `build` hands to dbt as they stand."""
     words = [index for index, word in enumerate(arguments) if not word.startswith("-")]
-    if words and arguments[words[0]] in _PASS_ON:
-        own = words[0] + 1
-        return _parser().parse_args(arguments[:own]), list(arguments[own:])
-    return _parser().parse_args(arguments), []
+    own = words[0] + 1 if words and arguments[words[0]] == "build" else len(arguments)
+    return _parser().parse_args(arguments[:own]), list(arguments[own:])
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,11 +11,10 @@ from elute.database.server import connection_environment, is_embedded
 from elute.settings import CHECKOUT, Settings
 
 # dbt takes its options from variables too, by an old name (DBT_X) and a new one (DBT_ENGINE_X).
-_DBT = re.compile(r"DBT_\w+", re.ASCII)
-# https://www.postgresql.org/docs/current/libpq-envars.html
-_LIBPQ = re.compile(r"PG[A-Z]+|PGCONNECT_TIMEOUT")
-# The first names our sessions as somebody wishes, the other is none of libpq's.
-_HARMLESS = frozenset({"PGAPPNAME", "PGDATA"})
+_FOREIGN = r"DBT_\w+|PGDATESTYLE"
+# https://www.postgresql.org/docs/current/libpq-envars.html: all but PGAPPNAME, which names our
+# sessions as somebody wishes. PGDATA is none of libpq's.
+_LIBPQ = r"(?!PGAPPNAME$|PGDATA$)PG[A-Z]+|PGCONNECT_TIMEOUT"
 
 
 def run(settings: Settings) -> int:
@@ -53,8 +52,8 @@ def drop_foreign(settings: Settings) -> list[str]:
     Raises:
         ServerError: the folder of Elute's own server belongs to another account.
     """
-    is_foreign = _is_foreign_to_ours if is_embedded(settings) else _is_foreign
-    names = sorted(filter(is_foreign, os.environ))
+    pattern = f"{_FOREIGN}|{_LIBPQ}" if is_embedded(settings) else _FOREIGN
+    names = sorted(name for name in os.environ if re.fullmatch(pattern, name, re.ASCII))
     for name in names:
         del os.environ[name]
     return names
@@ -105,14 +104,6 @@ def project_environment(settings: Settings) -> dict[str, str]:
         "ELUTE_ENGINE": settings.engine,
         "ELUTE_SPARK_FOLDER": settings.spark_folder,
     }
-
-
-def _is_foreign(name: str) -> bool:
-    return bool(_DBT.fullmatch(name)) or name == "PGDATESTYLE"
-
-
-def _is_foreign_to_ours(name: str) -> bool:
-    return _is_foreign(name) or (bool(_LIBPQ.fullmatch(name)) and name not in _HARMLESS)
 
 
 def _path(path: str) -> str:

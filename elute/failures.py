@@ -18,7 +18,8 @@ _NO_NODE = re.compile(r"depends on a node named '(\w+)' which was not found")
 
 def fault_of(outcome: Outcome) -> Fault | None:
     """What was wrong with the database or the machine; None if they are not at fault."""
-    return faults.of_messages(_messages(outcome))
+    said = (failure.message for failure in outcome.failures)
+    return faults.of_messages([outcome.crash or "", *said])
 
 
 def error_kind(outcome: Outcome) -> str:
@@ -43,10 +44,6 @@ def explain(outcome: Outcome) -> str:
     if not sentences or STAYS.rstrip(".") not in sentences[-1]:
         sentences.append(STAYS)
     return " ".join(["The build failed.", *sentences])
-
-
-def _messages(outcome: Outcome) -> list[str]:
-    return [outcome.crash or "", *(failure.message for failure in outcome.failures)]
 
 
 def _is_of_a_file(failure: Failure) -> bool:

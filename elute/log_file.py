@@ -17,8 +17,7 @@ def write(settings: Settings, message: str, error: BaseException | None = None) 
         settings.log_file, maxBytes=1_000_000, backupCount=3, encoding="utf-8"
     )
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    record = logging.LogRecord("elute", logging.ERROR, "", 0, message, None, None)
-    if error:
-        record.exc_info = (type(error), error, error.__traceback__)
-    handler.emit(record)
+    logger = logging.Logger("elute")  # of its own: nothing else gets into this file
+    logger.addHandler(handler)
+    logger.error("%s", message, exc_info=error)
     handler.close()

@@ -1,6 +1,6 @@
 """`elute db`: Elute's own PostgreSQL, by hand."""
 
-from postgres_here import HOST, Running, Server
+from postgres_here import HOST
 
 from elute.database.own_server import own_server
 from elute.database.server import is_embedded
@@ -25,30 +25,15 @@ def run(settings: Settings, action: str) -> int:
             "Unset PGHOST to use Elute's own."
         )
     with own_server(settings) as server:
-        return {"start": _start, "stop": _stop, "status": _status}[action](server)
-
-
-def _start(server: Server) -> int:
-    print(_description(server, server.start()))
-    return 0
-
-
-def _stop(server: Server) -> int:
-    print("PostgreSQL has stopped." if server.stop() else "PostgreSQL was not running.")
-    return 0
-
-
-def _status(server: Server) -> int:
-    running = server.running()
+        if action == "stop":
+            print("PostgreSQL has stopped." if server.stop() else "PostgreSQL was not running.")
+            return 0
+        running = server.start() if action == "start" else server.running()
     if running is None:
         print(f"PostgreSQL is not running, or not ready yet. Its data is in {server.data}.")
         return NOT_RUNNING
-    print(_description(server, running))
-    return 0
-
-
-def _description(server: Server, running: Running) -> str:
-    return (
+    print(
         f"PostgreSQL is running on {HOST}, port {running.port} (process {running.pid}). "
         f"Its data is in {server.data}."
     )
+    return 0

@@ -4,47 +4,9 @@ from datetime import datetime
 from typing import Any
 
 from psycopg2 import errors
-from psycopg2.extras import RealDictCursor
 
 from elute.database.sessions import Session
-
-_PUBLICATIONS = """
-select
-    publications.build,
-    publications.run_id,
-    publications.published_at,
-    publications.project_version,
-    publications.options,
-    publications.files,
-    publications.versions,
-    publications.returns_to,
-    publications.requested_by,
-    publications.reason,
-    served.marts,
-    served.is_kept
-from builds.publications
-cross join lateral (
-    select
-        coalesce(array_agg(entry.key order by entry.key), '{}') as marts,
-        coalesce(bool_and(
-            to_regclass(format('%%I.%%I', entry.value ->> 'schema', entry.value ->> 'table'))
-            is not null
-        ), true) as is_kept
-    from jsonb_each(publications.tables) as entry
-    where entry.value #>> '{meta,served}' is distinct from 'false'
-) as served
-"""
-_PAGE = f"""
-{_PUBLICATIONS}
-where build < %(before)s or %(before)s is null
-order by build desc
-limit %(limit)s
-"""
-_ONE = f"{_PUBLICATIONS} where build = %(build)s"
-_AT = """
-select build from builds.publications where published_at <= %(moment)s order by build desc limit 1
-"""
-_FIRST = "select published_at from builds.publications order by build limit 1"
+from elute.runs import queue
 
 
 def page(session: Session, limit: int, before: int | None = None) -> list[dict[str, Any]]:
@@ -54,12 +16,12 @@ def page(session: Session, limit: int, before: int | None = None) -> list[dict[s
     name), `versions` of what built it, `returns_to`, `requested_by` and `reason` of a return or a
     rebuild, `marts` (the names of those that are served), and `is_kept`, whether their tables are.
     """
-    return _rows(session, _PAGE, before=before, limit=limit)
+    return _rows(session, "builds", before=before, limit=limit, build=None)
 
 
 def one(session: Session, build: int) -> dict[str, Any] | None:
     """One build, as `page` has it; None if there never was one of that number."""
-    return next(iter(_rows(session, _ONE, build=build)), None)
+    return next(iter(_rows(session, "builds", before=None, limit=1, build=build)), None)
 
 
 def kept(session: Session, most: int) -> list[int]:
@@ -69,18 +31,16 @@ def kept(session: Session, most: int) -> list[int]:
 
 def at(session: Session, moment: datetime) -> int | None:
     """The build that was published at a moment, which has a time zone; None before the first."""
-    return next((row["build"] for row in _rows(session, _AT, moment=moment)), None)
+    return next((row["build"] for row in _rows(session, "build_at", moment=moment)), None)
 
 
 def first_published_at(session: Session) -> datetime | None:
     """When the first build was published."""
-    return next((row["published_at"] for row in _rows(session, _FIRST)), None)
+    return next((row["published_at"] for row in _rows(session, "first_build")), None)
 
 
-def _rows(session: Session, query: str, **values: Any) -> list[dict[str, Any]]:
-    with session.cursor(cursor_factory=RealDictCursor) as cursor:
-        try:
-            cursor.execute(query, values)
-        except errors.UndefinedTable:  # Nothing was ever built.
-            return []
-        return [dict(row) for row in cursor.fetchall()]
+def _rows(session: Session, name: str, **values: Any) -> list[dict[str, Any]]:
+    try:
+        return queue.execute(session, name, values)
+    except errors.UndefinedTable:  # Nothing was ever built.
+        return []

@@ -83,19 +83,13 @@ def _ensure_database(environment: dict[str, str]) -> None:
     import psycopg2  # noqa: PLC0415 (only here, and slow to import)
     from psycopg2 import errors, sql  # noqa: PLC0415
 
+    from elute.database.sessions import connect  # noqa: PLC0415
+
     name = environment["PGDATABASE"]
     try:
-        with closing(
-            psycopg2.connect(
-                host=environment["PGHOST"],
-                port=environment["PGPORT"],
-                user=environment["PGUSER"],
-                password=environment["PGPASSWORD"],
-                dbname="postgres",
-            )
-        ) as connection:
-            connection.autocommit = True
-            cursor = connection.cursor()
+        with closing(connect({**environment, "PGDATABASE": "postgres"})) as session:
+            session.autocommit = True
+            cursor = session.cursor()
             cursor.execute("select from pg_database where datname = %s", [name])
             if cursor.fetchone() is None:
                 cursor.execute(sql.SQL("create database {}").format(sql.Identifier(name)))

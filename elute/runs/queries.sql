@@ -210,6 +210,41 @@ select build, run_id, published_at, options, files, project_version, versions
 from builds.publications
 where build = %(build)s
 
+-- name: builds
+select
+    publications.build,
+    publications.run_id,
+    publications.published_at,
+    publications.project_version,
+    publications.options,
+    publications.files,
+    publications.versions,
+    publications.returns_to,
+    publications.requested_by,
+    publications.reason,
+    served.marts,
+    served.is_kept
+from builds.publications
+cross join lateral (
+    select
+        coalesce(array_agg(entry.key order by entry.key), '{}') as marts,
+        coalesce(bool_and(
+            to_regclass(format('%%I.%%I', entry.value ->> 'schema', entry.value ->> 'table'))
+            is not null
+        ), true) as is_kept
+    from jsonb_each(publications.tables) as entry
+    where entry.value #>> '{meta,served}' is distinct from 'false'
+) as served
+where (build < %(before)s or %(before)s is null) and (build = %(build)s or %(build)s is null)
+order by build desc
+limit %(limit)s
+
+-- name: build_at
+select build from builds.publications where published_at <= %(moment)s order by build desc limit 1
+
+-- name: first_build
+select published_at from builds.publications order by build limit 1
+
 -- name: tables_of_build
 select
     entry.key as name,

@@ -36,8 +36,7 @@ class Child:
         self._started_at = self._start_at = 0.0
         self.ends = 0
 
-    def start(self) -> None:
-        """Start it."""
+    def _start(self) -> None:
         self._started_at = time.monotonic()
         self._process = subprocess.Popen(
             [sys.executable, *self._arguments],
@@ -53,7 +52,7 @@ class Child:
         """Start it again if it has ended and its pause is over; its status if it has just ended."""
         if self._process is None:
             if time.monotonic() >= self._start_at:
-                self.start()
+                self._start()
             return None
         status = self._process.poll()
         if status is None:
@@ -64,14 +63,9 @@ class Child:
         self._start_at = time.monotonic() + min(0.25 * 2 ** min(self.ends, 10), _LONGEST_PAUSE)
         return status
 
-    @property
-    def is_running(self) -> bool:
-        """Whether it runs now."""
-        return self._process is not None and self._process.poll() is None
-
     def terminate(self) -> None:
         """Ask it to end."""
-        if self._process is not None and self.is_running:
+        if self._process is not None:
             self._process.terminate()
 
     def end(self, deadline: float) -> None:

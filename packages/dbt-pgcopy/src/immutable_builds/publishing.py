@@ -12,6 +12,7 @@ from psycopg2.extensions import connection as PostgresSession  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from psycopg2.extras import Json
 
+from immutable_builds.queries import QUERIES
 from immutable_builds.views import (
     InTheWayError,
     adopt_grants_and_comments,
@@ -36,58 +37,6 @@ set local search_path = '';
 _NEWEST_COLUMN = "reason"
 _IS_PREPARED = "select from pg_attribute where attrelid = to_regclass(%s) and attname = %s"
 _LATEST = sql.SQL("select build, files, tables from {} order by build desc limit 1")
-_REGISTER = sql.SQL("""
-insert into {} (
-    invocation_id, run_id, project_version, options, files, tables, versions,
-    returns_to, requested_by, reason
-)
-values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-returning build
-""")
-_BEFORE = sql.SQL("""
-select build, returns_to, requested_by, reason from {} where build < %s order by build desc limit 1
-""")
-_FILES = sql.SQL("""
-select file.value
-from {} as builds
-cross join lateral jsonb_each_text(builds.files) as file
-group by file.value
-order by max(builds.build) desc
-""")
-# All at once, for whoever reads two marts may hold the one and want the other. Changes nothing.
-_LOCKS = """
-select string_agg(
-    format('alter table %%s owner to %%I', oid::regclass, pg_get_userbyid(relowner)), '; '
-    order by oid::regclass::text
-)
-from pg_class
-where oid in (select to_regclass(name) from unnest(%s::text[]) as name)
-"""
-# Tables that are named like those of builds, and that none of the newest builds names; a mart may
-# say in its meta that fewer builds keep theirs.
-_UNNEEDED = sql.SQL("""
-select
-    relname,
-    case relkind when 'v' then 'view' else 'table' end
-from pg_class
-where relnamespace = to_regnamespace(%(schema)s)
-    and relkind in ('r', 'v') and relname ~ ('__' || %(builds)s || '$')
-    and relname not in (
-        select entry.value ->> 'table'
-        from (
-            select
-                tables,
-                row_number() over (order by build desc) as age
-            from {publications}
-            order by build desc
-            limit %(keep)s
-        ) as newest
-        cross join lateral jsonb_each(newest.tables) as entry
-        where age <= coalesce((entry.value #>> '{{meta,kept_builds}}')::bigint, age)
-    )
--- What reads others is younger.
-order by oid desc
-""")
 
 logger = logging.getLogger(__name__)
 
@@ -196,7 +145,10 @@ def _say_what_it_replaces(
 ) -> None:
     """Say so if the build before was a return, which somebody has wanted."""
     with transaction(session) as cursor:
-        cursor.execute(_BEFORE.format(sql.Identifier(schema, "publications")), [number])
+        cursor.execute(
+            sql.SQL(QUERIES["build_before"]).format(sql.Identifier(schema, "publications")),
+            [number],
+        )
         before = cursor.fetchone()
     if before and before[1] is not None:
         build, returns_to, *more = before
@@ -252,7 +204,7 @@ def drop_unneeded(
         if cursor.fetchone() == (None,):
             return
         cursor.execute(
-            _UNNEEDED.format(publications=publications),
+            sql.SQL(QUERIES["unneeded"]).format(publications=publications),
             {
                 "schema": sql.Identifier(schema).as_string(session),
                 "keep": keep,
@@ -280,7 +232,7 @@ def files_of_builds(session: PostgresSession, schema: str) -> list[str]:
     """The SHA-256 of each file that a build was made from, those of the newest first."""
     publications = sql.Identifier(schema, "publications")
     with transaction(session) as cursor:
-        cursor.execute(_FILES.format(publications))
+        cursor.execute(sql.SQL(QUERIES["files"]).format(publications))
         return [digest for (digest,) in cursor.fetchall()]
 
 
@@ -296,7 +248,7 @@ def _publish(cursor: Cursor, build: Build, also: Callable[[int], object]) -> int
     published = _tables(build, tables)
     if build.returns_to is not None and published == tables:
         return int(newest)
-    cursor.execute(_LOCKS, [build.views])
+    cursor.execute(QUERIES["locks"], [build.views])
     [[locks]] = cursor.fetchall()
     if locks:
         cursor.execute(locks)
@@ -319,7 +271,7 @@ def _publish(cursor: Cursor, build: Build, also: Callable[[int], object]) -> int
         [_quoted(entry["schema"], entry["table"]) for entry in published.values()],
     )
     cursor.execute(
-        _REGISTER.format(publications),
+        sql.SQL(QUERIES["register"]).format(publications),
         [
             build.invocation_id,
             build.run_id,

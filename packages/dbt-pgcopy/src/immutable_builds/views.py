@@ -5,106 +5,9 @@ from collections.abc import Mapping, Sequence
 from psycopg2 import errors, sql
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
+from immutable_builds.queries import QUERIES
+
 Name = tuple[str, str]  # schema and name
-
-_KIND = """
-select relkind::text from pg_class
-where oid = to_regclass(%s)
-"""
-# What others were granted, as statements.
-_GRANTS = """
-select format(
-    'grant %%s on %%s to %%s%%s',
-    acl.privilege_type || acl.columns,
-    %(name)s,
-    case acl.grantee when 0 then 'public' else acl.grantee::regrole::text end,
-    case when acl.is_grantable then ' with grant option' else '' end
-)
-from pg_class
-cross join lateral (
-    select entry.*, '' as columns from aclexplode(pg_class.relacl) as entry
-    union all
-    select entry.*, format(' (%%I)', pg_attribute.attname)
-    from pg_attribute
-    cross join lateral aclexplode(pg_attribute.attacl) as entry
-    where pg_attribute.attrelid = pg_class.oid and not pg_attribute.attisdropped
-) as acl
-where pg_class.oid = %(name)s::regclass and acl.grantee <> pg_class.relowner
-"""
-# Views that read a relation, as statements that make them read whatever has its name by then.
-_READERS = """
-select distinct format(
-    'create or replace view %%s%%s as %%s',
-    view.oid::regclass,
-    ' with (' || array_to_string(view.reloptions, ', ') || ')',
-    pg_get_viewdef(view.oid)
-)
-from pg_depend
-inner join pg_rewrite on pg_depend.objid = pg_rewrite.oid
-inner join pg_class as view on pg_rewrite.ev_class = view.oid
-where pg_depend.classid = 'pg_rewrite'::regclass
-    and pg_depend.refclassid = 'pg_class'::regclass
-    and pg_depend.refobjid = %s::regclass
-    and view.relkind = 'v' and view.oid <> pg_depend.refobjid
-"""
-# Whoever may read a table may read its view, and what is said of the one holds for the other.
-_ADOPTED = """
-with
-
-pairs as (
-    select view::regclass::oid as view_oid, source::regclass::oid as source_oid
-    from unnest(%(views)s::text[], %(sources)s::text[]) as pair (view, source)
-),
-
-grants as (
-    select format(
-        'grant select on %%s to %%s',
-        pairs.view_oid::regclass,
-        case acl.grantee when 0 then 'public' else acl.grantee::regrole::text end
-    ) as statement
-    from pairs
-    inner join pg_class as source on pairs.source_oid = source.oid
-    inner join pg_class as view on pairs.view_oid = view.oid
-    cross join lateral aclexplode(source.relacl) as acl
-    where acl.privilege_type = 'SELECT' and acl.grantee <> source.relowner
-        and not exists (
-            select from aclexplode(view.relacl) as had
-            where had.grantee = acl.grantee and had.privilege_type = 'SELECT'
-        )
-),
-
-comments as (
-    select format(
-        'comment on %%s is %%L',
-        case
-            when part.attname is null
-                then 'view ' || pairs.view_oid::regclass
-            else format('column %%s.%%I', pairs.view_oid::regclass, part.attname)
-        end,
-        part.said
-    ) as statement
-    from pairs
-    cross join lateral (
-        select
-            null::name as attname,
-            obj_description(pairs.source_oid, 'pg_class') as said,
-            obj_description(pairs.view_oid, 'pg_class') as said_before
-        union all
-        select
-            source.attname,
-            col_description(source.attrelid, source.attnum),
-            col_description(view.attrelid, view.attnum)
-        from pg_attribute as source
-        inner join pg_attribute as view
-            on view.attrelid = pairs.view_oid and source.attname = view.attname
-        where source.attrelid = pairs.source_oid and source.attnum > 0
-            and not source.attisdropped
-    ) as part
-    where part.said is distinct from part.said_before
-)
-
-select statement from grants union all select statement from comments
-"""
 
 
 class InTheWayError(Exception):
@@ -120,9 +23,7 @@ def point_view(cursor: Cursor, view: Name, table: Name) -> None:
     statement = sql.SQL("create or replace view {} as select * from {}").format(
         sql.Identifier(*view), sql.Identifier(*table)
     )
-    cursor.execute(_KIND, [_text(cursor, view)])
-    kind = cursor.fetchone()
-    if kind == ("r",):
+    if _kind(cursor, view) == "r":
         _replace_table(cursor, view, statement)
         return
     cursor.execute("savepoint before_view")
@@ -131,7 +32,7 @@ def point_view(cursor: Cursor, view: Name, table: Name) -> None:
     except errors.InvalidTableDefinition:
         # Columns can only be added, at the end.
         cursor.execute("rollback to savepoint before_view")
-        grants = _statements(cursor, _GRANTS, {"name": _text(cursor, view)})
+        grants = _column(cursor, QUERIES["grants"], {"name": _text(cursor, view)})
         drop_view(cursor, view, "its columns have changed")
         cursor.execute(statement)
         _execute_where_possible(cursor, grants)
@@ -148,15 +49,10 @@ def drop_view(cursor: Cursor, view: Name, reason: str) -> None:
     Raises:
         InTheWayError: something does.
     """
-    name = sql.Identifier(*view)
-    cursor.execute(
-        "select from pg_class where oid = to_regclass(%s) and relkind = 'v'",
-        [name.as_string(cursor)],
-    )
-    if not cursor.rowcount:
+    if _kind(cursor, view) != "v":
         return
     try:
-        cursor.execute(sql.SQL("drop view {}").format(name))
+        cursor.execute(sql.SQL("drop view {}").format(sql.Identifier(*view)))
     except errors.DependentObjectsStillExist as error:
         raise _in_the_way(view, reason, error) from error
 
@@ -170,7 +66,7 @@ def adopt_grants_and_comments(cursor: Cursor, views: Sequence[str], tables: Sequ
         tables: of each view, in the same order.
     """
     values = {"views": list(views), "sources": list(tables)}
-    statements = _statements(cursor, _ADOPTED, values)
+    statements = _column(cursor, QUERIES["adopted"], values)
     if statements:
         cursor.execute(";\n".join(statements))
 
@@ -178,9 +74,8 @@ def adopt_grants_and_comments(cursor: Cursor, views: Sequence[str], tables: Sequ
 def _replace_table(cursor: Cursor, name: Name, statement: sql.Composable) -> None:
     """Put a view in the place of a table, and let the views that read the table read the view."""
     text = _text(cursor, name)
-    grants = _statements(cursor, _GRANTS, {"name": text})
-    cursor.execute(_READERS, [text])
-    readers = [reader for (reader,) in cursor.fetchall()]
+    grants = _column(cursor, QUERIES["grants"], {"name": text})
+    readers = _column(cursor, QUERIES["readers"], [text])
     aside = f"{name[1][:40]}__dbt_old"
     cursor.execute(
         sql.SQL("alter table {} rename to {}").format(sql.Identifier(*name), sql.Identifier(aside))
@@ -205,9 +100,12 @@ def _execute_where_possible(cursor: Cursor, statements: Sequence[str]) -> None:
             cursor.execute("rollback to savepoint before_grant")
 
 
-def _statements(cursor: Cursor, query: str, values: Mapping[str, object]) -> list[str]:
+def _column(
+    cursor: Cursor, query: str, values: Mapping[str, object] | Sequence[object]
+) -> list[str]:
+    """What a query of one column finds."""
     cursor.execute(query, values)
-    return [statement for (statement,) in cursor.fetchall()]
+    return [text for (text,) in cursor.fetchall()]
 
 
 def _in_the_way(name: Name, reason: str, error: errors.Error) -> InTheWayError:
@@ -216,6 +114,12 @@ def _in_the_way(name: Name, reason: str, error: errors.Error) -> InTheWayError:
         f"{'.'.join(name)} has to be made anew, for {reason}, and others depend on it: {detail}. "
         "Drop what depends on it, build again, and make that anew."
     )
+
+
+def _kind(cursor: Cursor, name: Name) -> str | None:
+    """PostgreSQL's letter for what has that name: r for a table, v for a view."""
+    query = "select relkind::text from pg_class where oid = to_regclass(%s)"
+    return next(iter(_column(cursor, query, [_text(cursor, name)])), None)
 
 
 def _text(cursor: Cursor, name: Name) -> str:

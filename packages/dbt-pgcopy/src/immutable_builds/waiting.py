@@ -8,31 +8,11 @@ from typing import NamedTuple
 from psycopg2.extensions import connection as PostgresSession  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
+from immutable_builds.queries import QUERIES
+
 _BRIEF = 1.0  # seconds; a transaction that takes longer is named, and not queued behind
 _QUEUE_EVERY = 0.5  # seconds between two attempts that make readers wait
 _POLL, _LONG_POLL = 0.01, 0.2  # seconds; short, for a Ctrl-C does not interrupt a query
-
-# Whoever has only read `publications` is in nobody's way.
-_HOLDERS = """
-select
-    activity.pid,
-    coalesce(nullif(activity.application_name, ''), 'a session without a name'),
-    coalesce(activity.usename::text, 'unknown'),
-    coalesce(activity.xact_start::timestamp(0)::text, 'unknown'),
-    extract(epoch from clock_timestamp() - activity.xact_start)::float,
-    string_agg(distinct held.relation::regclass::text, ', ')
-from pg_locks as held
-join pg_stat_activity as activity using (pid)
-where held.locktype = 'relation' and held.granted and held.pid <> pg_backend_pid()
-    and held.database = (select oid from pg_database where datname = current_database())
-    and (
-        held.relation in (select to_regclass(name) from unnest(%(views)s::text[]) as name)
-        or held.relation = %(publications)s::regclass
-        and held.mode not in ('AccessShareLock', 'RowShareLock')
-    )
-group by activity.pid, activity.application_name, activity.usename, activity.xact_start
-order by activity.xact_start
-"""
 
 
 class PublishingError(Exception):
@@ -107,7 +87,7 @@ class Waiting:
 
     def _holders(self, session: PostgresSession) -> list[Holder]:
         with transaction(session) as cursor:
-            cursor.execute(_HOLDERS, self._relations)
+            cursor.execute(QUERIES["holders"], self._relations)
             return [Holder(*row) for row in cursor.fetchall()]
 
     def _say(self, holders: Sequence[Holder]) -> None:

@@ -20,33 +20,23 @@ _SEPARATORS = (";", "\t")
 _DECLARED = re.compile(r'"?sep=([!#-~\t ])"?\s*', re.ASCII)
 
 
-class Layout(NamedTuple):
-    """Where the wanted columns stand in a file.
+class Header(NamedTuple):
+    """A header that has been read, and where the wanted columns stand in the file.
 
     Attributes:
         found: every name of the header, in the file's order.
         columns: the wanted names as they were asked for, in the file's order.
         positions: the place of each of `columns` in a record, from 0.
         extra: names of the columns nobody asked for.
+        delimiter: what stands between columns.
+        end: the place of the byte after the header.
+        next_line: number of the line after it.
     """
 
     found: tuple[str, ...]
     columns: tuple[str, ...]
     positions: tuple[int, ...]
     extra: tuple[str, ...]
-
-
-class Header(NamedTuple):
-    """A header that has been read.
-
-    Attributes:
-        layout: its columns.
-        delimiter: what stands between them.
-        end: the place of the byte after it.
-        next_line: number of the line after it.
-    """
-
-    layout: Layout
     delimiter: str
     end: int
     next_line: int
@@ -87,19 +77,15 @@ def _read(source: Source, wanted: Sequence[str] | None, delimiter: str) -> Heade
     if header is None:
         raise SeedFileError(source.name, "the file is empty; its first line must name the columns")
     record, next_line = header
-    layout = _lay_out(source.name, record, wanted)
-    return Header(layout, delimiter, source.tell(), next_line)
+    columns = _matched(source.name, record, wanted)
+    return Header(tuple(record.fields), *columns, delimiter, source.tell(), next_line)
 
 
 def _records(source: Source, delimiter: str) -> Iterator[tuple[Record, int]]:
     """The records from the first line on, each with the number of the line after it."""
-
-    def refuse(line: int, message: str) -> None:
-        raise SeedFileError(source.name, message, line)
-
-    parser = RecordParser(delimiter, refuse)
+    parser = RecordParser(delimiter, source.refuse)
     for chunk in source.header_lines():
-        for text in chunk.lines(refuse):
+        for text in chunk.lines(source.refuse):
             is_declaration = chunk.line == 1 and _DECLARED.fullmatch(text)
             record = None if is_declaration else parser.feed(chunk.line, text)
             if record:
@@ -107,14 +93,16 @@ def _records(source: Source, delimiter: str) -> Iterator[tuple[Record, int]]:
     parser.finish()
 
 
-def _lay_out(file: str, header: Record, wanted: Sequence[str] | None) -> Layout:
-    """Match a header with the wanted columns, without regard to case or order."""
+def _matched(
+    file: str, header: Record, wanted: Sequence[str] | None
+) -> tuple[tuple[str, ...], tuple[int, ...], tuple[str, ...]]:
+    """The wanted columns, their places, and the others, without regard to case or order."""
     if any("\r" in name for name in header.fields):
         raise SeedFileError(file, LONE_CARRIAGE_RETURNS)
     if len(header.fields) > MAX_COLUMNS:
         message = f"{len(header.fields)} columns, where a file may have {MAX_COLUMNS}"
         raise SeedFileError(file, message, header.line)
-    found = tuple(header.fields)
+    found = header.fields
     names = [name for name in found if name] if wanted is None else list(wanted)
     _refuse_repeated(file, header, names)
     asked = {name.casefold(): name for name in names}
@@ -131,7 +119,7 @@ def _lay_out(file: str, header: Record, wanted: Sequence[str] | None) -> Layout:
         if i not in taken
     )
     columns, positions = zip(*places, strict=True)
-    return Layout(found, columns, positions, tuple(extra))
+    return columns, positions, tuple(extra)
 
 
 def _look_of(source: Source, wanted: Sequence[str], at: int) -> str | None:

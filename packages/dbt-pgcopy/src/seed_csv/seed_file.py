@@ -6,10 +6,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
-from seed_csv.errors import SeedFileError
 from seed_csv.header import listed, read_header
 from seed_csv.records import RecordParser
-from seed_csv.shortcut import Shortcut
+from seed_csv.shortcut import Piece, Shortcut
 from seed_csv.source import CHUNK_SIZE, LONE_CARRIAGE_RETURNS, Chunk, Source
 
 # Columns that are not in a file: what the reader knows of it, for who wants them.
@@ -23,17 +22,6 @@ _CUT_OFF = (
 )
 
 Report = Callable[[int, str], None]
-
-
-class Piece(NamedTuple):
-    """A part of the file as COPY takes it, and the number of records in it.
-
-    With `names_missing`, each record has a field more: the columns that it lacks, null if none.
-    """
-
-    data: bytes
-    records: int
-    names_missing: bool = False
 
 
 class Part(NamedTuple):
@@ -91,9 +79,9 @@ class SeedFile:
         except BaseException:
             self.close()
             raise
-        layout, self.delimiter = self._header.layout, self._header.delimiter
-        self.header, self.columns, self._positions, self.extra_columns = layout
-        asked = dict(zip(layout.positions, layout.columns, strict=True))
+        self.header, self.columns, self._positions, self.extra_columns, *_ = self._header
+        self.delimiter = self._header.delimiter
+        asked = dict(zip(self._positions, self.columns, strict=True))
         self._names = [asked.get(place, name) for place, name in enumerate(self.header)]
 
     def __enter__(self) -> "SeedFile":
@@ -117,7 +105,7 @@ class SeedFile:
         Raises:
             SeedFileError: at the first problem.
         """
-        pieces = filter(lambda piece: piece.records, self._pieces(self._refuse))
+        pieces = filter(lambda piece: piece.records, self._pieces(self._source.refuse))
         for names_missing, part in groupby(pieces, lambda piece: piece.names_missing):
             columns = (*self.columns, FIELDS_MISSING) if names_missing else self.columns
             yield Part(columns, (piece.data for piece in part))
@@ -135,9 +123,6 @@ class SeedFile:
         """
         return (piece.records for piece in self._pieces(report))
 
-    def _refuse(self, line: int, message: str) -> None:
-        raise SeedFileError(self.name, message, line)
-
     def _pieces(self, report: Report) -> Iterator[Piece]:
         parser = RecordParser(self.delimiter, report)
         shortcut = self._shortcut()
@@ -145,12 +130,12 @@ class SeedFile:
         for chunk in self._source.chunks(self._header.next_line, self._chunk_size):
             proven = shortcut and not parser.inside_quotes and shortcut.prove(chunk.data)
             if proven:
-                yield Piece(*proven)
+                yield proven
                 continue
             # One odd record must not send its whole chunk the slow way.
             for part in chunk.divide():
                 proven = shortcut and not parser.inside_quotes and shortcut.prove(part.data)
-                yield Piece(*proven) if proven else self._careful(part, parser, report)
+                yield proven or self._careful(part, parser, report)
                 if parser.lost:
                     return
         parser.finish()

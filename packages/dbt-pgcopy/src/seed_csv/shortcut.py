@@ -21,11 +21,15 @@ _WHITE_SPACE = ASCII_WHITE_SPACE.encode()
 _ROUNDS = 4  # of replacing; deeper padding is for the careful parser
 
 
-class Proven(NamedTuple):
-    """Bytes that COPY reads by our rules, and the number of records in them."""
+class Piece(NamedTuple):
+    """A part of the file as COPY reads it by our rules, and the number of records in it.
+
+    With `names_missing`, each record has a field more: the columns that it lacks, null if none.
+    """
 
     data: bytes
     records: int
+    names_missing: bool = False
 
 
 class Shortcut:
@@ -46,7 +50,7 @@ class Shortcut:
         self._blank = self._record.rjust(columns + 1, b"\n")
         self._padding = [c.encode() for c in ASCII_WHITE_SPACE if c not in ("\n", delimiter)]
 
-    def prove(self, chunk: bytes) -> Proven | None:
+    def prove(self, chunk: bytes) -> Piece | None:
         """Whole lines, from the start of a record, made ready for COPY; None if that is in doubt.
 
         COPY before PostgreSQL 18 takes a line with nothing but a backslash and a full stop as the
@@ -58,7 +62,7 @@ class Shortcut:
             chunk += b"\n"
         return self._quoted(chunk) if _QUOTE in chunk else self._plain(chunk)
 
-    def _plain(self, chunk: bytes) -> Proven | None:
+    def _plain(self, chunk: bytes) -> Piece | None:
         proven = None
         if not (self._padding_in(chunk) or self._has_blank_record(chunk)):
             proven = self._shaped(chunk, [])  # fails for a blank line, which tidying takes out
@@ -67,7 +71,7 @@ class Shortcut:
             proven = None if tidy is None else self._shaped(tidy, [])
         return proven
 
-    def _quoted(self, chunk: bytes) -> Proven | None:
+    def _quoted(self, chunk: bytes) -> Piece | None:
         parts = chunk.replace(b'""', _EMPTY).split(_QUOTE)
         if len(parts) % 2 == 0:
             return None  # the last quoted field goes on in the next chunk
@@ -77,15 +81,15 @@ class Shortcut:
         inside = self._trim(parts[1::2])
         return None if inside is None else self._shaped(outside.replace(_EMPTY, b""), inside)
 
-    def _shaped(self, outside: bytes, inside: list[bytes]) -> Proven | None:
+    def _shaped(self, outside: bytes, inside: list[bytes]) -> Piece | None:
         """Prove that every line has as many delimiters as it should, by taking all else away."""
         skeleton = outside.translate(None, self._text)
         records = len(skeleton) // len(self._record)
         if skeleton != self._record * records:
             return None
         if self._positions is None:
-            return Proven(_fill(outside, inside), records)
-        return Proven(self._select(outside, inside, self._positions), records)
+            return Piece(_fill(outside, inside), records)
+        return Piece(self._select(outside, inside, self._positions), records)
 
     def _select(self, outside: bytes, inside: list[bytes], positions: Sequence[int]) -> bytes:
         """Keep some of the columns."""

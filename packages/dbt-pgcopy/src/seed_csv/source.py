@@ -129,12 +129,16 @@ class Source:
         """Go on reading from there."""
         self._file.seek(position)
 
+    def refuse(self, line: int, message: str) -> None:
+        """Raise a SeedFileError for a line."""
+        raise SeedFileError(self.name, message, line)
+
     def _refuse_long_line(self, data: bytes, line: int) -> None:
         if len(data) <= MAX_LINE:
             return
         if b"\r" in data:
             raise SeedFileError(self.name, LONE_CARRIAGE_RETURNS)
-        raise SeedFileError(self.name, "the line is over 1 MiB long; is this a CSV file?", line)
+        self.refuse(line, "the line is over 1 MiB long; is this a CSV file?")
 
 
 def _describe_bad_byte(error: UnicodeDecodeError) -> str:

@@ -24,7 +24,6 @@ from dbt_common.exceptions import DbtRuntimeError
 from dbt_common.invocation import get_invocation_id
 from immutable_builds import Build, PublishingError
 from psycopg2 import sql
-from psycopg2.extensions import connection as PostgresSession  # noqa: N812
 from seed_csv import SEPARATOR, SeedFile, SeedFileError
 
 logger = AdapterLogger("Pgcopy")
@@ -66,7 +65,9 @@ class PgcopyAdapter(PostgresAdapter):
 
     def take_run_lock(self) -> None:
         """Wait for the run lock, if this command needs it and has not got it."""
-        if self._run_lock is None and self._needs_run_lock():
+        command = getattr(getattr(self.config, "args", None), "which", None)
+        is_wanted = self.config.credentials.run_lock and command in WRITING_COMMANDS
+        if is_wanted and self._run_lock is None:
             self._run_lock = RunLock(self.config.credentials)
             self._run_lock.take()
             self.connections.join_run = self._run_lock.join
@@ -85,10 +86,6 @@ class PgcopyAdapter(PostgresAdapter):
     def is_alone(self) -> bool:
         """Whether it holds the run lock: without, what is left might be of a build that goes on."""
         return self._run_lock is not None
-
-    def _needs_run_lock(self) -> bool:
-        command = getattr(getattr(self.config, "args", None), "which", None)
-        return bool(self.config.credentials.run_lock) and command in WRITING_COMMANDS
 
     @available
     def server_version(self) -> int:
@@ -190,7 +187,11 @@ class PgcopyAdapter(PostgresAdapter):
             noted: `options`, `versions`, `run_id` and `returns`, as `publish_build` has them.
             wait_seconds: how long to wait for those who hold a view.
         """
-        connection = self.connections.get_thread_connection()
+        session = self.connections.get_thread_connection().handle
+        versions = {
+            "dbt": version("dbt-core"),
+            "postgres": session.info.parameter_status("server_version"),
+        }
         tables = {view: table.identifier for view, table in self.Relation.built.items()}
         build = Build(
             schema,
@@ -207,7 +208,7 @@ class PgcopyAdapter(PostgresAdapter):
             self._files,
             {**_selection(self.config.args), **noted["options"]},
             self.config.version,
-            {**_versions(connection.handle), **noted["versions"]},
+            {**versions, **noted["versions"]},
             noted["run_id"],
             self._run_lock,
             self._built_on,
@@ -215,7 +216,7 @@ class PgcopyAdapter(PostgresAdapter):
         )
         self._kept.keep()
         try:
-            number = immutable_builds.publish(connection.handle, build, wait_seconds, logger.info)
+            number = immutable_builds.publish(session, build, wait_seconds, logger.info)
         except PublishingError as error:
             return str(error)
         except psycopg2.Error as error:
@@ -338,13 +339,6 @@ class _Stream:
         except Exception as error:
             self.error = error
             raise
-
-
-def _versions(session: PostgresSession) -> dict[str, str | None]:
-    return {
-        "dbt": version("dbt-core"),
-        "postgres": session.info.parameter_status("server_version"),
-    }
 
 
 def _selection(arguments: Any) -> dict[str, Any]:
