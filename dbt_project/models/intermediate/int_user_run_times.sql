@@ -1,4 +1,8 @@
-{{ config(materialized='published', as_view=true, meta={'served': false, 'kept_builds': 2}) }}
+{{ config(
+    materialized=published_on_postgres(),
+    as_view=true,
+    meta={'served': false, 'kept_builds': 2},
+) }}
 -- Of the build, as what it reads is.
 
 with
