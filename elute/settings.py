@@ -174,12 +174,12 @@ def _tokens(text: str) -> dict[str, str]:
 
 
 def _schedule(text: str) -> str | None:
+    if not text.strip():
+        return None
     from cronsim import CronSim, CronSimError  # noqa: PLC0415
 
     from elute.time_zone import local_zone  # noqa: PLC0415
 
-    if not text.strip():
-        return None
     try:
         comes = next(CronSim(text, datetime.now(local_zone())), None)
         problem = "" if comes else "that date never comes"
