@@ -51,6 +51,11 @@ class Site(Service):
         """Build, and wait for it."""
         assert self.ask("POST", "/trigger-etl?wait=90&force=1").status == 200
 
+    def earlier_build(self, steps: int = 1) -> int:
+        """The number of the build so many before the published one."""
+        number: int = self.ask("GET", f"/builds?limit={steps + 1}").json["builds"][steps]["build"]
+        return number
+
     def change(self) -> None:
         """Give a file one more blank line: the same records, and something to build."""
         with (self.files / "compounds.csv").open("ab") as file:
