@@ -18,9 +18,6 @@ find_python
 version=$(python_version "$python")
 venv=$ELUTE_HOME/venv-tests-$version
 locks=(requirements.txt requirements-dev.txt requirements-spark.txt)
-# A third of what these have is ever imported, and is compiled then.
-compile_later=yes
-unset PYTHONDONTWRITEBYTECODE
 # Folders that a tier has nothing of are not even imported.
 case ${1:-} in
   quick)

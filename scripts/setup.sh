@@ -3,6 +3,9 @@
 # ELUTE_HOME and keeps it as the requirements say. Sets `python` and exports ELUTE_HOME.
 
 python= # the command, once it is found
+# Nothing is compiled while it is installed: what is imported, a third of it, is compiled then, and
+# would be at each start.
+unset PYTHONDONTWRITEBYTECODE
 
 fail() {
   printf '%s\n' "$*" >&2
@@ -86,8 +89,7 @@ install() { # VENV REQUIREMENTS...
   { [ -e "$venv" ] || "$python" -m venv "$venv"; } &&
     install_locked "$@" &&
     # Ours, built with the hatchling that is locked above.
-    pip_install "$venv" --no-deps --no-build-isolation "$checkout"/packages/* --editable "$checkout" &&
-    { [ -n "${compile_later:-}" ] || compile "$venv"; }
+    pip_install "$venv" --no-deps --no-build-isolation "$checkout"/packages/* --editable "$checkout"
 }
 
 # Half of the packages each by one of two pips, for one uses one processor. The lock is whole, and
@@ -113,11 +115,6 @@ pip_install() { # VENV ARGUMENTS...
   shift
   PIP_USER=0 "$venv/bin/python" -m pip install --no-compile --quiet --disable-pip-version-check \
     --no-input "$@"
-}
-
-# On all processors, where pip would take one. Some packages ship files that are no Python.
-compile() { # VENV
-  "$1/bin/python" -m compileall -q -j 0 "$1/lib" >/dev/null || true
 }
 
 # Bring the environment up to date; one that is costs a few milliseconds.
