@@ -393,12 +393,13 @@ class Settings:
         values: dict[str, Any] = {}
         for each in fields(cls):
             name, default, _ = each.metadata["variable"]
-            text = environment.get(name) or default
+            given = environment.get(name)
+            text = given or default
             # Without PGHOST the port is of some other server, which may have several.
             if name == "PGPORT" and not values["host"]:
                 text = default
             # A default is relative to the checkout, and what is given, to where we are.
-            if each.type is Path and text is default:
+            if each.type is Path and not given:
                 text = str(CHECKOUT / default)
             try:
                 values[each.name] = each.metadata["read"](text)

@@ -55,8 +55,6 @@ def run(settings: Settings, arguments: list[str]) -> int:
     connect().close()  # A server that is not there is better said before dbt starts.
     os.environ["ELUTE_VERSIONS"] = json.dumps(provenance.versions())
     received = _stop_as_by_ctrl_c()
-    if {"-h", "--help"} & set(arguments):
-        return 0 if invoke(["build", *arguments]).succeeded else 1
     outcome = Outcome("interrupted")
     with contextlib.suppress(KeyboardInterrupt):  # before dbt itself
         if problem := usage_error("build", arguments):

@@ -219,13 +219,17 @@ def test_options_go_to_dbt(built: Laboratory) -> None:
         )
 
 
-def test_an_option_that_dbt_does_not_know_is_no_failed_run(built: Laboratory) -> None:
+def test_an_option_that_is_unknown_or_only_prints_is_no_run(built: Laboratory) -> None:
     runs = "select run_id, state from elute.runs order by run_id"
     before = built.rows(runs)
     result = built.build("--nonsense")
     assert (result.returncode, result.stdout) == (2, "")
     assert "No such option" in result.stderr
     assert "--nonsense" in result.stderr
+    for option, printed in (("--help", "Usage: "), ("-h", "Usage: "), ("--version", "installed:")):
+        result = built.build(option)
+        assert (result.returncode, result.stderr) == (0, "")
+        assert result.stdout.count(printed) == 1
     assert built.rows(runs) == before
 
 

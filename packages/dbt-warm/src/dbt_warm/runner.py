@@ -88,15 +88,23 @@ def invoke(
 
 
 def usage_error(command: str, options: Sequence[str]) -> str | None:
-    """What dbt has to say against the options of one of its commands; None if it takes them."""
+    """What dbt has to say against the options of one of its commands; None if it takes them.
+
+    Raises:
+        SystemExit: it has printed what an option asks for, such as `--help` or `--version`.
+    """
     with _garbage_left():
         from click import UsageError  # noqa: PLC0415
+        from click.exceptions import Exit  # noqa: PLC0415
         from dbt.cli.main import cli  # noqa: PLC0415
 
         try:
-            cli.commands[command].make_context(command, list(options))
+            parent = cli.make_context(cli.name, [command])
+            cli.commands[command].make_context(command, list(options), parent=parent)
         except UsageError as error:
             return error.format_message()
+        except Exit as printed:
+            raise SystemExit(printed.exit_code) from None
     return None
 
 
