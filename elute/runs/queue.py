@@ -4,12 +4,12 @@ Every function takes a session in autocommit mode, whose statements each stand a
 changes something wakes those who LISTEN on the channel CHANNEL, with the run's id as payload.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from immutable_builds import named_queries
 from psycopg2.extras import Json, RealDictCursor
 
 from elute.database.sessions import Session
@@ -17,8 +17,7 @@ from elute.errors import EluteError
 from elute.runs.run import Event, Published, Run
 
 CHANNEL = "elute_runs"
-_NAMED = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name: |\Z)", re.MULTILINE | re.DOTALL)
-QUERIES = dict(_NAMED.findall(Path(__file__).with_name("queries.sql").read_text(encoding="utf-8")))
+QUERIES = named_queries(Path(__file__).with_name("queries.sql"))
 
 
 class OtherOptionsError(EluteError):

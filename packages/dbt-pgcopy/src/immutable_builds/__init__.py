@@ -10,6 +10,7 @@ from immutable_builds.publishing import (
     publish,
     table_name,
 )
+from immutable_builds.queries import named_queries
 from immutable_builds.waiting import PublishingError, transaction
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "PublishingError",
     "drop_unneeded",
     "files_of_builds",
+    "named_queries",
     "number_of",
     "prepare",
     "publish",
