@@ -32,14 +32,18 @@ def prepare(arguments: Sequence[str]) -> "Manifest | None":
     If dbt has changed inside, whatever this raises is told to the other end, which then runs dbt
     cold.
     """
-    gc.disable()  # Looking for garbage takes a seventh of the time of these imports.
+    # Looking for garbage takes a seventh of the time of these imports. The children make little.
+    gc.disable()
+    import dbt.task.build  # noqa: PLC0415
+    import dbt.task.docs.generate  # noqa: F401, PLC0415 (as the line above, for the children)
     from dbt.cli.main import dbtRunner  # noqa: PLC0415
     from dbt.contracts.graph.manifest import Manifest  # noqa: PLC0415
     from dbt_common.clients.jinja import template_cache  # noqa: PLC0415
 
     _skip_unread_events()
     # The static parser starts threads, which a fork would not have, and would wait for.
-    parse = ["parse", "--no-static-parser", "--no-write-json", *arguments, *child.QUIET]
+    # What writes the manifest is compiled when it is first used, in each child if not here.
+    parse = ["parse", "--no-static-parser", *arguments, *child.QUIET]
     manifest = dbtRunner().invoke(parse).result
     if isinstance(manifest, Manifest):
         for macro in manifest.macros.values():
@@ -48,7 +52,6 @@ def prepare(arguments: Sequence[str]) -> "Manifest | None":
         manifest = None  # The invocation itself says what is wrong.
     gc.collect()
     gc.freeze()  # The children neither look at what is there now, nor copy it.
-    gc.enable()
     return manifest
 
 
