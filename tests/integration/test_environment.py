@@ -26,6 +26,7 @@ DBT = {
     "DBT_ENGINE_TARGET": "prod",
     "DBT_ENGINE_PROFILES_DIR": "/lims",
     "DBT_ENGINE_OF_A_LATER_VERSION": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
 }
 # What we make of these must hold on any server.
 SESSION = {
