@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as pc
-import pyarrow.dataset as pd
 import pyarrow.parquet as pq
 from dbt.adapters.pgcopy import Seed
 from pyarrow import compute
@@ -32,12 +31,13 @@ def stage(file: SeedFile, seed: Seed, folder: Path) -> int:
     schema = pa.schema(list(types.items()))
     records = 0
     folder.mkdir(parents=True)
-    with pq.ParquetWriter(folder / "part-0.parquet", schema) as writer:
+    # Most texts are there once: a dictionary of them takes time and saves nothing.
+    with pq.ParquetWriter(folder / "part-0.parquet", schema, use_dictionary=False) as writer:
         for columns, chunks in file.copy_parts():
             stored = [seed.wanted[name] for name in columns]
             for block in _blocks(chunks):
                 table = _parsed(block, stored, file.delimiter)
-                numbers = pa.array(range(records + 1, records + table.num_rows + 1), pa.int64())
+                numbers = pa.arange(records + 1, records + table.num_rows + 1)
                 constant = {seed.wanted.get(SEPARATOR): file.delimiter}
                 if file.delimiter == ",":
                     constant = {}
@@ -95,14 +95,14 @@ def columns_of(folder: Path) -> dict[str, str]:
         column.name: "numeric"
         if pa.types.is_decimal(column.type)
         else _TYPES.get(column.type, "text")
-        for column in _dataset(folder).schema
+        for column in pq.read_schema(_parts(folder)[0])
     }
 
 
 def lines(folder: Path, columns: list[str]) -> Iterator[bytes]:
     """The rows of a table as lines for COPY in CSV format, in memory that does not grow."""
     options = pc.WriteOptions(include_header=False, quoting_style="all_valid")
-    for batch in _dataset(folder).to_batches(columns=columns):
+    for batch in _batches(folder, columns):
         if batch.num_rows:
             arrays = [_plain(array) for array in batch.columns]
             sink = pa.BufferOutputStream()
@@ -110,8 +110,16 @@ def lines(folder: Path, columns: list[str]) -> Iterator[bytes]:
             yield sink.getvalue().to_pybytes()
 
 
-def _dataset(folder: Path) -> pd.Dataset:
-    return pd.dataset([str(path) for path in sorted(folder.glob("part-*.parquet"))])
+def _batches(folder: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    # A group at a time: asked for all of them, Arrow reads ahead as much as there is.
+    for path in _parts(folder):
+        with pq.ParquetFile(path) as file:
+            for group in range(file.num_row_groups):
+                yield from file.iter_batches(row_groups=[group], columns=columns)
+
+
+def _parts(folder: Path) -> list[Path]:
+    return sorted(folder.glob("part-*.parquet"))
 
 
 def _plain(array: pa.Array) -> pa.Array:
