@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
 import pytest
+from flask.testing import FlaskClient
 
 from dashboard.server import THREADS
 from tests.integration.conftest import Laboratory
@@ -54,6 +55,14 @@ def test_requests_that_come_together_are_answered_in_order(port: int) -> None:
                         length = int(line.split(b":")[1])
                 ids.append(file.read(length).partition(b'"user_id":')[2][:1])
     assert ids == [b"4", b"5", b"6"]
+
+
+def test_what_nobody_awaits_asks_nothing_of_the_database(away: FlaskClient) -> None:
+    gone = {"waitress.client_disconnected": lambda: True}
+    assert away.get("/etl-results", environ_overrides=gone).status_code == 499
+    assert away.get("/etl-results").status_code == 503
+    # Who starts a build need not wait for it.
+    assert away.post("/trigger-etl", environ_overrides=gone).status_code == 503
 
 
 def test_an_open_connection_does_not_hold_up_the_end(built: Laboratory) -> None:
