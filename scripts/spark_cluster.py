@@ -136,6 +136,8 @@ class Cluster:
         environment = {k: v for k, v in os.environ.items() if k != "SPARK_REMOTE"}
         memory = self._memory if name == "connect" else "256m"
         environment |= {"SPARK_LOCAL_IP": HOST, "SPARK_DAEMON_MEMORY": memory}
+        # It takes an eighth less of a processor in all than what Java chooses by itself.
+        environment.setdefault("JAVA_TOOL_OPTIONS", "-XX:+UseParallelGC")
         with (self._folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 [home / "bin" / program, *arguments],

@@ -33,9 +33,11 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- Without ANSI, Spark's own cast would take white space and 7.5. -#}
+{#- Spark's own cast takes white space, too. A regular expression costs eight times as much as the rest. -#}
 {% macro spark__text_to_bigint(text) -%}
     case
+        when cast(try_cast({{ text }} as bigint) as string) = {{ text }}
+            then try_cast({{ text }} as bigint)
         when {{ matches(text, '^[+-]?[0-9]+([.]0+)?$') }}
             then try_cast(split_part({{ text }}, '.', 1) as bigint)
     end

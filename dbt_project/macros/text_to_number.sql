@@ -30,17 +30,16 @@
 {%- endmacro %}
 
 {#-
-  Spark's own cast rounds once, half up, too. It takes no zero with a large exponent, and rounds what
-  is negative and small to one: both are asked for first.
+  Spark's own cast rounds once, half up, too. It makes a zero of what is negative and small, and takes
+  no zero with a large exponent.
 -#}
 {% macro spark__text_to_nonnegative_number(text) -%}
     case
-        when length({{ text }}) > 1000 or not {{ matches(text, number_pattern()) }}
-            then null
-        when {{ matches(text, '^[+-]?[0.]+([eE].*)?$') }}
-            then cast(0 as decimal(27, 15))
-        when {{ text }} not like '-%'
-            then try_cast({{ text }} as decimal(27, 15))
+        when length({{ text }}) <= 1000 and {{ matches(text, number_pattern()) }}
+            then coalesce(
+                case when {{ text }} not like '-%' then try_cast({{ text }} as decimal(27, 15)) end,
+                case when {{ matches(text, '^[+-]?[0.]+([eE].*)?$') }} then cast(0 as decimal(27, 15)) end
+            )
     end
 {%- endmacro %}
 

@@ -9,7 +9,8 @@ with
 
 entries as (
 
-    select * from {{ ref('int_experiments_unnested_to_compounds') }}
+    -- on Spark: all of a user's are sent to one place, and counted there
+    select /*+ repartition(user_id) */ * from {{ ref('int_experiments_unnested_to_compounds') }}
 
 ),
 

@@ -57,4 +57,4 @@ summarized as (
 select * from summarized
 
 -- as they are read: so a page of users is on one page of the table, or two
-order by user_id
+{{ sorted_by('user_id') }}

@@ -51,4 +51,4 @@ ties as (
 select * from ties
 
 -- as they are read
-order by user_id, compound_id
+{{ sorted_by('user_id, compound_id') }}
