@@ -6,6 +6,7 @@ from typing import Any
 from flask import Flask, Response, request
 from flask.json.provider import DefaultJSONProvider
 from flask_cors import CORS
+from werkzeug.http import parse_date
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api import (
@@ -88,6 +89,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     logs.init_app(app)
     access.init_app(app, settings)
     app.before_request(_skip_what_nobody_awaits)
+    app.before_request(_ignore_absurd_dates)
     app.extensions["database"] = Database(settings)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
@@ -103,6 +105,21 @@ def _skip_what_nobody_awaits() -> Response | None:
     if request.method in ("GET", "HEAD") and has_client_gone()():
         return Response(status=499)
     return None
+
+
+def _ignore_absurd_dates() -> None:
+    """Those of a year that no date has: Werkzeug ignores what is no date, but fails on them."""
+    for name in ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE"):
+        if name in request.environ and _is_absurd(request.environ[name]):
+            request.environ[name] = "no date"
+
+
+def _is_absurd(date: str) -> bool:
+    try:
+        parse_date(date)
+    except OverflowError:
+        return True
+    return False
 
 
 def _as_json(value: Any) -> Any:

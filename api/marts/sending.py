@@ -117,11 +117,7 @@ def is_known(headers: dict[str, str]) -> bool:
     """Whether the client has the very answer that has these validators."""
     if request.if_none_match:
         return request.if_none_match.contains_weak(unquote_etag(headers["ETag"])[0])
-    modified = parse_date(headers.get("Last-Modified"))
-    try:
-        since = request.if_modified_since
-    except OverflowError:  # Of a year that no date has.
-        return False
+    since, modified = request.if_modified_since, parse_date(headers.get("Last-Modified"))
     return since is not None and modified is not None and since >= modified
 
 

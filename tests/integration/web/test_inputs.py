@@ -57,6 +57,17 @@ def test_a_file_is_downloaded_as_it_is(client: FlaskClient, files: Path) -> None
         assert (part.status_code, part.data) == (206, b"user_id")
 
 
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize("path", ["/inputs", "/inputs/users.csv", "/etl-results", "/marts"])
+@pytest.mark.parametrize("name", ["If-Modified-Since", "If-Unmodified-Since", "If-Range"])
+def test_a_date_that_no_calendar_has_is_ignored(client: FlaskClient, path: str, name: str) -> None:
+    absurd = {name: f"Mon, 01 Jan {10**20} 00:00:00 GMT"}
+    if name == "If-Range":
+        absurd["Range"] = "bytes=0-6"  # Not sent a part: it may have one of another file.
+    with client.get(path, headers=absurd) as answer:
+        assert answer.status_code == 200
+
+
 @pytest.mark.parametrize("name", ["seeds.yml", "users", "..%2Fusers.csv", ".replaced", "USERS.CSV"])
 def test_no_other_file_is_got_or_put(client: FlaskClient, files: Path, name: str) -> None:
     assert client.get(f"/inputs/{name}").status_code == 404
