@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg2
 from flask import Response, request
-from pgrest_query import Query, QueryError, Statement, parse
+from pgrest_query import Query, QueryError, parse
 from psycopg2 import errors
 from psycopg2.extensions import Column
 
@@ -30,7 +30,6 @@ Look = Callable[[Session], tuple[Build, Mart]]
 _FEW = """
 select
     ({newest}),
-    ({total}),
     count(*),
     coalesce(string_agg({row}::text || E'\\n', ''), '')
 from ({rows}) as _row
@@ -122,7 +121,9 @@ def _few(name: str, media_type: str, key: str | None) -> Response | None:
         return None
     with database.current().reader.session() as session:
         try:
-            newest, wanted.total, row_count, text = _few_rows(session, wanted)
+            newest, row_count, text = _few_rows(session, wanted)
+            if wanted.query.preferences.wants_count:
+                wanted.total = _total(session, wanted.query, row_count)
         except errors.QueryCanceled as error:
             raise described_error(wanted.query, error) from error
         except psycopg2.Error:
@@ -130,13 +131,10 @@ def _few(name: str, media_type: str, key: str | None) -> Response | None:
     return _whole(wanted, text.encode(), row_count) if newest == build.invocation_id else None
 
 
-def _few_rows(session: Session, wanted: RowsRequest) -> tuple[str, int | None, int, str]:
-    query, row = wanted.query, media.row_expression(wanted.media_type)
-    rows = query.rows()
-    total = query.count() if query.preferences.wants_count else Statement("null", [])
-    statement = _FEW.format(newest=NEWEST, total=total.sql, row=row, rows=rows.sql)
+def _few_rows(session: Session, wanted: RowsRequest) -> tuple[str, int, str]:
+    rows, row = wanted.query.rows(), media.row_expression(wanted.media_type)
     with session.cursor() as cursor:
-        cursor.execute(statement, [*total.values, *rows.values])
+        cursor.execute(_FEW.format(newest=NEWEST, row=row, rows=rows.sql), rows.values)
         [found] = cursor.fetchall()
     return found
 
@@ -221,7 +219,10 @@ def _rows(session: Session, wanted: RowsRequest, stack: ExitStack) -> Response:
     return _stream(wanted, data, copy, stack)
 
 
-def _total(session: Session, query: Query) -> int:
+def _total(session: Session, query: Query, row_count: int = 0) -> int:
+    """How many rows there are, after so many of them, if any, have been read."""
+    if 0 < row_count < (query.limit or 0):
+        return query.offset + row_count  # They were the last.
     with session.cursor() as cursor:
         cursor.execute(*query.count())
         [[total]] = cursor.fetchall()

@@ -25,6 +25,18 @@ def ids(session: Connection, table: Table, query_string: str) -> list[int]:
     return [row["id"] for row in run(session, parse(table, query_string))]
 
 
+def test_ilike_is_postgresqls_own(session: Connection) -> None:
+    names = ["Ärger", "äz", "A", "100%", "100 %", "a_", "Straße", "STRASSE", "İd", "ΟΔΟΣ", "Σ"]
+    patterns = ["ä%", "_Z", r"\A%", r"100\%", r"%\_", "%SS%", "%i%", "%ς", "ΟΔΟΣ"]
+    with session.cursor() as cursor:
+        cursor.execute(
+            "select name, pattern from unnest(%s) as name, unnest(%s) as pattern "
+            "where (name ilike pattern) <> (lower(name) like lower(pattern))",
+            [names, patterns],
+        )
+        assert cursor.fetchall() == []
+
+
 @pytest.mark.parametrize(
     ("query_string", "found"),
     [

@@ -16,7 +16,7 @@ WORDS = set(
     re.findall(
         r"\w+",
         "select from where group by order limit offset as and or not in is null true false unknown "
-        "distinct any all asc desc nulls first last like ilike count sum avg min max cast "
+        "distinct any all asc desc nulls first last like ilike lower count sum avg min max cast "
         "pg_catalog to_jsonb to_tsvector to_tsquery plainto_tsquery phraseto_tsquery "
         "websearch_to_tsquery regconfig int jsonb _all",
     )

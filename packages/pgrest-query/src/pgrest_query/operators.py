@@ -127,6 +127,9 @@ def _comparison(field: Field, name: str, argument: str | None, text: str) -> Fra
     if name in ("like", "ilike"):
         text = text.replace("*", "%")
     value = placeholder(text, field)
+    if name == "ilike" and not argument:
+        # What it does itself, but for each row it would make the pattern's letters small again.
+        return build("lower({}) like lower({})", field.expression(), value)
     right = build(f"{argument} ({{}})", value) if argument else value
     return build(f"{{}} {operator.symbol} {{}}", field.expression(), right)
 
