@@ -1,6 +1,7 @@
 """Stylesheet, modules and drawings, under an address that changes when any of them does."""
 
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from api import access
 blueprint = Blueprint("assets", __name__)
 FOLDER = Path(__file__).with_name("static")
 A_YEAR = 365 * 24 * 3600
+_IMPORTED = re.compile(r'(?m)^import [^;]*"\./([^"]+)";$')
 
 
 @cache
@@ -26,6 +28,17 @@ def version() -> str:
 def address(name: str) -> str:
     """Where a file is served; modules find each other beside themselves."""
     return f"{request.script_root}/assets/{version()}/{name}"
+
+
+@blueprint.app_template_global("imports")
+@cache
+def imports(*names: str) -> list[str]:
+    """What these modules import, and what that imports; named in a page, none waits for another."""
+    found = list(names)
+    for name in found:
+        text = (FOLDER / name).read_text(encoding="utf-8")
+        found += [each for each in _IMPORTED.findall(text) if each not in found]
+    return found[len(names) :]
 
 
 @blueprint.get("/assets/<of_version>/<name>")

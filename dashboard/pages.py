@@ -18,8 +18,6 @@ PAGES = (
     ("/docs/", "Docs"),
     ("/api", "API"),
 )
-# Those that every page needs, named in its head so that none waits for another.
-MODULES = [f"{name}.js" for name in ("api", "elements", "format", "follow", "outcome", "states")]
 # Everything comes from here, nothing is inline, and nobody frames us.
 POLICY = (
     "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
@@ -48,7 +46,6 @@ def render(template: str, status: int = 200, **values: Any) -> Response:
         pages=PAGES,
         root=request.script_root,
         here=values.pop("here", request.path),
-        modules=MODULES,
         has_tokens=bool(settings().tokens or settings().read_token),
         is_signed_in=access.COOKIE in request.cookies,
         **values,
