@@ -10,25 +10,18 @@ does, and looks at it with Chromium, which has to be at /usr/bin/chromium. Print
 from __future__ import annotations
 
 import argparse
-import os
-import socket
 import statistics
-import sys
 from typing import TYPE_CHECKING
 
 from playwright.sync_api import sync_playwright
 
-from benchmarks.generate import Laboratory, generate
-from benchmarks.run import BIN, run_measured
-from benchmarks.serving import running
+from benchmarks.serving import served
 from elute.commands.tables import table
-from elute.environment import environment
-from elute.settings import Settings
+from tests.browser.conftest import CHROMIUM, MILLISECONDS_UNTIL, MILLISECONDS_UNTIL_READY
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = "/usr/bin/chromium"
 FILTERS = {
     "user_id": ("7", "77"),
     "name": ("77", "78"),
@@ -40,24 +33,6 @@ FILTERS = {
     "compound_name": ("compound 7", "compound 8"),
     "compound_structure": ("c", "o"),
 }
-READY = """() => new Promise((resolve) => {
-  new PerformanceObserver((marks) => resolve(marks.getEntriesByName("elute:ready")[0].startTime))
-    .observe({ type: "mark", buffered: true });
-})"""
-# From a click or a key to its rows, and so with the pause in which more keys may follow.
-UNTIL = """([column, text]) => new Promise((resolve) => {
-  const rows = document.querySelector("#users tbody");
-  const begun = performance.now();
-  new MutationObserver((_changes, observer) => {
-    observer.disconnect();
-    resolve(performance.now() - begun);
-  }).observe(rows, { childList: true });
-  const head = document.querySelector(`#users th[data-column=${column}] button`);
-  if (text === null) return head.click();
-  const field = document.querySelector(`[data-filter=${column}]`);
-  field.value = text;
-  field.dispatchEvent(new Event("input"));
-})"""
 
 
 def milliseconds_until_ready(browser: Browser, address: str) -> float:
@@ -65,15 +40,16 @@ def milliseconds_until_ready(browser: Browser, address: str) -> float:
     with browser.new_context() as context:
         page = context.new_page()
         page.goto(address)
-        return float(page.evaluate(READY))
+        return float(page.evaluate(MILLISECONDS_UNTIL_READY))
 
 
 def of_column(page: Page, column: str, rounds: int) -> tuple[float, float]:
     """Milliseconds until the users are sorted by a column, and filtered; medians."""
-    clicks = [page.evaluate(UNTIL, [column, None]) for _ in range(2 * rounds)]
+    head, box = f"#users th[data-column={column}] button", f"[data-filter={column}]"
+    clicks = [page.evaluate(MILLISECONDS_UNTIL, ["click", head]) for _ in range(2 * rounds)]
     texts = FILTERS[column] * rounds
-    typed = [page.evaluate(UNTIL, [column, text]) for text in texts]
-    page.evaluate(UNTIL, [column, ""])
+    typed = [page.evaluate(MILLISECONDS_UNTIL, [text, box]) for text in texts]
+    page.evaluate(MILLISECONDS_UNTIL, ["", box])
     return statistics.median(clicks), statistics.median(typed)
 
 
@@ -83,31 +59,19 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    settings = Settings.from_environment()
-    os.environ.update(environment(settings))
-    folder = settings.home / "data" / f"serving-{options.users}"
-    generate(folder, Laboratory(experiments=options.users, users=options.users))
-    run_measured([str(BIN / "dbt"), "build"], {"ELUTE_SEEDS_DIR": str(folder)})
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        command = [sys.executable, "-m", "dashboard.server", "--socket", str(listener.fileno())]
-        with (
-            running(command, f"{address}/health/live", [listener.fileno()]),
-            sync_playwright() as playwright,
-        ):
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-            times = [milliseconds_until_ready(browser, address) for _ in range(options.rounds)]
-            median = statistics.median(times)
-            print(f"ready in {median:.0f} ms ({min(times):.0f} to {max(times):.0f})")
-            page = browser.new_page()
-            page.goto(address)
-            page.evaluate(READY)
-            rows = []
-            for column in FILTERS:
-                found = of_column(page, column, options.rounds)
-                rows.append([column, *(f"{milliseconds:.0f} ms" for milliseconds in found)])
-            print(table(["column", "sorted", "filtered"], rows))
-            browser.close()
+    with served(options.users) as (address, _, _), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        times = [milliseconds_until_ready(browser, address) for _ in range(options.rounds)]
+        print(f"ready in {statistics.median(times):.0f} ms ({min(times):.0f} to {max(times):.0f})")
+        page = browser.new_page()
+        page.goto(address)
+        page.evaluate(MILLISECONDS_UNTIL_READY)
+        rows = []
+        for column in FILTERS:
+            found = of_column(page, column, options.rounds)
+            rows.append([column, *(f"{milliseconds:.0f} ms" for milliseconds in found)])
+        print(table(["column", "sorted", "filtered"], rows))
+        browser.close()
 
 
 if __name__ == "__main__":

@@ -98,24 +98,31 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=5, help="of each load")
     parser.add_argument("--datasette", help="the program, in an environment of its own")
     options = parser.parse_args()
+    with served(options.users) as (elute, pid, folder):
+        result = {
+            "users": options.users,
+            "large": large(elute, pid, folder, options.rounds),
+            "small": small(elute, folder, options),
+            "table": columns(elute, options.rounds),
+        }
+    path = folder.parents[1] / "benchmark-serving.json"
+    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    print(f"written to {path}")
+
+
+@contextmanager
+def served(users: int) -> Iterator[tuple[str, int, Path]]:
+    """So many users, built, and the web app over them; its address and process, and a folder."""
     settings = Settings.from_environment()
     os.environ.update(environment(settings))
-    folder = settings.home / "data" / f"serving-{options.users}"
-    generate(folder, Laboratory(experiments=options.users, users=options.users))
+    folder = settings.home / "data" / f"serving-{users}"
+    generate(folder, Laboratory(experiments=users, users=users))
     run_measured([str(BIN / "dbt"), "build"], {"ELUTE_SEEDS_DIR": str(folder)})
     with socket.create_server(("127.0.0.1", 0)) as listener:
         elute = f"http://127.0.0.1:{listener.getsockname()[1]}"
         command = [sys.executable, "-m", "dashboard.server", "--socket", str(listener.fileno())]
         with running(command, f"{elute}/health/live", [listener.fileno()]) as pid:
-            result = {
-                "users": options.users,
-                "large": large(elute, pid, folder, options.rounds),
-                "small": small(elute, folder, options),
-                "table": columns(elute, options.rounds),
-            }
-    path = settings.home / "benchmark-serving.json"
-    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    print(f"written to {path}")
+            yield elute, pid, folder
 
 
 def large(elute: str, pid: int, folder: Path, rounds: int) -> list[tuple[str, ...]]:

@@ -33,6 +33,23 @@ NARROW = ViewportSize(width=390, height=844)
 # A run that meets this lock waits, so that there is time to look at it.
 LOCK = "lock table intermediate.int_compounds_validated in access exclusive mode"
 STEP = re.compile("^(loading|making|checking) ")  # what the head says of one
+# What benchmarks.dashboard measures, too: from a click, or a key, to the rows; and the whole page.
+MILLISECONDS_UNTIL = """([action, target]) => new Promise((resolve) => {
+  const rows = document.querySelector("#users tbody");
+  const begun = performance.now();
+  new MutationObserver((_changes, observer) => {
+    observer.disconnect();
+    resolve(performance.now() - begun);
+  }).observe(rows, { childList: true });
+  const element = document.querySelector(target);
+  if (action === "click") return element.click();
+  element.value = action;
+  element.dispatchEvent(new Event("input"));
+})"""
+MILLISECONDS_UNTIL_READY = """() => new Promise((resolve) => {
+  new PerformanceObserver((marks) => resolve(marks.getEntriesByName("elute:ready")[0].startTime))
+    .observe({ type: "mark", buffered: true });
+})"""
 expect.set_options(timeout=20_000)
 
 

@@ -5,7 +5,13 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Open, Site, is_ready
+from tests.browser.conftest import (
+    MILLISECONDS_UNTIL,
+    MILLISECONDS_UNTIL_READY,
+    Open,
+    Site,
+    is_ready,
+)
 
 FILL = """
 insert into marts.user_summary
@@ -14,24 +20,6 @@ select 1000 + number, 'User ' || number, 'user' || number || '@lab.example',
     1 + number % 12, 'Compound ' || (1 + number % 12), 'C8H10N4O2'
 from generate_series(1, 100000) as number
 """
-MILLISECONDS_UNTIL = """([action, target]) => new Promise((resolve) => {
-  const rows = document.querySelector("#users tbody");
-  const begun = performance.now();
-  new MutationObserver((_changes, observer) => {
-    observer.disconnect();
-    resolve(performance.now() - begun);
-  }).observe(rows, { childList: true });
-  const element = document.querySelector(target);
-  if (action === "click") return element.click();
-  element.value = action;
-  element.dispatchEvent(new Event("input"));
-})"""
-MILLISECONDS_UNTIL_READY = """() => new Promise((resolve) => {
-  new PerformanceObserver((marks) => resolve(marks.getEntriesByName("elute:ready")[0].startTime))
-    .observe({ type: "mark", buffered: true });
-})"""
-
-
 # How fast the machine is at this moment, which may be busy with other tests: one answer of the API.
 MILLISECONDS_OF_THE_API = """async () => {
   const begun = performance.now();
