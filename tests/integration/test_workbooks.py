@@ -123,13 +123,12 @@ def test_the_worker_takes_it_in(folder: Path, built: Laboratory, tmp_path: Path)
 
 
 @contextmanager
-def being_read(folder: Path) -> Iterator[None]:
-    """A workbook that is read without end: a pipe, into which nobody writes."""
+def endless_workbook(folder: Path) -> Iterator[Path]:
+    """One that is read without end, a pipe into which nobody writes; at the end nobody reads it."""
     path = folder / "users.xlsx"
     os.mkfifo(path)
     try:
-        until(lambda: has_reader(path))
-        yield
+        yield path
         until(lambda: not has_reader(path))
     finally:
         path.unlink()
@@ -151,13 +150,15 @@ def test_it_is_given_up_when_the_run_is_cancelled_or_the_worker_stopped(
         session.autocommit = True
         worker = Process("worker", environment=built.environment, log=tmp_path / "worker.log")
         try:
-            first = queue.request(session, "http")
-            with being_read(folder):
+            with endless_workbook(folder) as path:
+                first = queue.request(session, "http")
+                until(lambda: has_reader(path))
                 queue.cancel(session, first.run_id)
             assert ended(session, first.run_id).state == "cancelled", worker.said()
             until(lambda: f"Run {first.run_id}: cancelled\n" in worker.said())
-            second = queue.request(session, "http")
-            with being_read(folder):
+            with endless_workbook(folder) as path:
+                second = queue.request(session, "http")
+                until(lambda: has_reader(path))
                 worker.process.terminate()
             assert ended(session, second.run_id).state == "stopped", worker.said()
             assert worker.process.wait(LIMIT) == 0
@@ -169,13 +170,14 @@ def test_it_is_given_up_when_the_run_is_cancelled_or_the_worker_stopped(
 
 
 def test_ctrl_c_ends_the_reading_too(folder: Path, built: Laboratory, tmp_path: Path) -> None:
-    build = Process("build", environment=built.environment, log=tmp_path / "build.log")
-    try:
-        with being_read(folder):
+    with endless_workbook(folder) as path:
+        build = Process("build", environment=built.environment, log=tmp_path / "build.log")
+        try:
+            until(lambda: has_reader(path))
             build.process.send_signal(signal.SIGINT)
-        assert build.process.wait(LIMIT) == 130, build.said()
-    finally:
-        build.stop()
+            assert build.process.wait(LIMIT) == 130, build.said()
+        finally:
+            build.stop()
     assert "Stopped. What was published before stays." in build.said()
     [run] = built.rows("select * from elute.runs order by run_id desc limit 1")
     assert (run["trigger"], run["state"]) == ("terminal", "cancelled")
