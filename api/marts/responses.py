@@ -122,13 +122,15 @@ def _few(name: str, media_type: str, key: str | None) -> Response | None:
     with database.current().reader.session() as session:
         try:
             newest, row_count, text = _few_rows(session, wanted)
+            if newest != build.invocation_id:
+                return None
             if wanted.query.preferences.wants_count:
                 wanted.total = _total(session, wanted.query, row_count)
         except errors.QueryCanceled as error:
             raise described_error(wanted.query, error) from error
         except psycopg2.Error:
             return None
-    return _whole(wanted, text.encode(), row_count) if newest == build.invocation_id else None
+    return _whole(wanted, text.encode(), row_count)
 
 
 def _few_rows(session: Session, wanted: RowsRequest) -> tuple[str, int, str]:
