@@ -13,8 +13,8 @@ from psycopg2 import sql
 from api import audit, database, parameters
 from api.marts import media, past
 from api.marts.copying import Copy
-from api.marts.published import as_json, find_in, no_longer_kept, no_such_build, numbered
-from api.marts.responses import respond_for_ever
+from api.marts.published import as_json, find, find_in, no_longer_kept, no_such_build, numbered
+from api.marts.responses import respond_from
 from api.marts.sending import again, for_ever, has_client_gone, streamed
 from api.problems import Problem
 from api.runs import answer, ask_for_run
@@ -22,6 +22,7 @@ from elute import data_package, provenance, returns
 from elute.archive import Blocks
 from elute.database import history
 from elute.database.builds import Build, Mart
+from elute.database.over_builds import over_builds
 from elute.database.sessions import Session
 from elute.provenance import RebuildError
 from elute.runs import queue
@@ -61,12 +62,23 @@ def marts(build: int) -> Response:
 @blueprint.get("/builds/<int:build>/marts/<name>")
 def mart(build: int, name: str) -> Response:
     """Rows of a mart of a build, in the query language of PostgREST."""
-    response = respond_for_ever(
+    response = respond_from(
         lambda session: find_in(session, build, name), media.negotiated(*media.MEDIA_TYPES)
     )
     response.headers["Memento-Datetime"] = response.headers["Last-Modified"]
     response.headers["Link"] = past.original(url_for("marts.mart", name=name))
     return response
+
+
+@blueprint.get("/builds/marts/<name>")
+def mart_over_builds(name: str) -> Response:
+    """Rows of a mart in all builds that are kept, each with its build."""
+
+    def look(session: Session) -> tuple[Build, Mart]:
+        newest, mart = find(session, name)
+        return newest, over_builds(session, mart)
+
+    return respond_from(look, media.negotiated(*media.MEDIA_TYPES), is_fixed=False)
 
 
 @blueprint.get("/builds/<int:build>/package.zip")

@@ -10,7 +10,7 @@ from psycopg2 import errors
 from api import database, parameters
 from api.marts import media
 from api.marts.published import find_in, no_longer_kept, no_such_build, numbered
-from api.marts.responses import respond_for_ever
+from api.marts.responses import respond_from
 from api.marts.sending import again, for_ever, is_known, place, to_save
 from api.problems import Problem
 from elute.database import history
@@ -68,7 +68,7 @@ def _rows(build: int, name: str, media_type: str) -> Response:
         return found, compare(session, before, after).rows
 
     with place(_COMPARISONS):
-        return respond_for_ever(look, media_type, "from")
+        return respond_from(look, media_type, "from")
 
 
 @blueprint.get("/builds/<int:build>/file-changes")

@@ -89,18 +89,19 @@ def respond(name: str, media_type: str, key: str | None = None) -> Response:
     return few or again(lambda: _respond(lambda session: find(session, name), media_type, key=key))
 
 
-def respond_for_ever(look: Look, media_type: str, *parameters: str) -> Response:
-    """Answer this request, which names the build, with rows of a mart of it.
+def respond_from(look: Look, media_type: str, *parameters: str, is_fixed: bool = True) -> Response:
+    """Answer this request with rows of what is looked up.
 
     Args:
         look: finds build and mart.
         media_type: one of `media.MEDIA_TYPES`.
         parameters: those that are no part of the query.
+        is_fixed: whether the address names the build, so that the answer is the same for ever.
 
     Raises:
         Problem, QueryError: as `respond`.
     """
-    return again(lambda: _respond(look, media_type, parameters=parameters, is_fixed=True))
+    return again(lambda: _respond(look, media_type, parameters=parameters, is_fixed=is_fixed))
 
 
 def _few(name: str, media_type: str, key: str | None) -> Response | None:
@@ -168,7 +169,7 @@ def _wanted(  # noqa: PLR0913
     wanted = RowsRequest(build, mart, query, media_type, key)
     if wanted.is_single:
         wanted.query = query.limited(2)
-    wanted.headers = validators(build, media_type, is_fixed=is_fixed)
+    wanted.headers = validators(build, mart, media_type, is_fixed=is_fixed)
     if query.preferences.applied:
         wanted.headers["Preference-Applied"] = query.preferences.applied
     return wanted

@@ -18,13 +18,13 @@ from werkzeug.wsgi import wrap_file
 from api import database
 from api.marts.copying import BLOCK
 from api.problems import unavailable
-from elute.database.builds import Build
+from elute.database.builds import Build, Mart
 
 # Each holds a session and a thread until its client has all of it; the others stay free.
 MOST_STREAMS = 12
 _STREAMS = threading.BoundedSemaphore(MOST_STREAMS)
 _YEAR = 365 * 24 * 3600  # seconds
-_FORMAT = "3"  # another number when the same rows come to look different
+_FORMAT = "4"  # another number when the same rows come to look different
 _VARY = "Accept, Authorization, Cookie, Prefer, Range"
 
 
@@ -80,11 +80,12 @@ def streamed(
     return response
 
 
-def validators(build: Build, media_type: str, *, is_fixed: bool) -> dict[str, str]:
+def validators(build: Build, mart: Mart, media_type: str, *, is_fixed: bool) -> dict[str, str]:
     """The headers of the answer to this request.
 
     Args:
         build: whose rows are asked for.
+        mart: they are of; its query, if it has one, says of which tables.
         media_type: of the answer.
         is_fixed: whether the address names the build, so that the answer is the same for ever.
     """
@@ -92,6 +93,7 @@ def validators(build: Build, media_type: str, *, is_fixed: bool) -> dict[str, st
         (
             _FORMAT,
             build.invocation_id,
+            mart.table.query,
             request.full_path,
             media_type,
             request.headers.get("Range", ""),

@@ -7,7 +7,6 @@ import { count, counted, day, isSameDay } from "./format.js";
 const AT_ONCE = 20;
 const MOST_BUILDS = 10; // in a trend
 const PATIENCE = 10000; // milliseconds to wait for a sentence that a page can do without
-const known = new Map(); // rows by their path
 
 /** The builds that still have their tables, the newest first. */
 export async function keptBuilds() {
@@ -32,18 +31,11 @@ export async function orNothing(promise) {
 }
 
 /** The newest of these builds that have a mart, the oldest first, each with its rows of it. */
-export function withRows(builds, mart) {
-  const having = builds.filter(({ marts }) => marts.some(({ name }) => name === mart));
-  return Promise.all(having.slice(0, MOST_BUILDS).reverse().map(async (build) =>
-    ({ ...build, rows: await rowsOf(build.build, mart) })));
-}
-
-// They never change; but another home at this address counts its builds from 1, too, so each new
-// page has the server say whether what the browser has is the same.
-async function rowsOf(build, mart) {
-  const path = `/builds/${build}/marts/${mart}`;
-  if (!known.has(path)) known.set(path, await json(path));
-  return known.get(path);
+export async function withRows(builds, mart) {
+  const having = builds.filter(({ marts }) => marts.some(({ name }) => name === mart)).slice(0, MOST_BUILDS).reverse();
+  if (!having.length) return [];
+  const rows = await json(`/builds/marts/${mart}?build=gte.${having[0].build}`);
+  return having.map((build) => ({ ...build, rows: rows.filter(({ build: number }) => number === build.build) }));
 }
 
 /** The page that compares two builds. */

@@ -11,7 +11,7 @@ from elute.database.sessions import Session
 
 KINDS = ("added", "removed", "changed")
 SAMPLES = 10  # rows of each kind
-_WITHOUT_EQUALITY = frozenset({"json", "xml", "point", "polygon", "box", "circle"})
+WITHOUT_EQUALITY = frozenset({"json", "xml", "point", "polygon", "box", "circle"})
 _BY_KEY = """
 select
     {key},
@@ -162,7 +162,7 @@ def _common_key(before: Mart, after: Mart) -> tuple[str, ...]:
 
 def _pair(session: Session, before: Column, after: Column) -> _Pair:
     types = {before.data_type, after.data_type}
-    is_comparable = len(types) == 1 and after.data_type.rstrip("[]") not in _WITHOUT_EQUALITY
+    is_comparable = len(types) == 1 and after.data_type.rstrip("[]") not in WITHOUT_EQUALITY
     name, was, now = (_quoted(session, side + after.name) for side in ("", "before_", "after_"))
     return _Pair(before, after, name, was, now, "" if is_comparable else "::text")
 

@@ -127,6 +127,57 @@ def test_each_build_has_its_own_rows_for_ever(client: FlaskClient, builds: tuple
     assert again.headers["Cache-Control"] == first.headers["Cache-Control"]
 
 
+def test_a_mart_over_the_builds_that_are_kept(
+    client: FlaskClient, builds: tuple[int, int], owner: Session
+) -> None:
+    first, second = builds
+    path = "/builds/marts/user_summary?select=build,published_at,name&user_id=eq.1"
+    answer = client.get(path)
+    assert [(row["build"], row["name"]) for row in answer.get_json()] == [
+        (first, "Amara Okafor"),
+        (second, "AMARA OKAFOR"),
+    ]
+    times = [datetime.fromisoformat(row["published_at"]) for row in answer.get_json()]
+    assert times == [published_at(client, build) for build in builds]
+    assert answer.headers["Cache-Control"] == "no-cache"
+    known = {"If-None-Match": answer.headers["ETag"]}
+    assert client.get(path, headers=known).status_code == 304
+    with pruned(owner, first):
+        assert [row["build"] for row in client.get(path, headers=known).get_json()] == [second]
+    [newest] = got(client, "/marts/experiment_stats?select=experiment_count,user_count")
+    counted = got(client, "/builds/marts/experiment_stats?select=build,experiment_count,user_count")
+    assert counted == [{"build": build, **newest} for build in builds]
+    assert client.get("/builds/marts/nothing").status_code == 404
+    page = client.get(
+        "/builds/marts/input_summary?limit=2&offset=2", headers={"Accept": "text/csv"}
+    )
+    assert page.text.splitlines()[1].startswith(f"{first},")
+    assert page.text.splitlines()[2].startswith(f"{second},")
+
+
+@pytest.mark.parametrize(
+    "columns", ["user_id, name", "user_id, name, experiment_count::text as experiment_count"]
+)
+def test_what_an_earlier_build_has_not_or_in_another_type_is_null(
+    client: FlaskClient, builds: tuple[int, int], owner: Session, columns: str
+) -> None:
+    publish(owner, columns)  # The newest says what the columns are, so it is published once more.
+    owner.cursor().execute(
+        "insert into builds.publications (invocation_id, options, files, tables) "
+        "select %s, options, files, tables from builds.publications where build = %s",
+        [str(uuid4()), builds[0]],
+    )
+    try:
+        rows = got(
+            client, "/builds/marts/user_summary?select=build,name,experiment_count&user_id=eq.1"
+        )
+        [count] = {row["experiment_count"] for row in rows} - {None}
+        assert [row["experiment_count"] for row in rows] == [count, count, None, count]
+        assert [row["name"].upper() for row in rows] == ["AMARA OKAFOR"] * 4
+    finally:
+        owner.cursor().execute("delete from builds.publications where build > %s", [builds[1]])
+
+
 @pytest.mark.parametrize("accept", ["text/csv", "application/x-ndjson", "application/json"])
 def test_a_build_is_served_as_the_newest_is(
     client: FlaskClient, builds: tuple[int, int], accept: str
@@ -330,6 +381,7 @@ def test_nothing_is_built_yet(client: FlaskClient, owner: Session) -> None:
         assert client.get("/builds/1").status_code == 404
         assert client.get("/builds/1/marts/user_summary").status_code == 404
         assert client.get("/marts/user_summary?as_of=2999-01-01").status_code == 503
+        assert client.get("/builds/marts/user_summary").status_code == 503
     finally:
         owner.cursor().execute(rename.format(*reversed(names)))
 
