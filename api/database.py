@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from flask import current_app
 from psycopg2 import sql
@@ -35,6 +36,7 @@ class Database:
         streams: the same for answers of any length, which so keep nobody else waiting.
         listener: tells of changes to runs.
         catalogue: the published build.
+        figures: of whole tables of builds, which never change: the rows by the statement.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -42,6 +44,7 @@ class Database:
         self.reader = Pool(lambda: self._connect_reader(settings.query_seconds))
         self.streams = Pool(lambda: self._connect_reader(_STREAM_SECONDS))
         self.listener, self.catalogue = Listener(self.connect), Catalogue()
+        self.figures: dict[str, list[tuple[Any, ...]]] = {}
         self._settings = settings
         self._lock = threading.Lock()
         self._server: Mapping[str, str] | None = None

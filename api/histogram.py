@@ -9,9 +9,8 @@ from flask import Blueprint, Response, jsonify, request
 from pgrest_query import Query, QueryError, parse
 
 from api import database, parameters
-from api.marts.published import described_error, find
+from api.marts.published import described_error, figures, find
 from elute.database.builds import Column
-from elute.database.sessions import Session
 
 blueprint = Blueprint("histogram", __name__)
 MOST_BINS = 200
@@ -47,14 +46,8 @@ def _rows(query: Query, column: Column, bins: int) -> list[tuple[Any, ...]]:
         bins=bins,
         smallest=0 if column.data_type in _WHOLE else -300,
     )
-
-    def read(session: Session) -> list[tuple[Any, ...]]:
-        with session.cursor() as cursor:
-            cursor.execute(statement, values)
-            return cursor.fetchall()
-
     try:
-        return database.current().reader.read(read)
+        return database.current().reader.read(lambda session: figures(session, statement, values))
     except psycopg2.Error as error:
         raise described_error(query, error) from error
 

@@ -18,6 +18,7 @@ from elute.errors import EluteError
 
 # SQLSTATEs of what is wrong with a query, or with a value in it, or is more than PostgreSQL can do.
 _REFUSED = ("0A", "21", "22", "42", "54")
+_MOST_FIGURES = 500  # of 30 builds, each with its marts' totals and histograms
 
 
 def newest(session: Session) -> Build | None:
@@ -82,6 +83,24 @@ def as_json(build: Build, mart: Mart, path: str) -> dict[str, Any]:
         "key": list(mart.table.key),
         "columns": [{**asdict(column), "unit": column.unit or None} for column in mart.columns],
     }
+
+
+def figures(session: Session, statement: str, values: list[str]) -> list[tuple[Any, ...]]:
+    """The few rows of a statement on tables of builds; one on whole tables is carried out once.
+
+    A value may stand for another one tomorrow, as `today` does, so what has any is not kept.
+    """
+    known = database.current().figures
+    if statement in known:
+        return known[statement]
+    with session.cursor() as cursor:
+        cursor.execute(statement, values)
+        rows = cursor.fetchall()
+    if not values:
+        if len(known) >= _MOST_FIGURES:
+            known.clear()
+        known[statement] = rows
+    return rows
 
 
 def not_built() -> Problem:

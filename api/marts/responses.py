@@ -16,7 +16,7 @@ from psycopg2.extensions import Column
 from api import database
 from api.marts import media, workbook
 from api.marts.copying import BLOCK, Copy
-from api.marts.published import described_error, find
+from api.marts.published import described_error, figures, find
 from api.marts.sending import again, has_client_gone, is_known, streamed, validators
 from api.parameters import query_without
 from api.problems import Problem
@@ -226,9 +226,7 @@ def _total(session: Session, query: Query, row_count: int = 0) -> int:
     """How many rows there are, after so many of them, if any, have been read."""
     if 0 < row_count < (query.limit or 0):
         return query.offset + row_count  # They were the last.
-    with session.cursor() as cursor:
-        cursor.execute(*query.count())
-        [[total]] = cursor.fetchall()
+    [[total]] = figures(session, *query.count())
     return int(total)
 
 

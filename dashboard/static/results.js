@@ -37,16 +37,15 @@ page(async () => {
   setText(document.querySelector(`#users [data-column=${MEAN}] button`), meanTitle);
   headline(stats.rows[0], inputs.rows);
   find("content").hidden = false; // The plots are drawn in the size they have.
-  await Promise.all([experiments(), runTimes(stats.rows[0].user_count), compounds()]);
-  await past(); // Many small answers, which the plots need not wait for.
+  const [builds] = await Promise.all([past(), experiments(), runTimes(stats.rows[0].user_count), compounds()]);
+  tellChanges(find("since"), earlier(builds), builds[0]); // Compares all users, which the rest need not wait for.
 });
 
-/** What there is of earlier builds, beside what there is now. */
+/** What there is of earlier builds, beside what there is now; the builds. */
 async function past() {
   const trends = document.querySelectorAll("#headline [data-column]"); // Of now: they may be drawn anew.
   const builds = (await orNothing(keptBuilds())) ?? [];
   const before = earlier(builds);
-  tellChanges(find("since"), before, builds[0]);
   const [stats, inputs] = await Promise.all(
     ["experiment_stats", "input_summary"].map(async (mart) => (await orNothing(withRows(builds, mart))) ?? []));
   const figures = new Map(stats.map(({ build, rows: [row] }) => [build, { ...row }]));
@@ -55,6 +54,7 @@ async function past() {
     const { column } = each.dataset;
     each.replaceChildren(...trend([...figures.values()].map((row) => row[column]), figures.get(before?.build)?.[column]));
   }
+  return builds;
 }
 
 /** The numbers of all files together. */

@@ -7,7 +7,7 @@ import { boxes, conditions, restore } from "./filters.js";
 import { count } from "./format.js";
 
 const LOGIC = new Set(["and", "or", "not.and", "not.or"]);
-const TYPING_PAUSE = 80;
+const TYPING_PAUSE = 50; // milliseconds
 
 /** One table of the page; `cells` has functions that draw a column's value, by column name. */
 export class DataTable {
@@ -88,19 +88,25 @@ export class DataTable {
 
   /** The conditions and the order: what a download of this view asks for. */
   query() {
-    const query = new URLSearchParams([...conditions(this.table), ...this.others]);
+    const query = new URLSearchParams(this.conditions());
     query.set("order", this.order);
     const chosen = this.shownColumns().map(({ dataset }) => dataset.column);
     if (chosen.length < this.columns.length) query.set("select", chosen.join(","));
     return query;
   }
 
+  conditions() {
+    return [...conditions(this.table), ...this.others];
+  }
+
   isFiltered() {
-    return conditions(this.table).length + this.others.length > 0;
+    return this.conditions().length > 0;
   }
 
   sortBy(column) {
-    this.order = this.order === `${column}.asc` ? `${column}.desc.nullslast` : `${column}.asc`;
+    // A key is never null, and its index has no such order.
+    const nulls = column === this.table.dataset.tie ? "" : ".nullslast";
+    this.order = this.order === `${column}.asc` ? `${column}.desc${nulls}` : `${column}.asc`;
     this.go(0);
   }
 
@@ -140,7 +146,7 @@ export class DataTable {
     });
   }
 
-  /** Ask the server and draw its answer; an answer that was overtaken is dropped. */
+  /** Ask the server and draw its answer, the rows before their number; an answer that was overtaken is dropped. */
   async load() {
     this.pending?.abort();
     this.pending = new AbortController();
@@ -152,13 +158,14 @@ export class DataTable {
     query.set("limit", this.limit);
     query.set("offset", this.offset);
     try {
-      const answer = await rows(this.mart, query, { isCounted: true, signal });
-      this.total = answer.total;
-      this.draw(answer.rows);
-      this.onchange(this, answer);
-      return answer;
+      const { rows: found } = await rows(this.mart, query, { signal });
+      this.draw(found);
+      this.onchange(this);
+      this.total = await this.countAll(found.length, signal);
+      setText(this.status, this.summary(found.length));
+      this.drawPager();
     } catch (problem) {
-      if (problem.name === "AbortError") return null;
+      if (problem.name === "AbortError") return;
       setText(this.status, problem.message);
       throw problem;
     } finally {
@@ -166,14 +173,19 @@ export class DataTable {
     }
   }
 
+  /** How many rows there are on all pages, when this one has so many. */
+  async countAll(length, signal) {
+    if (length < this.limit && (length || !this.offset)) return this.offset + length;
+    const query = new URLSearchParams([...this.conditions(), ["limit", 0]]);
+    return (await rows(this.mart, query, { isCounted: true, signal })).total;
+  }
+
   draw(found) {
     this.table.tBodies[0].replaceChildren(
       ...(found.length ? found.map((row) => this.row(row)) : [this.emptyRow()]),
     );
     for (const head of this.columns) head.ariaSort = this.direction(head.dataset.column);
-    setText(this.status, this.summary(found.length));
     this.clearer.hidden = !this.isFiltered();
-    this.drawPager();
   }
 
   row(row) {

@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 from psycopg2 import sql
 
+from elute.database.sessions import Session
 from tests.conftest import own_database
 from tests.service import Service
 
@@ -82,9 +83,15 @@ class Site(Service):
         self, statement: str | sql.Composable, connection: dict[str, Any] | None = None
     ) -> None:
         """Change something in its database behind its back."""
+        with self.owner(connection) as session:
+            session.cursor().execute(statement)
+
+    @contextmanager
+    def owner(self, connection: dict[str, Any] | None = None) -> Iterator[Session]:
+        """A session that may do what a build does."""
         with closing(psycopg2.connect(**(connection or self.connection))) as session:
             session.autocommit = True
-            session.cursor().execute(statement)
+            yield session
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from werkzeug.serving import make_server
 from dashboard.app import create_app
 from elute.settings import Settings
 from tests.browser.conftest import Open, Site, is_ready
+from tests.integration.web.publishing import published
 
 
 @contextmanager
@@ -65,15 +66,10 @@ def test_before_the_first_build_pages_offer_one(site: Site, open_page: Open) -> 
 
 
 def test_a_mart_without_rows_is_no_error(site: Site, open_page: Open) -> None:
-    site.execute("create table public.kept as select * from marts.data_issues")
-    site.execute("delete from marts.data_issues")
-    try:
+    with site.owner() as owner, published(owner, "data_issues", "", "delete from {}"):
         page = is_ready(open_page("/quality"))
         expect(page.locator("#reasons")).to_contain_text("Nothing was left out")
         expect(page.locator("#records")).to_be_hidden()
-    finally:
-        site.execute("insert into marts.data_issues select * from public.kept")
-        site.execute("drop table public.kept")
 
 
 def test_without_a_database_the_page_says_so_and_comes_back(site: Site, open_page: Open) -> None:

@@ -16,7 +16,7 @@ from psycopg2 import sql
 from api.database import Database
 from elute.database.sessions import Session
 from tests.integration.conftest import MARTS, Laboratory
-from tests.integration.web.publishing import publish, withdraw
+from tests.integration.web.publishing import publish, published, withdraw
 from tests.rules.model import USER_SUMMARY_COLUMNS
 
 OBJECT = "application/vnd.pgrst.object+json"
@@ -328,6 +328,23 @@ def test_a_client_is_told_that_nothing_has_changed(client: FlaskClient, owner: S
     after = client.get("/etl-results", headers=tags)
     assert after.status_code == 200
     assert client.get("/etl-results", headers=since).status_code == 200
+
+
+@pytest.mark.parametrize("query", ["", "&user_id=gte.1"])
+def test_totals_and_histograms_are_of_the_published_build(
+    client: FlaskClient, owner: Session, query: str
+) -> None:
+    def found() -> tuple[str, int]:
+        counted = {"Prefer": "count=exact"}
+        page = client.get(f"/marts/user_summary?limit=2{query}", headers=counted)
+        path = f"/marts/user_summary/histogram?column=user_id{query}"
+        bins = client.get(path).get_json()["bins"]
+        return page.headers["Content-Range"], sum(each["count"] for each in bins)
+
+    assert [found(), found()] == [("0-1/14", 14)] * 2
+    with published(owner, "user_summary", "user_id", "delete from {} where user_id > 3"):
+        assert [found(), found()] == [("0-1/3", 3)] * 2
+    assert found() == ("0-1/14", 14)
 
 
 def test_readers_see_nothing_of_a_build_being_published(
