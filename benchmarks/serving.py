@@ -223,6 +223,7 @@ def columns(elute: str, rounds: int) -> list[tuple[str, ...]]:
 def load(url: str, clients: int, seconds: int) -> dict[str, float]:
     """Ask for the same by so many clients for so long; requests a second and milliseconds."""
     header = ["-H", "Prefer: count=exact"] if "ilike" in url else []
+    curl(url)  # It is answered after what the clients before these have left behind.
     command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--latency", *header, url]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     if "Non-2xx" in text:
