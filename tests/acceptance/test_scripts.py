@@ -128,9 +128,12 @@ def environment() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def ready(place: Place) -> Place:
-    """The copy, set up by two starts at once."""
-    both = [place.start("db", "start"), place.start("db", "start")]
+def ready(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """The copy, set up by two starts at once where there is uv; the others are set up by pip."""
+    folder = tmp_path_factory.mktemp("uv")
+    (folder / "uv").symlink_to(Path(sys.executable).with_name("uv"))
+    changes = {"PATH": f"{folder}:{SYSTEM_PATH}"}
+    both = [place.start("db", "start", changes=changes) for _ in range(2)]
     answers = [(*process.communicate(timeout=600), process.returncode) for process in both]
     assert [status for _, _, status in answers] == [0, 0], answers
     assert sum(SET_UP in err for _, err, _ in answers) == 1, answers
@@ -140,12 +143,15 @@ def ready(place: Place) -> Place:
 
 @pytest.fixture
 def offline() -> dict[str, str]:
-    """Changes to the environment with which pip cannot install anything."""
-    return {"PIP_INDEX_URL": "http://127.0.0.1:9", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ""}
+    """Changes to the environment with which nothing can be installed."""
+    pip = {"PIP_INDEX_URL": "http://127.0.0.1:9", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ""}
+    return {**pip, "UV_OFFLINE": "1"}
 
 
 def test_two_first_starts_at_once_both_succeed(ready: Place) -> None:
     assert ready.run("db", "status").returncode == 0
+    [installer] = (ready.checkout / ".elute/venv/lib").glob("*/*/flask-*.dist-info/INSTALLER")
+    assert installer.read_text(encoding="utf-8").strip() == "uv"
 
 
 def test_a_second_start_installs_nothing(ready: Place, offline: dict[str, str]) -> None:

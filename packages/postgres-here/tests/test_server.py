@@ -28,6 +28,7 @@ from postgres_here import (
     accepts,
 )
 from postgres_here import _processes as processes
+from postgres_here._account import Account
 from postgres_here._files import Folder, locked
 
 
@@ -216,6 +217,21 @@ def test_many_starts_at_once_make_one_server(server: Server, home: Path, spare: 
     answers = {start.communicate(timeout=60) for start in starts}
     assert [start.returncode for start in starts] == [0, 0, 0, 0]
     assert answers == {(f"{server.start().pid}\n", "")}
+
+
+def test_another_start_may_be_quicker_to_make_the_folder(
+    server: Server, home: Path, spare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    can_reach = Account.can_reach
+    others: list[Running] = []
+
+    def after_another_start(account: Account, folder: Path) -> bool:
+        monkeypatch.undo()
+        others.append(Server(home / "postgres", spare=spare).start())
+        return can_reach(account, folder)
+
+    monkeypatch.setattr(Account, "can_reach", after_another_start)
+    assert [server.start()] == others
 
 
 def test_ctrl_c_in_our_terminal_does_not_reach_it(server: Server) -> None:

@@ -8,6 +8,7 @@ import hashlib
 import logging
 import os
 import pwd
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,10 +82,11 @@ def place(folder: Path, account: Account, spare: Path) -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         if folder.is_symlink():  # What it led to has been deleted.
             folder.unlink()
-        if account.can_reach(folder.parent):
-            folder.mkdir(mode=0o700)
-        else:
-            _link(folder, spare)
+        with suppress(FileExistsError):  # Another start was quicker.
+            if account.can_reach(folder.parent):
+                folder.mkdir(mode=0o700)
+            else:
+                _link(folder, spare)
     folder = folder.resolve()
     if not account.is_ours:
         folder.chmod(0o711)
