@@ -91,8 +91,9 @@ def figures(session: Session, statement: str, values: list[str]) -> list[tuple[A
     A value may stand for another one tomorrow, as `today` does, so what has any is not kept.
     """
     known = database.current().figures
-    if statement in known:
-        return known[statement]
+    rows = known.get(statement)
+    if rows is not None:
+        return rows
     with session.cursor() as cursor:
         cursor.execute(statement, values)
         rows = cursor.fetchall()

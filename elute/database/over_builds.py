@@ -28,6 +28,7 @@ inner join pg_attribute
     on pg_attribute.attrelid = pg_class.oid
     and pg_attribute.attnum > 0
     and not pg_attribute.attisdropped
+where publications.tables -> %s #>> '{meta,served}' is distinct from 'false'
 group by publications.build, publications.published_at, pg_namespace.nspname, pg_class.relname
 order by publications.build
 """
@@ -46,7 +47,7 @@ def over_builds(session: Session, mart: Mart) -> Mart:
             or in another type, is null.
     """
     with session.cursor() as cursor:
-        cursor.execute(_TABLES, [mart.name])
+        cursor.execute(_TABLES, [mart.name, mart.name])
         found = cursor.fetchall()
     if not found:
         return mart  # Its own table is not there either, as reading it will say.

@@ -178,6 +178,21 @@ def test_what_an_earlier_build_has_not_or_in_another_type_is_null(
         owner.cursor().execute("delete from builds.publications where build > %s", [builds[1]])
 
 
+def test_a_build_that_did_not_serve_the_mart_is_left_out(
+    client: FlaskClient, builds: tuple[int, int], owner: Session
+) -> None:
+    change = (
+        "update builds.publications "
+        "set tables = jsonb_set(tables, '{user_summary,meta,served}', %s) where build = %s"
+    )
+    owner.cursor().execute(change, ["false", builds[0]])
+    try:
+        rows = got(client, "/builds/marts/user_summary?select=build&user_id=eq.1")
+        assert rows == [{"build": builds[1]}]
+    finally:
+        owner.cursor().execute(change, ["true", builds[0]])
+
+
 @pytest.mark.parametrize("accept", ["text/csv", "application/x-ndjson", "application/json"])
 def test_a_build_is_served_as_the_newest_is(
     client: FlaskClient, builds: tuple[int, int], accept: str
