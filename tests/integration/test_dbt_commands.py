@@ -143,7 +143,9 @@ def test_fail_fast_and_retry(dbt: Dbt) -> None:
     result = dbt("build", "--fail-fast")
     assert result.status == 1
     assert "users.csv, line 16: byte 0xE9 is not UTF-8 text" in result.output
-    assert result.nodes["users"] == "error"
+    # A busy dbt may end before it has noted the very result that ends it, and so call it skipped.
+    assert result.nodes["users"] in ("error", "skipped")
+    assert result.nodes["user_summary"] == "skipped"
     assert "Traceback" not in result.output
     dbt.laboratory.write(SAMPLE)
     result = dbt("retry")
