@@ -76,7 +76,8 @@ def mart_over_builds(name: str) -> Response:
 
     def look(session: Session) -> tuple[Build, Mart]:
         newest, mart = find(session, name)
-        return newest, over_builds(session, mart)
+        most = current_app.config["SETTINGS"].keep_builds
+        return newest, over_builds(session, mart, most)
 
     return respond_from(look, media.negotiated(*media.MEDIA_TYPES), is_fixed=False)
 

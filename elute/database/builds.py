@@ -19,7 +19,7 @@ NEWEST = "select invocation_id from builds.publications order by build desc limi
 _BUILD = "select * from builds.publications where {} = %s"
 _COLUMNS = """
 select
-    entry.key as mart,
+    entry.key,
     pg_attribute.attname as name,
     format_type(pg_attribute.atttypid, pg_attribute.atttypmod) as data_type,
     coalesce(col_description(pg_attribute.attrelid, pg_attribute.attnum), '') as description,
@@ -130,6 +130,21 @@ def numbered(session: Session, number: int) -> Build | None:
         return None
 
 
+def columns_of(session: Session, tables: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
+    """What PostgreSQL has of the columns of these tables, by their keys; none if one is dropped.
+
+    Args:
+        session: where they are.
+        tables: each with its `schema` and its `table`.
+    """
+    with session.cursor(cursor_factory=RealDictCursor) as cursor:
+        cursor.execute(_COLUMNS, [Json(tables)])
+        columns: dict[str, list[Mapping[str, Any]]] = {key: [] for key in tables}
+        for row in cursor.fetchall():
+            columns[row["key"]].append(row)
+    return columns
+
+
 def _described(session: Session, column: str, value: object) -> Build | None:
     with session.cursor(cursor_factory=RealDictCursor) as cursor:
         cursor.execute(_BUILD.format(column), [value])
@@ -141,10 +156,7 @@ def _described(session: Session, column: str, value: object) -> Build | None:
             for name, table in build["tables"].items()
             if table["meta"].get("served", True) is not False
         }
-        cursor.execute(_COLUMNS, [Json(served)])
-        columns: dict[str, list[Any]] = {name: [] for name in served}
-        for row in cursor.fetchall():
-            columns[row["mart"]].append(row)
+    columns = columns_of(session, served)
     return Build(
         number=build["build"],
         invocation_id=build["invocation_id"],

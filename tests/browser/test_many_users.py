@@ -33,7 +33,7 @@ TYPING_PAUSE = 50  # milliseconds, of table.js
 
 @pytest.fixture(scope="module")
 def _many(site: Site) -> Iterator[None]:
-    with site.owner() as owner, published(owner, "user_summary", "user_id", FILL, "analyze {}"):
+    with site.owner() as owner, published(owner, FILL, "analyze {}"):
         yield
 
 
@@ -96,7 +96,7 @@ def test_one_user_with_very_many_experiments_does_not_squeeze_the_others(
     site: Site, open_page: Open
 ) -> None:
     change = "update {} set experiment_count = 3242 where user_id = 1001"
-    with site.owner() as owner, published(owner, "user_summary", "user_id", change):
+    with site.owner() as owner, published(owner, change):
         page = is_ready(open_page("/"))
         figure = page.locator("#plot-experiments")
         figure.get_by_text("As a table").click()

@@ -66,7 +66,7 @@ def test_before_the_first_build_pages_offer_one(site: Site, open_page: Open) -> 
 
 
 def test_a_mart_without_rows_is_no_error(site: Site, open_page: Open) -> None:
-    with site.owner() as owner, published(owner, "data_issues", "", "delete from {}"):
+    with site.owner() as owner, published(owner, "delete from {}", mart="data_issues", key=""):
         page = is_ready(open_page("/quality"))
         expect(page.locator("#reasons")).to_contain_text("Nothing was left out")
         expect(page.locator("#records")).to_be_hidden()

@@ -51,9 +51,9 @@ def register(owner: Session, tables: object, invocation_id: str | None = None) -
 
 
 @contextmanager
-def published(owner: Session, mart: str, key: str, *changes: str) -> Iterator[None]:
+def published(owner: Session, *changes: str, **what: str) -> Iterator[None]:
     """The newest build again, with a mart changed by these statements, for a while."""
-    publish(owner, mart=mart, key=key, changes=changes)
+    publish(owner, **what, changes=changes)
     try:
         yield
     finally:

@@ -19,7 +19,7 @@ from elute.database import builds as catalogue
 from elute.database.sessions import Session, connect
 from tests.integration.conftest import MARTS, Laboratory
 from tests.integration.web.conftest import ClientWith
-from tests.integration.web.publishing import publish, withdraw
+from tests.integration.web.publishing import publish, register, withdraw
 
 WITH_NAMES_IN_CAPITALS = (
     "user_id, upper(name) as name, email, signup_date, experiment_count, avg_experiment_run_time, "
@@ -162,11 +162,10 @@ def test_what_an_earlier_build_has_not_or_in_another_type_is_null(
     client: FlaskClient, builds: tuple[int, int], owner: Session, columns: str
 ) -> None:
     publish(owner, columns)  # The newest says what the columns are, so it is published once more.
-    owner.cursor().execute(
-        "insert into builds.publications (invocation_id, options, files, tables) "
-        "select %s, options, files, tables from builds.publications where build = %s",
-        [str(uuid4()), builds[0]],
-    )
+    with owner.cursor() as cursor:
+        cursor.execute("select tables from builds.publications where build = %s", [builds[0]])
+        [[tables]] = cursor.fetchall()
+    register(owner, tables)
     try:
         rows = got(
             client, "/builds/marts/user_summary?select=build,name,experiment_count&user_id=eq.1"

@@ -342,7 +342,7 @@ def test_totals_and_histograms_are_of_the_published_build(
         return page.headers["Content-Range"], sum(each["count"] for each in bins)
 
     assert [found(), found()] == [("0-1/14", 14)] * 2
-    with published(owner, "user_summary", "user_id", "delete from {} where user_id > 3"):
+    with published(owner, "delete from {} where user_id > 3"):
         assert [found(), found()] == [("0-1/3", 3)] * 2
     assert found() == ("0-1/14", 14)
 
