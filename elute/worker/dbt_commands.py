@@ -31,9 +31,22 @@ def warm_dbt(settings: Settings) -> WarmDbt:
 
 
 def build(
-    dbt: WarmDbt, settings: Settings, run: Run, as_it_was: Mapping[str, str] | None = None
+    dbt: WarmDbt,
+    settings: Settings,
+    run: Run,
+    as_it_was: Mapping[str, str] | None = None,
+    *,
+    is_unit_tested: bool = False,
 ) -> Invocation:
-    """Start the `dbt build` of a run; with `as_it_was`, from the files of an earlier build."""
+    """Start the `dbt build` of a run.
+
+    Args:
+        dbt: of the worker.
+        settings: of the worker.
+        run: to be built for.
+        as_it_was: variables with which it builds from the files of an earlier build.
+        is_unit_tested: whether the unit tests have passed with this project and these options.
+    """
     options = os.environ.get("PGOPTIONS", "")
     variables = {
         **_folders(settings),
@@ -49,8 +62,11 @@ def build(
     if "max_dropped_ratio" in run.options:
         variables["ELUTE_MAX_DROPPED_RATIO"] = str(run.options["max_dropped_ratio"])
     # What it has to say comes as events; the files take a tenth of a run to write.
+    arguments = ["build", "--no-write-json"]
+    if is_unit_tested:
+        arguments += ["--exclude-resource-type", "unit_test"]
     return dbt.invoke(
-        ["build", "--no-write-json"],
+        arguments,
         environment={**_environment(), **variables, **(as_it_was or {})},
         secrets=_secrets(),
         parses=as_it_was is not None,  # What files are read, and how, is in the parsed project.

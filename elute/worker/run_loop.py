@@ -25,6 +25,7 @@ from elute.worker.signals import Waiter
 from elute.worker.triggers import Triggers
 
 _MESSAGES = "elute_messages"
+_UNIT_TESTED = "The unit tests passed with this project and these options; they are not run again."
 _IDLE_SECONDS = 2.0
 _CHECK_SECONDS = 5.0
 logger = logging.getLogger("elute.worker")
@@ -48,6 +49,8 @@ class RunLoop:
         self._messenger = Messenger(settings)
         self._triggers = Triggers(session, settings)
         self._check_at = 0.0
+        # Project and options with which the unit tests have passed. They know nothing of the files.
+        self._unit_tested: tuple[str, dict[str, str]] | None = None
 
     def begin(self, fault: Fault | None, *, is_first: bool) -> None:
         """Recover what others have left, and request the first build of all.
@@ -107,16 +110,24 @@ class RunLoop:
         else:
             taken_in = workbooks.take_in(self._settings, lambda: self._go_on_before(run))
             read["files"] = self._triggers.files()
-        invocation = dbt_commands.build(self._dbt, self._settings, run, as_it_was)
+        project = provenance.project_sha256(), provenance.options_of(self._settings, run.options)
+        is_tested = as_it_was is None and project == self._unit_tested
+        invocation = dbt_commands.build(
+            self._dbt, self._settings, run, as_it_was, is_unit_tested=is_tested
+        )
         with closing(invocation):
             first = [Event(now(), "started", {"is_warm": invocation.is_warm, **read})]
             first += [_log("info", said) for said in taken_in]
             if not invocation.is_warm:
                 first.append(_why_cold(self._dbt.problem))
+            if is_tested:
+                first.append(_log("info", _UNIT_TESTED))
             execution = Execution(self._session, run, invocation, first)
             while execution.advance(is_stopping=self._waiter.is_stopping):
                 self._triggers.check()
                 self._wait(execution.seconds_left, invocation)
+        if as_it_was is None and invocation.outcome and invocation.outcome.succeeded:
+            self._unit_tested = project
 
     def _go_on_before(self, run: Run) -> None:
         """Look after all else before dbt begins; break off if the run is not wanted any more."""

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from api.run_responses import message_of
+from elute import provenance
 from elute.database import schema
 from elute.database.faults import ENDED, LOST
 from elute.database.sessions import Session
@@ -245,6 +246,32 @@ def test_a_changed_project_is_built_and_warm_dbt_renewed(
     finally:
         model.unlink()
     assert carried_out(session).state == "succeeded"
+
+
+def test_unit_tests_are_run_until_they_have_passed_with_a_project_and_options(
+    place: Place, session: Session
+) -> None:
+    model = Path("dbt_project", "models", "intermediate", "int_users_validated.yml")
+    without, whole = (place.checkout / model).read_bytes(), (CHECKOUT / model).read_bytes()
+    wrong = whole.replace(b"problem: duplicate key", b"problem: none at all")
+
+    def tested(**asked: Any) -> tuple[str, bool, bool]:
+        run = carried_out(session, **asked)
+        events = queue.events_after(session, run.run_id, limit=10_000)
+        kinds = {event.data.get("resource_type") for event in events}
+        return run.state, "unit_test" in kinds, "unit tests passed" in log_of(session, run)
+
+    try:
+        for text, state in ((wrong, "failed"), (whole, "succeeded")):
+            (place.checkout / model).write_bytes(text)
+            assert tested() == (state, True, False)
+        assert tested() == ("succeeded", False, True)
+        published, settings = queue.published(session), settings_for(place.folder / "home")
+        assert published  # A whole build, then.
+        assert published.options == provenance.options_of(settings, {})
+        assert tested(options={"max_dropped_ratio": 0.9}) == ("succeeded", True, False)
+    finally:
+        (place.checkout / model).write_bytes(without)
 
 
 def test_a_full_disk_is_told_in_whatever_language(place: Place, session: Session) -> None:

@@ -342,11 +342,15 @@ class _Stream:
 
 
 def _selection(arguments: Any) -> dict[str, Any]:
-    """What dbt was asked to build, where that is not everything."""
+    """What dbt was asked to build, where that is not everything.
+
+    Unit tests build nothing, and look at nothing that is built: a build without them is whole.
+    """
     names = ("select", "exclude", "selector", "resource_types", "exclude_resource_types", "vars")
     given = {name: getattr(arguments, name, None) for name in names}
+    given["exclude_resource_types"] = set(given["exclude_resource_types"] or ()) - {"unit_test"}
     return {
-        name: value if isinstance(value, str | dict) else list(value)
+        name: value if isinstance(value, str | dict) else sorted(value)
         for name, value in given.items()
         if value
     }
