@@ -38,7 +38,7 @@ class Changes:
 
 
 class Listener:
-    """A thread that listens, started when first needed, and whoever waits for it.
+    """A thread that listens, while it can or somebody waits for it.
 
     Args:
         connect: opens a session that commits each statement by itself.
@@ -87,6 +87,10 @@ class Listener:
                 _LOG.exception("Not listening for runs")
             self.is_listening = False
             self._wake(None)
+            with self._lock:
+                if not self._followers:  # Who comes next, or finds the server again, starts anew.
+                    self._thread = None
+                    return
             time.sleep(POLL_SECONDS)
 
     def _listen(self, session: Session) -> None:
