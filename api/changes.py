@@ -9,7 +9,7 @@ from psycopg2 import errors
 
 from api import database, parameters
 from api.marts import media
-from api.marts.published import find_in, no_longer_kept, no_such_build, numbered
+from api.marts.published import figures, find_in, no_longer_kept, no_such_build, numbered
 from api.marts.responses import respond_from
 from api.marts.sending import again, for_ever, is_known, place, to_save
 from api.problems import Problem
@@ -132,12 +132,11 @@ def _compared(session: Session, before: Build, after: Build, name: str) -> str:
         "new_columns": comparison.new,
         "gone_columns": comparison.gone,
     }
-    with session.cursor() as cursor:
-        try:
-            cursor.execute(comparison.summary)
-        except errors.QueryCanceled as error:
-            raise _too_slow(name, path) from error
-        [[counts]] = cursor.fetchall()
+    summary = comparison.summary.replace("%", "%%")  # Names of columns may have some.
+    try:
+        [[counts]] = figures(session, summary, [])
+    except errors.QueryCanceled as error:
+        raise _too_slow(name, path) from error
     return f"{json.dumps(told)[:-1]}, {counts.lstrip()[1:]}"
 
 
