@@ -275,8 +275,14 @@ update elute.idempotency_keys set run_id = %(run_id)s where key = %(key)s
 -- name: find_key
 select request, run_id from elute.idempotency_keys where key = %(key)s
 
--- name: last_published
-select max(published_at)::text as moment from builds.publications
+-- name: newest_project
+-- What decides how the docs site of the newest build looks; its time, if it does not say of which project it is.
+select
+    case when versions ? 'project' then (versions || options)::text else published_at::text end
+        as project
+from builds.publications
+order by build desc
+limit 1
 
 -- name: note_change
 insert into elute.changes (who, asked_from, action, subject)

@@ -1,4 +1,4 @@
-"""The dbt docs site, made anew after each published build, when there is nothing else to do."""
+"""The dbt docs site, made anew when another project has published, and all else is done."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ logger = logging.getLogger("elute.worker")
 
 
 class Docs:
-    """Keeps `ELUTE_HOME`/docs/index.html; `of.json` beside it says which build it is of.
+    """Keeps `ELUTE_HOME`/docs/index.html; `of.json` beside it says of which project it is.
 
     It is made by dbt in a child process, which gives way as soon as there is a run to carry out.
     """
@@ -38,16 +38,16 @@ class Docs:
             self._invocation.kill()
             self._invocation = None
 
-    def advance(self, published: str | None) -> None:
+    def advance(self, project: str) -> None:
         """Begin what is due, or finish what is done; does not wait.
 
         Args:
-            published: when the latest build was, by whomever; None if there is none.
+            project: that of the newest build; the site shows nothing of the files.
         """
         if self._invocation is None:
-            is_due = published != self._described and time.monotonic() >= self._not_before
+            is_due = project != self._described and time.monotonic() >= self._not_before
             if is_due and self._dbt.is_ready:
-                self._describing = published
+                self._describing = project
                 self._invocation = dbt_commands.docs(self._dbt, self._settings)
             return
         self._invocation.read()
@@ -65,17 +65,19 @@ class Docs:
         if not (self._folder / "index.html").exists():
             return None
         try:
-            note = json.loads((self._folder / "of.json").read_text(encoding="utf-8"))
+            note: dict[str, str] = json.loads(
+                (self._folder / "of.json").read_text(encoding="utf-8")
+            )
         except (OSError, ValueError):
             return None
-        return str(note["published_at"])
+        return note.get("project")  # None of an older Elute's.
 
     def _publish(self) -> None:
         made = self._settings.home / "worker" / "target" / "static_index.html"
         try:
             self._folder.mkdir(exist_ok=True)
             shutil.copyfile(made, self._folder / "index.html.new")
-            note = json.dumps({"published_at": self._describing})
+            note = json.dumps({"project": self._describing})
             (self._folder / "of.json.new").write_text(note, encoding="utf-8")
             for name in ("index.html", "of.json"):
                 (self._folder / f"{name}.new").replace(self._folder / name)

@@ -139,8 +139,8 @@ class RunLoop:
     def _idle(self) -> None:
         recover_terminal(self._session)
         self._dbt.renew()
-        [latest] = queue.execute(self._session, "last_published")
-        self._docs.advance(latest["moment"])
+        for newest in queue.execute(self._session, "newest_project"):
+            self._docs.advance(newest["project"])
         seconds = min(_IDLE_SECONDS, self._triggers.seconds_left())
         self._wait(seconds, *self._dbt.loading(), *self._docs.active())
 
