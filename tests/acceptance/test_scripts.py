@@ -1,8 +1,9 @@
 """The start scripts, as a newcomer meets them: a fresh copy of the checkout and nothing else.
 
-The packages come from wherever pip is set up to get them. Setting up takes about half a minute:
-`ready` does it once with the whole locks, and the tests that set up again and again do it on a copy
-whose locks and packages are only those that `elute db`, `elute env` and an empty test need.
+The packages come from wherever uv finds them, and for an ordinary account from where pip is set up
+to get them. `ready` sets up once with the whole locks; the tests that set up again and again do it
+on a copy whose locks and packages are only those that `elute db`, `elute env` and an empty test
+need.
 """
 
 import json
@@ -79,12 +80,15 @@ def fresh_copy() -> Iterator[Place]:
     """A fresh copy in a folder with an awkward name, not set up."""
     parent = Path(tempfile.mkdtemp(prefix="elute-test-"))
     parent.chmod(0o755)
-    checkout = parent / "a fresh «copy»"
+    checkout, programs = parent / "a fresh «copy»", parent / "bin"
     checkout.mkdir()
     copy_checkout(checkout)
-    yield Place(checkout, environment())
+    programs.mkdir()
+    (programs / "uv").symlink_to(Path(sys.executable).with_name("uv"))
+    place = Place(checkout, environment(programs))
+    yield place
     if (checkout / ".elute" / "venv" / "elute-stamp").exists():
-        Place(checkout, environment()).run("db", "stop")
+        place.run("db", "stop")
     shutil.rmtree(parent)
 
 
@@ -118,22 +122,19 @@ def small() -> Iterator[Place]:
         yield place
 
 
-def environment() -> dict[str, str]:
-    """Ours without settings, and without the virtual environment that the tests run in."""
+def environment(programs: Path) -> dict[str, str]:
+    """Ours without settings and the virtual environment of the tests, with these programs."""
     ours = ("VIRTUAL_ENV", "PYTHONPATH")
     rest = {key: value for key, value in without_settings().items() if key not in ours}
     python = getattr(sys, "_base_executable", sys.executable)
     # What is imported is compiled then. (pip takes this variable the other way round.)
-    return {**rest, "PATH": SYSTEM_PATH, "PYTHON": python, "PIP_NO_COMPILE": "0"}
+    return {**rest, "PATH": f"{programs}:{SYSTEM_PATH}", "PYTHON": python, "PIP_NO_COMPILE": "0"}
 
 
 @pytest.fixture(scope="module")
-def ready(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """The copy, set up by two starts at once where there is uv; the others are set up by pip."""
-    folder = tmp_path_factory.mktemp("uv")
-    (folder / "uv").symlink_to(Path(sys.executable).with_name("uv"))
-    changes = {"PATH": f"{folder}:{SYSTEM_PATH}"}
-    both = [place.start("db", "start", changes=changes) for _ in range(2)]
+def ready(place: Place) -> Place:
+    """The copy, set up by two starts at once."""
+    both = [place.start("db", "start") for _ in range(2)]
     answers = [(*process.communicate(timeout=600), process.returncode) for process in both]
     assert [status for _, _, status in answers] == [0, 0], answers
     assert sum(SET_UP in err for _, err, _ in answers) == 1, answers
@@ -148,10 +149,15 @@ def offline() -> dict[str, str]:
     return {**pip, "UV_OFFLINE": "1"}
 
 
+def installer_of(package: str, home: Path) -> str:
+    """Which program has installed a package there."""
+    [note] = (home / "venv" / "lib").glob(f"*/*/{package}-*.dist-info/INSTALLER")
+    return note.read_text(encoding="utf-8").strip()
+
+
 def test_two_first_starts_at_once_both_succeed(ready: Place) -> None:
     assert ready.run("db", "status").returncode == 0
-    [installer] = (ready.checkout / ".elute/venv/lib").glob("*/*/flask-*.dist-info/INSTALLER")
-    assert installer.read_text(encoding="utf-8").strip() == "uv"
+    assert installer_of("flask", ready.checkout / ".elute") == "uv"
 
 
 def test_a_second_start_installs_nothing(ready: Place, offline: dict[str, str]) -> None:
@@ -250,10 +256,10 @@ def ordinary_account() -> pwd.struct_passwd:
 
 @pytest.fixture
 def somebody(small: Place) -> Callable[..., "subprocess.CompletedProcess[str]"]:
-    """Run a script of a checkout that may only be read, as an ordinary account."""
+    """Run a script of a checkout that may only be read, as an ordinary account without uv."""
     account = ordinary_account()
     as_account: dict[str, Any] = {}
-    changes = {"HOME": tempfile.gettempdir(), "PIP_NO_CACHE_DIR": "1"}
+    changes = {"HOME": tempfile.gettempdir(), "PIP_NO_CACHE_DIR": "1", "PATH": SYSTEM_PATH}
     if os.geteuid() == 0:
         as_account = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
         # Root's interpreter may be where nobody else can run it.
@@ -280,6 +286,7 @@ class TestAsAnOrdinaryUser:
         try:
             started = somebody("db", "start", ELUTE_HOME=str(home / "my home"))
             assert started.returncode == 0, started.stderr
+            assert installer_of("psutil", home / "my home") == "pip"
             assert somebody("db", "stop", ELUTE_HOME=str(home / "my home")).returncode == 0
             refused = somebody("db", "start", ELUTE_HOME=str(small.checkout / "new home"))
             assert refused.returncode == 1
