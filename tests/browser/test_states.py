@@ -11,6 +11,7 @@ from psycopg2 import sql
 from werkzeug.serving import make_server
 
 from dashboard.app import create_app
+from elute.database import schema
 from elute.settings import Settings
 from tests.browser.conftest import Open, Site, is_ready
 from tests.integration.web.publishing import published
@@ -21,6 +22,7 @@ def without_builds(site: Site) -> Iterator[None]:
     """As before the first build, until there is one."""
     site.execute("alter schema builds rename to builds_away")
     try:
+        schema.upgrade({**os.environ, "PGDATABASE": site.connection["dbname"]})
         yield
     except BaseException:
         site.execute("drop schema if exists builds cascade")
