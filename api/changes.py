@@ -132,9 +132,8 @@ def _compared(session: Session, before: Build, after: Build, name: str) -> str:
         "new_columns": comparison.new,
         "gone_columns": comparison.gone,
     }
-    summary = comparison.summary.replace("%", "%%")  # Names of columns may have some.
     try:
-        [[counts]] = figures(session, summary, [])
+        [[counts]] = figures(session, comparison.summary, [])
     except errors.QueryCanceled as error:
         raise _too_slow(name, path) from error
     return f"{json.dumps(told)[:-1]}, {counts.lstrip()[1:]}"

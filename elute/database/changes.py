@@ -81,7 +81,8 @@ class Comparison:
         rows: the rows that differ: the key, `change` (one of KINDS), and of each other column what
             was as `before_…`, and what is as `after_…`.
         summary: SQL for how many rows of each kind there are, in how many of those that changed
-            each column differs, and SAMPLES of each kind, as one JSON object.
+            each column differs, and SAMPLES of each kind, as one JSON object. As in a `Table`, each
+            % in it is doubled, for it is executed with values.
     """
 
     key: tuple[str, ...]
@@ -134,6 +135,7 @@ def compare(session: Session, before: Mart, after: Mart) -> Comparison:
         ),
     )
     order = tuple(column.name for column in columns) if is_bag else names or ("change",)
+    summary = _summary(query, others, ", ".join(_quoted(session, name) for name in order))
     table = pgrest_query.Table(
         *("", "", columns, order), f"the changes of {after.name}", query.replace("%", "%%")
     )
@@ -142,7 +144,7 @@ def compare(session: Session, before: Mart, after: Mart) -> Comparison:
         tuple(name for name in after.by_name if name not in before.by_name),
         tuple(name for name in before.by_name if name not in after.by_name),
         Mart(after.name, after.description, columns, table),
-        _summary(query, others, ", ".join(_quoted(session, name) for name in order)),
+        summary.replace("%", "%%"),
     )
 
 
