@@ -348,9 +348,10 @@ def _selection(arguments: Any) -> dict[str, Any]:
     """
     names = ("select", "exclude", "selector", "resource_types", "exclude_resource_types", "vars")
     given = {name: getattr(arguments, name, None) for name in names}
-    given["exclude_resource_types"] = set(given["exclude_resource_types"] or ()) - {"unit_test"}
+    kinds = given["exclude_resource_types"] or ()
+    given["exclude_resource_types"] = [kind for kind in kinds if kind != "unit_test"]
     return {
-        name: value if isinstance(value, str | dict) else sorted(value)
+        name: value if isinstance(value, str | dict) else list(value)
         for name, value in given.items()
         if value
     }
