@@ -13,13 +13,21 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from scripts.spark_cluster import Cluster
-from tests.integration.conftest import LIMIT, MARTS, Completed, Laboratory
+from tests.integration.conftest import (
+    EXPLAINING,
+    EXPLAINING_VIEWS,
+    LIMIT,
+    MARTS,
+    Completed,
+    Laboratory,
+)
 from tests.integration.test_build import EXPORTS
 from tests.rules.strategies import dirty_files
 from tests.service import Service, serving, until
 
 RATIOS = {"ELUTE_MAX_DROPPED_RATIO": "1", "ELUTE_MAX_NULLED_RATIO": "1"}
 WORKERS = ("worker0", "worker1")
+PUBLISHED = (*MARTS, *EXPLAINING, *EXPLAINING_VIEWS)
 STAYS = "What was published before stays."
 
 
@@ -103,10 +111,10 @@ def one_pool() -> Iterator[ThreadPoolExecutor]:
 
 
 def published(laboratory: Laboratory) -> list[dict[str, list[str]]]:
-    """By mart, the rows of each build that was published, as text."""
+    """By table and view, the rows of each build that was published, as text."""
     builds = laboratory.rows("select tables from builds.publications order by build")
     return [
-        {mart: _rows(laboratory, build["tables"][mart]["table"]) for mart in MARTS}
+        {name: _rows(laboratory, build["tables"][name]["table"]) for name in PUBLISHED}
         for build in builds
     ]
 
@@ -118,10 +126,10 @@ def _rows(laboratory: Laboratory, table: str) -> list[str]:
 
 
 def assert_equal_on_both(laboratory: Laboratory) -> None:
-    """The two builds that were published have the same marts, and one of them is of Spark."""
+    """The two builds that were published have the same rows, and one of them is of Spark."""
     first, second = published(laboratory)
-    for mart in MARTS:
-        assert first[mart] == second[mart], mart
+    for name in PUBLISHED:
+        assert first[name] == second[name], name
     engines = laboratory.rows("select versions ->> 'spark' as spark from builds.publications")
     assert sorted(row["spark"] is None for row in engines) == [False, True]
 

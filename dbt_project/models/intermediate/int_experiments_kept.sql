@@ -2,7 +2,6 @@
     materialized='published',
     as_view=true,
     meta={'served': false, 'kept_builds': 2},
-    indexes=[{'columns': ['user_id']}],
 ) }}
 -- Of the build: what it has published is explained by it, also while the next one goes on.
 -- A view: the one place that says which records count.

@@ -1,5 +1,5 @@
 {{ config(
-    materialized=published_on_postgres(),
+    materialized='published',
     meta={'served': false, 'kept_builds': 2},
     indexes=[{'columns': ['user_id']}],
 ) }}

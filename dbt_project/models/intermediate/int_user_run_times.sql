@@ -1,5 +1,5 @@
 {{ config(
-    materialized=published_on_postgres(),
+    materialized='published',
     as_view=true,
     meta={'served': false, 'kept_builds': 2},
 ) }}

@@ -4,7 +4,8 @@ import copy
 import errno
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from multiprocessing.context import SpawnContext
 from pathlib import Path
 from threading import Lock
@@ -14,14 +15,17 @@ from uuid import UUID
 from dbt.adapters.base.meta import available
 from dbt.adapters.contracts.connection import Connection
 from dbt.adapters.events.logging import AdapterLogger
+from dbt.adapters.factory import load_plugin
 from dbt.adapters.pgcopy import WRITING_COMMANDS, PgcopyAdapter, Seed
+from dbt.adapters.postgres.impl import PostgresAdapter
 from dbt.adapters.spark.impl import SparkAdapter
 from dbt.adapters.sparkcopy import staging
 from dbt.adapters.sparkcopy.connections import SparkcopyConnectionManager, said
-from dbt.adapters.sparkcopy.relation import SparkcopyRelation, build_name
+from dbt.adapters.sparkcopy.relation import FOR_POSTGRES, SparkcopyRelation, build_name
 from dbt_common.exceptions import DbtRuntimeError
 from immutable_builds import STAYS, transaction
 from psycopg2 import sql
+from psycopg2.extensions import cursor
 from pyspark.errors import PySparkException
 
 _BUILD = re.compile("dbt_([0-9a-f]{32})")
@@ -132,27 +136,47 @@ class SparkcopyAdapter(SparkAdapter):
         """
         folder = Path(self.build_folder(), str(relation.table_name))
         columns = _columns(model, staging.columns_of(folder))
-        postgres = self._postgres
-        with postgres.connection_named(model["unique_id"]):
-            self._prepare(builds_schema, model["schema"])
-            name = postgres.name_table(model["alias"])
-            table = sql.Identifier(builds_schema, name)
-            session = postgres.connections.get_thread_connection().handle
-            query = sql.SQL("copy {} from stdin (format csv)").format(table).as_string(session)
-            with transaction(session) as cursor:
-                cursor.execute(_create(table, columns, model["config"]))
-                postgres.copy_from(staging.lines(folder, list(columns)), query)
-                for change in constraints:
-                    cursor.execute(sql.SQL("alter table {} ").format(table) + sql.SQL(change))
-                for statement in (*_indexes(table, model["config"]), *_comments(table, model)):
-                    cursor.execute(statement)
-                cursor.execute(sql.SQL("analyze {}").format(table))
-        database = postgres.config.credentials.database
-        make = postgres.Relation.create
-        postgres.note_built(
-            make(database=database, schema=model["schema"], identifier=model["alias"]),
-            make(database=database, schema=builds_schema, identifier=name),
-        )
+        with self._new("table", builds_schema, model) as (cursor, table):
+            cursor.execute(_create(table, columns, model["config"]))
+            query = sql.SQL("copy {} from stdin (format csv)").format(table).as_string(cursor)
+            self._postgres.copy_from(staging.lines(folder, list(columns)), query)
+            for change in constraints:
+                cursor.execute(sql.SQL("alter table {} ").format(table) + sql.SQL(change))
+            for index in _indexes(table, model["config"]):
+                cursor.execute(index)
+            cursor.execute(sql.SQL("analyze {}").format(table))
+
+    @available
+    def create_view(self, builds_schema: str, model: Mapping[str, Any], query: str) -> None:
+        """Make a view of the build in PostgreSQL.
+
+        Args:
+            builds_schema: of the tables of builds.
+            model: its node.
+            query: in PostgreSQL's SQL.
+        """
+        with self._new("view", builds_schema, model) as (cursor, view):
+            cursor.execute(sql.SQL("create view {} as ").format(view) + sql.SQL(query))
+
+    @available
+    def for_postgres(self, render: Callable[[str], str], text: str) -> str:
+        """Jinja rendered with PostgreSQL's halves of macros and the names of tables there.
+
+        Args:
+            render: dbt's, in the context of a model.
+            text: what to render.
+        """
+        load_plugin(PostgresAdapter.type())  # `adapter.dispatch` knows no other; see `type`.
+        token = FOR_POSTGRES.set(True)
+        try:
+            return render(text)
+        finally:
+            FOR_POSTGRES.reset(token)
+
+    @classmethod
+    def type(cls) -> str:
+        """Overridden because `adapter.dispatch` asks it which halves of macros to use."""
+        return PostgresAdapter.type() if FOR_POSTGRES.get() else super().type()
 
     @available
     def publish_build(
@@ -180,6 +204,27 @@ class SparkcopyAdapter(SparkAdapter):
         """As in dbt-pgcopy."""
         with self._postgres.connection_named("forget files"):
             self._postgres.forget_files(schema, most_megabytes)
+
+    @contextmanager
+    def _new(
+        self, kind: str, builds_schema: str, model: Mapping[str, Any]
+    ) -> Iterator[tuple[cursor, sql.Identifier]]:
+        """For a new table or view of the build: a transaction, and its name; then its comments."""
+        postgres = self._postgres
+        with postgres.connection_named(model["unique_id"]):
+            self._prepare(builds_schema, model["schema"])
+            name = postgres.name_table(model["alias"])
+            identifier = sql.Identifier(builds_schema, name)
+            with transaction(postgres.connections.get_thread_connection().handle) as cursor:
+                yield cursor, identifier
+                for comment in _comments(kind, identifier, model):
+                    cursor.execute(comment)
+        database = postgres.config.credentials.database
+        make = postgres.Relation.create
+        postgres.note_built(
+            make(database=database, schema=model["schema"], identifier=model["alias"]),
+            make(database=database, schema=builds_schema, identifier=name),
+        )
 
     def _prepare(self, builds_schema: str, view_schema: str) -> None:
         self._postgres.prepare_builds(builds_schema)
@@ -244,18 +289,18 @@ def _indexes(table: sql.Identifier, config: Mapping[str, Any]) -> list[sql.Compo
     ]
 
 
-def _comments(table: sql.Identifier, model: Mapping[str, Any]) -> list[sql.Composable]:
+def _comments(kind: str, table: sql.Identifier, model: Mapping[str, Any]) -> list[sql.Composable]:
     """What persist_docs asks for."""
     persisted = model["config"].get("persist_docs") or {}
     comments = []
     if persisted.get("relation") and model["description"]:
-        comments.append(("table", table, model["description"]))
+        comments.append((kind, table, model["description"]))
     if persisted.get("columns"):
         for name, column in model["columns"].items():
             if column["description"]:
                 place = sql.Identifier(*table.strings, name)
                 comments.append(("column", place, column["description"]))
     return [
-        sql.SQL("comment on " + kind + " {} is {}").format(place, sql.Literal(text))
-        for kind, place, text in comments
+        sql.SQL("comment on " + what + " {} is {}").format(place, sql.Literal(text))
+        for what, place, text in comments
     ]

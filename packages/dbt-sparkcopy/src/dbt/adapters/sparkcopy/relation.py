@@ -1,9 +1,15 @@
 """Relations as SQL names them: all that a build makes on Spark is in a schema of its own."""
 
+from contextvars import ContextVar
 from dataclasses import dataclass
 
+from dbt.adapters.pgcopy.relation import PgcopyRelation
 from dbt.adapters.spark.relation import SparkRelation
+from dbt_common.exceptions import DbtRuntimeError
 from dbt_common.invocation import get_invocation_id
+
+# Whether SQL for PostgreSQL is rendered just now.
+FOR_POSTGRES: ContextVar[bool] = ContextVar("FOR_POSTGRES", default=False)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -15,6 +21,8 @@ class SparkcopyRelation(SparkRelation):
 
     def render(self) -> str:
         """Its name in SQL."""
+        if FOR_POSTGRES.get():
+            return self._on_postgres.render()
         if self.schema is None or not self.include_policy.schema:
             return super().render()
         path = self.path.replace(schema=build_name(), identifier=self.table_name)
@@ -24,6 +32,16 @@ class SparkcopyRelation(SparkRelation):
     def table_name(self) -> str | None:
         """In the schema of the build, and in its folder."""
         return self.identifier and f"{self.schema}__{self.identifier}".lower()
+
+    @property
+    def _on_postgres(self) -> PgcopyRelation:
+        """What this build has made of it there."""
+        for (_, schema, identifier), table in PgcopyRelation.built.items():
+            if (schema, identifier) == (self.schema, self.identifier):
+                return table
+        raise DbtRuntimeError(
+            f"A view of the build can read what the build publishes, and not {self.identifier}."
+        )
 
 
 def build_name() -> str:

@@ -1,21 +1,26 @@
 {#-
   A table on Spark, which is copied to PostgreSQL as a new table of the build. If its contract is enforced, it
-  has to hold there. With `as_view` too: a view in PostgreSQL would need SQL of PostgreSQL's.
+  has to hold there. With `as_view` it is a view on both, in the SQL of each.
 -#}
 {% materialization published, adapter='sparkcopy' %}
-  {%- set relation = this.incorporate(type='table') -%}
+  {%- set is_view = config.get('as_view') -%}
+  {%- set relation = this.incorporate(type='view' if is_view else 'table') -%}
 
   {{ run_hooks(pre_hooks) }}
 
   {% call statement('main') %}
-    create table {{ relation }} using parquet as
+    create {{ 'view' if is_view else 'table' }} {{ relation }} {{ 'using parquet' if not is_view }} as
     {{ sql }}
   {% endcall %}
 
   {{ run_hooks(post_hooks) }}
 
-  {%- set constraints = pgcopy_constraints() if config.get('contract').enforced else [] -%}
-  {%- do adapter.copy_out(builds_schema(), relation, model, constraints) -%}
+  {%- if is_view -%}
+    {%- do adapter.create_view(builds_schema(), model, adapter.for_postgres(render, model['raw_code'])) -%}
+  {%- else -%}
+    {%- set constraints = pgcopy_constraints() if config.get('contract').enforced else [] -%}
+    {%- do adapter.copy_out(builds_schema(), relation, model, constraints) -%}
+  {%- endif -%}
   {{ return({'relations': [relation]}) }}
 {% endmaterialization %}
 
