@@ -28,7 +28,9 @@ def own_token(home: Path) -> str:
         OSError: it cannot be read or made.
     """
     path = home / "token"
-    with suppress(FileExistsError), path.open("x", encoding="ascii") as file:
-        path.chmod(0o600)
-        file.write(secrets.token_hex(16) + "\n")
-    return path.read_text(encoding="ascii").strip()
+    path.touch(0o600)
+    token = path.read_text(encoding="ascii").strip()
+    if not token:  # The file is new, or a full disk has left it so.
+        token = secrets.token_hex(16)
+        path.write_text(token + "\n", encoding="ascii")
+    return token
