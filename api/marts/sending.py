@@ -18,6 +18,7 @@ from werkzeug.wsgi import wrap_file
 from api import database
 from api.marts.copying import BLOCK
 from api.problems import unavailable
+from elute.database import faults
 from elute.database.builds import Build, Mart
 
 # Each holds a session and a thread until its client has all of it; the others stay free.
@@ -43,7 +44,10 @@ def again(answer: Callable[[], Response]) -> Response:
         database.current().reset()
     except errors.UndefinedTable:
         pass  # The build was pruned after it was looked up, or the table of builds is not there.
-    except (psycopg2.OperationalError, psycopg2.InterfaceError):
+    except psycopg2.Error as error:
+        fault = faults.of_error(error)
+        if not (fault and fault.ends_sessions):
+            raise
         # The server has been started anew: no session is of use.
         database.current().forget_readers()
     return answer()

@@ -151,6 +151,23 @@ def test_a_slow_question_is_ended(
         withdraw(owner)
 
 
+def test_what_took_too_long_is_not_asked_again(
+    client_with: ClientWith, owner: Session, built: Laboratory
+) -> None:
+    quick = client_with(query_seconds=1)
+    reader = quick.application.extensions["database"].reader
+    before = reader.read(lambda session: session.info.backend_pid)
+    owner.autocommit = False
+    try:
+        owner.cursor().execute("lock table marts.user_summary")
+        assert quick.get("/etl-results/1/explain").get_json()["title"] == "Took too long"
+    finally:
+        owner.rollback()
+        owner.autocommit = True
+    # A second try would begin by closing all sessions.
+    assert reader.read(lambda session: session.info.backend_pid) == before
+
+
 def test_streams_take_no_session_from_small_answers(database: Database) -> None:
     with ExitStack() as stack:
         for _ in range(connection_pool.SIZE):
