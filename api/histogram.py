@@ -10,7 +10,9 @@ from pgrest_query import Query, QueryError, parse
 
 from api import database, parameters
 from api.marts.published import described_error, figures, find
+from api.marts.sending import again
 from elute.database.builds import Column
+from elute.database.sessions import Session
 
 blueprint = Blueprint("histogram", __name__)
 MOST_BINS = 200
@@ -26,19 +28,23 @@ def histogram(name: str) -> Response:
     """
     wanted = request.args.get("column", "")
     bins = parameters.whole_number("bins", 1, MOST_BINS) or 20
-    _, mart = database.current().reader.read(lambda session: find(session, name))
-    mart.table.column(wanted)
-    column = mart.by_name[wanted]
-    if not column.is_number:
-        raise QueryError(f"{wanted} is of type {column.data_type}; histograms are of numbers.")
     selected = quote(f'"{wanted}"')
     others = parameters.query_without("column", "bins", "select")
-    query = parse(mart.table, f"select={selected}&{others}")
-    rows = _rows(query, column, bins)
-    return jsonify(column=wanted, **_body(rows, column.data_type in _WHOLE))
+
+    def read(session: Session) -> Response:
+        _, mart = find(session, name)
+        mart.table.column(wanted)
+        column = mart.by_name[wanted]
+        if not column.is_number:
+            raise QueryError(f"{wanted} is of type {column.data_type}; histograms are of numbers.")
+        query = parse(mart.table, f"select={selected}&{others}")
+        rows = _rows(session, query, column, bins)
+        return jsonify(column=wanted, **_body(rows, column.data_type in _WHOLE))
+
+    return again(lambda: database.current().reader.read(read))
 
 
-def _rows(query: Query, column: Column, bins: int) -> list[tuple[Any, ...]]:
+def _rows(session: Session, query: Query, column: Column, bins: int) -> list[tuple[Any, ...]]:
     rows, values = query.rows(ordered=False)
     statement = _BINS.format(
         column=f"_rows.{query.identifiers[0]}",
@@ -47,7 +53,7 @@ def _rows(query: Query, column: Column, bins: int) -> list[tuple[Any, ...]]:
         smallest=0 if column.data_type in _WHOLE else -300,
     )
     try:
-        return database.current().reader.read(lambda session: figures(session, statement, values))
+        return figures(session, statement, values)
     except psycopg2.Error as error:
         raise described_error(query, error) from error
 

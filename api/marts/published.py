@@ -143,7 +143,12 @@ def _mart(build: Build, name: str) -> Mart:
 
 
 def described_error(query: Query, error: psycopg2.Error) -> Exception:
-    """What a refusal of the database means to the one who asked; itself if it is not about that."""
+    """What a refusal of the database means to the one who asked; itself if it is not about that.
+
+    What a second try may mend (see `sending.again`) is not.
+    """
+    if isinstance(error, (errors.UndefinedTable, errors.InsufficientPrivilege)):
+        return error
     if isinstance(error, errors.QueryCanceled):
         return Problem(
             503,

@@ -150,8 +150,6 @@ def _respond(look: Look, media_type: str, **how: Any) -> Response:
             return Response(status=304, headers=wanted.headers)
         try:
             return _rows(session, wanted, stack)
-        except (errors.UndefinedTable, errors.InsufficientPrivilege):
-            raise
         except psycopg2.Error as error:
             raise described_error(wanted.query, error) from error
 

@@ -636,6 +636,9 @@ def test_the_reading_role_can_only_read(database: Database) -> None:
             cursor.execute(statement)
 
 
-def test_the_reading_role_gets_its_rights_back(client: FlaskClient, owner: Session) -> None:
+@pytest.mark.parametrize("path", ["/etl-results", "/marts/user_summary/histogram?column=user_id"])
+def test_the_reading_role_gets_its_rights_back(
+    client: FlaskClient, owner: Session, path: str
+) -> None:
     owner.cursor().execute("revoke usage on schema builds from elute_reader")
-    assert client.get("/etl-results").status_code == 200
+    assert client.get(path).status_code == 200
