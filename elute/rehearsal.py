@@ -54,7 +54,8 @@ def findings(
             return []
         with rolled_back(session) as cursor:
             return list(_findings(cursor, nodes, files, settings.csv_encoding))
-    except (OSError, SeedFileError, psycopg2.Error) as error:
+    except (KeyError, OSError, SeedFileError, psycopg2.Error) as error:
+        # KeyError: what dbt has left is of a project with other input files.
         _LOG.info("No rehearsal of a build: %s", " ".join(str(error).split()))
         return []
 

@@ -144,6 +144,19 @@ def test_what_a_build_would_stop_at_is_said_before_it(
     assert laboratory.marts() == before
 
 
+def test_what_a_project_of_other_files_has_left_is_no_rehearsal(laboratory: Laboratory) -> None:
+    assert laboratory.elute("build", "--exclude-resource-type", "unit_test").returncode == 0
+    manifest = Path(laboratory.environment["ELUTE_HOME"], "target", "manifest.json")
+    left = manifest.read_text()
+    assert '"alias": "compounds"' in left
+    try:
+        manifest.write_text(left.replace('"alias": "compounds"', '"alias": "instruments"'))
+        checked = laboratory.elute("check")
+    finally:
+        manifest.write_text(left)
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
 def test_new_settings_hold_at_once(laboratory: Laboratory) -> None:
     assert laboratory.elute("build", "--exclude-resource-type", "unit_test").returncode == 0
     before = laboratory.marts()
