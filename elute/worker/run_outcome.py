@@ -23,14 +23,8 @@ def finish(
 ) -> None:
     """Note how a run ended, and its last event, both or none."""
     inputs = _inputs(session, run_id) if state == "succeeded" else None
-    data = {"state": state, "error_kind": error_kind, "error": error}
     with session:  # a transaction
-        ended = queue.finish(
-            session, run_id, state, error_kind=error_kind, error=error, inputs=inputs
-        )
-        if ended:
-            queue.append_events(session, run_id, [(now(), "finished", data)])
-    logger.info("Run %d: %s%s", run_id, state, f": {error}" if error else "")
+        _note(session, run_id, {"state": state, "error_kind": error_kind, "error": error}, inputs)
 
 
 def has_published(session: Session, *, run_id: int | None, invocation_id: str | None) -> bool:
@@ -53,16 +47,15 @@ def finish_and_retry(
 
     Whoever sees that it has ended sees the other one too.
     """
+    how = {"state": state, "error_kind": error_kind, "error": error}
     with session:  # a transaction
         current = queue.get(session, run.run_id)
-        if current and current.cancel_requested_at:  # In its last moment.
-            state, error_kind, error = "cancelled", None, None
-        elif current and _may_try_again(current):
+        is_cancelled = current is not None and current.cancel_requested_at  # In its last moment.
+        if is_cancelled:
+            how = {"state": "cancelled", "error_kind": None, "error": None}
+        ended = _note(session, run.run_id, how)
+        if ended and not is_cancelled and _may_try_again(ended):
             _retry(session, run)
-        data = {"state": state, "error_kind": error_kind, "error": error}
-        queue.finish(session, run.run_id, state, error_kind=error_kind, error=error)
-        queue.append_events(session, run.run_id, [(now(), "finished", data)])
-    logger.info("Run %d: %s%s", run.run_id, state, f": {error}" if error else "")
 
 
 def end_by_fault(session: Session, run: Run, fault: Fault, error: str) -> None:
@@ -71,6 +64,18 @@ def end_by_fault(session: Session, run: Run, fault: Fault, error: str) -> None:
         finish_and_retry(session, run, "crashed", error_kind="database", error=error)
     else:
         finish(session, run.run_id, "failed", error_kind="database", error=error)
+
+
+def _note(
+    session: Session, run_id: int, how: dict[str, Any], inputs: list[dict[str, Any]] | None = None
+) -> Run | None:
+    """Note it with the run, and as its last event; None if somebody has done so already."""
+    ended = queue.finish(session, run_id, **how, inputs=inputs)
+    if ended:
+        queue.append_events(session, run_id, [(now(), "finished", how)])
+    error = how["error"]
+    logger.info("Run %d: %s%s", run_id, how["state"], f": {error}" if error else "")
+    return ended
 
 
 def _may_try_again(run: Run) -> bool:

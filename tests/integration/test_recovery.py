@@ -215,6 +215,15 @@ def test_a_cancel_in_the_last_moment_is_not_forgotten(parameters: Any, session: 
     assert waiting(session) == []
 
 
+def test_how_a_run_ended_is_noted_once(parameters: Any, session: Session) -> None:
+    run = dead(parameters, session)
+    queue.finish(session, run.run_id, "failed", error="said first")
+    finish_and_retry(session, run, "crashed", error_kind="elute", error="said later")
+    assert look(session, run).error == "said first"
+    assert waiting(session) == []
+    assert "said later" not in str(list(queue.events_after(session, run.run_id)))
+
+
 def test_a_build_in_a_terminal_is_not_to_be_cancelled_from_here(session: Session) -> None:
     run = queue.note_terminal(session, "somebody", [])
     assert queue.cancel(session, run.run_id) is None
