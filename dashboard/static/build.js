@@ -5,10 +5,9 @@ import { call, here, json } from "./api.js";
 import { element, find, setText } from "./elements.js";
 import { seconds, time } from "./format.js";
 import { activity, follow, secondsLeft } from "./follow.js";
-import { STATES, outcome } from "./outcome.js";
+import { ACTIVE, STATES, outcome } from "./outcome.js";
 
 const LOOK_EVERY = 3000;
-const ACTIVE = new Set(["queued", "running"]);
 let following = null; // the id of the run whose events we get
 let newestEnded = null; // the id of the newest run known to have ended
 let published = null; // the newest build; undefined before the first, null as long as it is not known

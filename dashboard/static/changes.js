@@ -1,9 +1,8 @@
 // The page Changes: what was changed over HTTP, and by whom, the newest first.
 
-import { json } from "./api.js";
 import { element, find, none, plainTable } from "./elements.js";
 import { moment } from "./format.js";
-import { page } from "./states.js";
+import { newestFirst, page } from "./states.js";
 
 const COLUMNS = [["When"], ["Who"], ["What"], ["From"]];
 const ACTIONS = {
@@ -14,19 +13,14 @@ const ACTIONS = {
   return: "returned to",
   resend: "sent again",
 };
-let shown = [];
 
-async function load(older = []) {
-  const before = older.length ? `?before=${older.at(-1).change_number}` : "";
-  const { changes, next } = await json(`/audit${before}`);
-  shown = [...older, ...changes];
-  find("older").hidden = next === null;
+const load = newestFirst("/audit", "changes", "change_number", (shown) => {
   find("changes").replaceChildren(
     shown.length
       ? plainTable("Changes", COLUMNS, shown.map(row))
       : element("p", { class: "panel" }, "Nothing has been changed yet."),
   );
-}
+});
 
 function row({ changed_at: when, who, action, subject, asked_from: from }) {
   const run = /^run (\d+)$/.exec(subject);
@@ -39,6 +33,4 @@ function row({ changed_at: when, who, action, subject, asked_from: from }) {
   ];
 }
 
-find("older").addEventListener("click", () => load(shown));
-
-page(() => load());
+page(load);

@@ -7,7 +7,6 @@ const ROUNDED = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
 const MOMENT = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
 const WEEKDAY = new Intl.DateTimeFormat("en-GB", { weekday: "long" });
 const HOUR = new Intl.DateTimeFormat("en-GB", { timeStyle: "short" });
-const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
 
 /** 100000 as 100,000. */
@@ -65,11 +64,6 @@ export function day(text) {
 /** Whether two times are of one day, in the reader's time zone. */
 export function isSameDay(one, other) {
   return new Date(one).toDateString() === new Date(other).toDateString();
-}
-
-/** The time of day. */
-export function clock(text) {
-  return CLOCK.format(new Date(text));
 }
 
 /** "5 min. ago"; of what is longer ago than an hour the day and the time, as `day` has it. */

@@ -1,35 +1,26 @@
 // The page Runs: every build, the newest first, and how long they took.
 
-import { json } from "./api.js";
 import { element, find, plainTable } from "./elements.js";
 import { moment, seconds } from "./format.js";
 import { STATES, asker, badge } from "./outcome.js";
 import { plot } from "./plot.js";
-import { page } from "./states.js";
+import { newestFirst, page } from "./states.js";
 
-const AT_ONCE = 30;
-let earlier = []; // the pages that were asked for with "Show older runs"
+const LATEST = 30; // runs in the plot
 
-const draw = async () => {
-  const { runs } = await json(`/runs?limit=${AT_ONCE}`);
+const load = newestFirst("/runs", "runs", "run_id", (runs) => {
   find("content").hidden = false;
-  show([...runs, ...earlier.filter((run) => !runs.some(({ run_id: id }) => id === run.run_id))]);
-};
-
-function show(runs) {
-  find("older").hidden = runs.length < AT_ONCE || runs.at(-1).run_id <= 1;
-  find("older").dataset.before = runs.at(-1)?.run_id;
   find("durations").hidden = runs.length === 0;
   if (!runs.length) {
     find("runs").replaceChildren(element("p", { class: "panel" }, "There has been no run yet."));
     return;
   }
-  durations(runs.filter((run) => run.seconds !== null).slice(0, AT_ONCE).reverse());
+  durations(runs.filter((run) => run.seconds !== null).slice(0, LATEST).reverse());
   const columns = [["Run", true], ["How it ended"], ["Asked by"], ["When"], ["Took", true]];
   const isWrong = runs.some(({ error }) => error);
   if (isWrong) columns.push(["What went wrong"]);
   find("runs").replaceChildren(plainTable("Runs", columns, runs.map((run) => row(run).slice(0, columns.length))));
-}
+});
 
 function row(run) {
   return [
@@ -64,12 +55,5 @@ function durations(runs) {
   });
 }
 
-find("older").addEventListener("click", async () => {
-  const { runs } = await json(`/runs?limit=${AT_ONCE}&before=${find("older").dataset.before}`);
-  earlier = [...earlier, ...runs];
-  await draw();
-  if (runs.length < AT_ONCE) find("older").hidden = true;
-});
-
-page(draw);
-for (const happening of ["elute:ended", "elute:started"]) document.addEventListener(happening, draw);
+page(load);
+for (const happening of ["elute:ended", "elute:started"]) document.addEventListener(happening, load);

@@ -1,25 +1,20 @@
 // The page Messages: what receivers outside were told of runs, the newest first.
 
-import { Problem, call, json } from "./api.js";
+import { Problem, call } from "./api.js";
 import { refuse } from "./build.js";
 import { element, find, plainTable } from "./elements.js";
 import { moment } from "./format.js";
-import { page } from "./states.js";
+import { newestFirst, page } from "./states.js";
 
 const COLUMNS = [["When"], ["Message"], ["Receivers"], ["Again"]];
-let shown = [];
 
-async function load(older = []) {
-  const before = older.length ? `?before=${older.at(-1).message_number}` : "";
-  const { messages, next } = await json(`/messages${before}`);
-  shown = [...older, ...messages];
-  find("older").hidden = next === null;
+const load = newestFirst("/messages", "messages", "message_number", (shown) => {
   find("messages").replaceChildren(
     shown.length
       ? plainTable("Messages", COLUMNS, shown.map(row))
       : element("p", { class: "panel" }, "There has been no message yet."),
   );
-}
+});
 
 function row({ message_number: number, run_id: run, created_at: when, type, message, deliveries }) {
   const attributes = { type: "button", class: "quiet", "aria-label": `Send again message ${number}` };
@@ -48,6 +43,4 @@ function became({ receiver, attempts, delivered_at: got, next_attempt_at: next, 
   return `${receiver}: ${answer}, ${attempts === 1 ? "1 try" : `${attempts} tries`}${end}`;
 }
 
-find("older").addEventListener("click", () => load(shown));
-
-page(() => load());
+page(load);

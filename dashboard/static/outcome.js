@@ -22,6 +22,9 @@ export const STATES = {
   crashed: ["broke off", true],
 };
 
+/** States of a run that has not ended. */
+export const ACTIVE = new Set(["queued", "running"]);
+
 const TRIGGERS = {
   schedule: "the schedule",
   "file change": "a changed file",

@@ -4,10 +4,9 @@ import { call, json } from "./api.js";
 import { keptBuilds, orNothing, tellChanges } from "./builds.js";
 import { drawn, element, facts, find, plainTable, setText } from "./elements.js";
 import { day, moment, seconds } from "./format.js";
-import { askerInFull, badge, caller, outcome } from "./outcome.js";
+import { ACTIVE, askerInFull, badge, caller, outcome } from "./outcome.js";
 import { page } from "./states.js";
 
-const ACTIVE = new Set(["queued", "running"]);
 const runId = find("run").dataset.run;
 let isDrawing = false;
 
@@ -88,18 +87,22 @@ function isWork({ resource_type: type, status }) {
   return !["operation", "exposure"].includes(type) || !["success", "no-op", "running"].includes(status);
 }
 
-function stateOf({ status, message }) {
-  const isBad = ["error", "fail", "runtime error"].includes(status);
-  const text = status ?? "running";
-  return element("span", { class: isBad ? "bad" : null }, isBad && message ? `${text}: ${message}` : text);
+function isBad({ status }) {
+  return ["error", "fail", "runtime error"].includes(status);
 }
 
-function timeline({ from, seconds: took, status }, end) {
-  const isBad = ["error", "fail", "runtime error"].includes(status);
+function stateOf(node) {
+  const { status, message } = node;
+  const text = status ?? "running";
+  return element("span", { class: isBad(node) ? "bad" : null }, isBad(node) && message ? `${text}: ${message}` : text);
+}
+
+function timeline(node, end) {
+  const { from, seconds: took } = node;
   const width = Math.max(0.6, (100 * (took ?? 0)) / end);
   return element("div", { class: "timeline", "aria-hidden": "true" },
     drawn("svg", { viewBox: "0 0 100 10", preserveAspectRatio: "none" },
-      drawn("rect", { class: isBad ? "bad" : null, x: Math.min(100 - width, (100 * from) / end), width, y: 2, height: 6 })));
+      drawn("rect", { class: isBad(node) ? "bad" : null, x: Math.min(100 - width, (100 * from) / end), width, y: 2, height: 6 })));
 }
 
 async function redraw({ detail }) {

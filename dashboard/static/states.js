@@ -1,9 +1,11 @@
 // What a page shows when it cannot show what it is for: nothing built yet, a token needed, no
-// database. Each says what to do.
+// database. Each says what to do. And lists that are shown a page at a time.
 
-import { Problem, here } from "./api.js";
+import { Problem, here, json } from "./api.js";
 import { element, find } from "./elements.js";
 
+const PAGE = 30; // of a list, at once
+const MOST = 500; // that the API gives at once
 const NOT_BUILT = "Not built yet"; // as the API calls it
 
 /** Draw the page with `load`, again whenever a build is published, and say so if it cannot be. */
@@ -21,6 +23,27 @@ export function page(load) {
   document.addEventListener("elute:published", draw);
   document.addEventListener("elute:back", draw);
   return draw();
+}
+
+/**
+ * Loads the newest of a list, and older ones at the press of the button `older`.
+ *
+ * `path` gives them as `name`, numbered by `key`; `draw` shows all that are loaded, the newest first.
+ */
+export function newestFirst(path, name, key, draw) {
+  let shown = [];
+
+  async function load(before) {
+    // One more than is shown tells whether there is any.
+    const limit = before ? PAGE : Math.max(PAGE, Math.min(shown.length + 1, MOST));
+    const wanted = new URLSearchParams({ limit, ...(before && { before }) });
+    const { [name]: found, next } = await json(`${path}?${wanted}`);
+    shown = before ? [...shown, ...found] : found;
+    find("older").hidden = next === null;
+    draw(shown);
+  }
+  find("older").addEventListener("click", () => load(shown.at(-1)[key]));
+  return () => load();
 }
 
 function show(problem) {
@@ -41,14 +64,13 @@ function panel(problem) {
 }
 
 function describe(problem) {
-  if (isNotBuilt(problem)) {
+  if (problem.title === NOT_BUILT) {
     return {
       title: "No results yet",
       text: [
         element("span", { class: "when-building" }, "A build is going on. What it finds appears here by itself."),
-        element("span", { class: "when-idle" }, problem.title === NOT_BUILT
-          ? "Nothing has been built so far. Put your three files in place, or keep the sample, and build."
-          : "The project's tables have changed since the last build. Build again."),
+        element("span", { class: "when-idle" },
+          "Nothing has been built so far. Put your three files in place, or keep the sample, and build."),
       ],
       actions: [buildButton("Build now"), link("/files", "Look at the files")],
     };
@@ -74,10 +96,6 @@ function describe(problem) {
     text: isMissing ? "What this address names is not there, or not any more." : problem.message,
     actions: [link("/", "Back to the results")],
   };
-}
-
-function isNotBuilt(problem) {
-  return [NOT_BUILT, "Not built anew yet"].includes(problem.title);
 }
 
 function buildButton(text, path) {

@@ -235,3 +235,27 @@ def test_durations_lead_to_their_runs(page: Page) -> None:
     words = link.inner_text().split(",")[0]
     link.click()
     expect(page.get_by_role("heading", level=1)).to_have_text(words)
+
+
+def test_older_runs_stay_once_they_are_shown(site: Site, open_page: Open) -> None:
+    site.execute(
+        "insert into elute.runs (trigger, requested_by, state, finished_at) "
+        "select 'schedule', 'an older test', 'cancelled', now() from generate_series(1, 40)"
+    )
+    try:
+        everything = len(site.ask("GET", "/runs?limit=500").json["runs"])
+        page = is_ready(open_page("/history"))
+        rows = page.locator("#runs tbody tr")
+        older = page.get_by_role("button", name="Show older runs")
+        expect(rows).to_have_count(30)
+        while older.is_visible():
+            shown = rows.count()
+            older.click()
+            expect(rows).not_to_have_count(shown)
+        expect(rows).to_have_count(everything)
+        with page.expect_response("**/runs?*"):
+            page.evaluate("document.dispatchEvent(new CustomEvent('elute:ended'))")
+        expect(rows).to_have_count(everything)
+        expect(older).to_be_hidden()
+    finally:
+        site.execute("delete from elute.runs where requested_by = 'an older test'")
