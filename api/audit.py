@@ -8,8 +8,8 @@ import psycopg2
 from flask import Blueprint
 
 from api import access, database, parameters
+from elute.database.queries import execute
 from elute.errors import EluteError
-from elute.runs import queue
 
 blueprint = Blueprint("audit", __name__)
 _LOG = logging.getLogger("elute.web")
@@ -24,7 +24,7 @@ def note(action: str, subject: str) -> None:
         "subject": subject,
     }
     try:
-        database.current().owner.read(lambda session: queue.execute(session, "note_change", values))
+        database.current().owner.read(lambda session: execute(session, "note_change", values))
     except (EluteError, psycopg2.Error) as error:
         _LOG.warning("Not in the audit trail: %s (%s)", values, " ".join(str(error).split()))
 
@@ -34,7 +34,7 @@ def show_some() -> dict[str, Any]:
     """The newest changes, or those before another."""
     changes, following = parameters.page(
         database.current().owner,
-        lambda session, **page: queue.execute(session, "changes", page),
+        lambda session, **page: execute(session, "changes", page),
         itemgetter("change_number"),
     )
     return {"changes": changes, "next": following}

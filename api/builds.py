@@ -22,11 +22,11 @@ from elute import data_package, provenance, returns
 from elute.archive import Blocks
 from elute.database import history
 from elute.database.builds import Build, Mart
+from elute.database.history import Published
 from elute.database.over_builds import over_builds
+from elute.database.queries import execute
 from elute.database.sessions import Session
 from elute.provenance import RebuildError
-from elute.runs import queue
-from elute.runs.run import Published
 
 blueprint = Blueprint("builds", __name__)
 Answer: TypeAlias = tuple[dict[str, Any], int, dict[str, str]]
@@ -135,7 +135,7 @@ def publish(build: int) -> Answer:
     def return_to(session: Session) -> tuple[int | None, bool, bool]:
         earlier, [newest] = _find(session, build), history.page(session, 1)
         number = returns.return_to(session, settings, earlier, who, reason)
-        return number, number == newest["build"], bool(queue.execute(session, "running"))
+        return number, number == newest["build"], bool(execute(session, "running"))
 
     try:
         number, is_same, is_building = database.current().owner.read(return_to)
@@ -177,7 +177,7 @@ def _build_again(build: int, why: Mapping[str, str]) -> Answer:
 
 
 def _find(session: Session, build: int) -> Published:
-    found = queue.find_build(session, build) if build <= parameters.LARGEST_ID else None
+    found = history.find(session, build) if build <= parameters.LARGEST_ID else None
     if found is None:
         raise no_such_build(build)
     return found

@@ -18,7 +18,6 @@ from elute.database.builds import Build, Mart
 from elute.database.changes import compare
 from elute.database.sessions import Session
 from elute.file_changes import between
-from elute.runs import queue
 
 blueprint = Blueprint("changes", __name__)
 MOST_AT_ONCE = 4  # Each reads two builds whole, with a session that small answers wait for.
@@ -78,7 +77,7 @@ def file_changes(build: int) -> dict[str, Any]:
 
     def read(session: Session) -> dict[str, Any]:
         earlier = _earlier(session, build)
-        before, after = (queue.find_build(session, number) for number in (earlier, build))
+        before, after = (history.find(session, number) for number in (earlier, build))
         if before is None or after is None:
             raise no_such_build(earlier if before is None else build)
         return between(session, settings, before, after)

@@ -14,11 +14,12 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 from psycopg2 import sql
 
-from api import connection_pool, database, run_responses
+from api import connection_pool, database
 from api.marts.published import newest
 from elute.database.builds import Build
 from elute.database.sessions import Row, Session
 from elute.errors import EluteError
+from elute.runs import queue
 from elute.runs.run import ENDED, STATES, TRIGGERS
 
 _RUNS = "select state, count(*) from elute.runs group by state"
@@ -80,7 +81,7 @@ class DatabaseMetrics(Collector):
     def _read(self, session: Session) -> Iterator[Metric]:
         runs = {**dict.fromkeys(STATES, 0), **dict(_rows(session, _RUNS))}
         yield _gauge("elute_runs", "Runs in the history.", ("state",), runs.items())
-        is_up = run_responses.has_worker(session)
+        is_up = queue.has_worker(session)
         yield _one("elute_worker_up", "Whether a worker takes up runs.", is_up)
         yield from _all_runs(session)
         yield from _last_run(session)

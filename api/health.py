@@ -6,12 +6,13 @@ from typing import Any
 import psycopg2
 from flask import Blueprint
 
-from api import database, run_responses
+from api import database
 from api.access import open_to_all
 from api.marts.published import newest
 from elute.database import schema
 from elute.database.sessions import Session
 from elute.errors import EluteError
+from elute.runs import queue
 
 blueprint = Blueprint("health", __name__)
 _HEADERS = {"Cache-Control": "no-store"}
@@ -45,7 +46,7 @@ def _components(session: Session) -> tuple[dict[str, str], bool]:
         cursor.execute(_VERSION)
         is_current = cursor.fetchone() == (len(schema.migrations()),)
     is_built = newest(session) is not None
-    has_worker = run_responses.has_worker(session)
+    has_worker = queue.has_worker(session)
     found = {
         "database": "reachable",
         "schema": "up to date" if is_current else "of another version",

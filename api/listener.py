@@ -9,9 +9,9 @@ from contextlib import closing, contextmanager
 
 import psycopg2
 
+from elute.database.queries import execute
 from elute.database.sessions import Session
 from elute.errors import EluteError
-from elute.runs import queue
 
 POLL_SECONDS = 1.0  # how long to wait at most while the listening session is down
 RENEW_SECONDS = 5.0  # until the listening session is opened anew; see `sessions.accepts_sessions`
@@ -94,7 +94,7 @@ class Listener:
             time.sleep(POLL_SECONDS)
 
     def _listen(self, session: Session) -> None:
-        queue.execute(session, "listen")
+        execute(session, "listen")
         self.is_listening = True
         self._wake(None)  # Nobody told us of what happened until now.
         ready = select.poll()  # Unlike select(), for file numbers of any size.

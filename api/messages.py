@@ -7,8 +7,8 @@ from flask import Blueprint
 
 from api import audit, database, parameters
 from api.problems import Problem
+from elute.database.queries import execute
 from elute.database.sessions import Session
-from elute.runs import queue
 
 blueprint = Blueprint("messages", __name__)
 
@@ -18,7 +18,7 @@ def show_some() -> dict[str, Any]:
     """The newest messages, or those before another, with what became of each."""
     messages, following = parameters.page(
         database.current().owner,
-        lambda session, **page: queue.execute(session, "messages", page),
+        lambda session, **page: execute(session, "messages", page),
         itemgetter("message_number"),
     )
     return {"messages": messages, "next": following}
@@ -29,8 +29,8 @@ def resend(message: int) -> tuple[dict[str, Any], int]:
     """Have the worker send a message again, to each of its receivers."""
 
     def ask(session: Session) -> list[dict[str, Any]]:
-        found = queue.execute(session, "resend", {"message_number": message})
-        queue.execute(session, "notify_messages", {"payload": ""})
+        found = execute(session, "resend", {"message_number": message})
+        execute(session, "notify_messages", {"payload": ""})
         return found
 
     known = message <= parameters.LARGEST_ID

@@ -5,9 +5,10 @@ from typing import Any
 
 from api import database, parameters
 from api.problems import Problem, full_disk
+from elute.database.history import Published
 from elute.database.sessions import Session
 from elute.runs import queue
-from elute.runs.run import Event, Published, Run
+from elute.runs.run import Event, Run
 
 MOST_EVENTS = 1000  # read at once
 _NO_WORKER = "no worker is running; start `elute serve` or `elute worker`"
@@ -70,12 +71,6 @@ def message_of(run: Run, has_worker: bool = True) -> str:
         "stopped": f"Run {run.run_id} was stopped, because its worker was. Trigger again.",
     }
     return run.error or said.get(run.state, f"Run {run.run_id} {run.state}.")
-
-
-def has_worker(session: Session) -> bool:
-    """Whether some worker takes up the runs that wait."""
-    [row] = queue.execute(session, "has_worker")
-    return bool(row["has_worker"])
 
 
 def events_of(run_id: int, after: int = 0) -> Iterator[Event]:

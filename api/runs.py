@@ -11,10 +11,11 @@ from flask import Blueprint, Response, current_app, request, url_for
 from api import audit, database, parameters, run_responses
 from api.problems import Problem
 from elute import provenance
+from elute.database.history import Published
 from elute.database.sessions import Session
 from elute.runs import queue
 from elute.runs.queue import OtherOptionsError, OtherRequestError
-from elute.runs.run import STATES, Published, Run
+from elute.runs.run import STATES, Run
 
 blueprint = Blueprint("runs", __name__)
 
@@ -65,7 +66,7 @@ def ask_for_run(options: Mapping[str, Any] | None = None) -> Asked:
 
         run = queue.once(session, key, wanted, run_for_it) if key else run_for_it()
         is_answer = current is not None and current.run_id == run.run_id  # and no run of the key
-        return Asked(run, run_responses.has_worker(session), current if is_answer else None)
+        return Asked(run, queue.has_worker(session), current if is_answer else None)
 
     try:
         asked = database.current().owner.read(ask)
@@ -108,7 +109,7 @@ def show_some() -> dict[str, Any]:
     runs, following = parameters.page(
         owner, partial(queue.page, state=state), attrgetter("run_id"), state=state
     )
-    has_worker = owner.read(run_responses.has_worker)
+    has_worker = owner.read(queue.has_worker)
     return {"runs": [_as_json(run, has_worker) for run in runs], "next": following}
 
 
@@ -118,7 +119,7 @@ def show(run_id: int) -> dict[str, Any]:
     run = run_responses.find(run_id)
 
     def read(session: Session) -> tuple[float | None, bool]:
-        return queue.usual_seconds(session), run_responses.has_worker(session)
+        return queue.usual_seconds(session), queue.has_worker(session)
 
     usual_seconds, has_worker = database.current().owner.read(read)
     return {

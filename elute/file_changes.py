@@ -4,10 +4,10 @@ from typing import Any
 
 from psycopg2 import sql
 
+from elute.database.history import Published
 from elute.database.sessions import Session
 from elute.inputs import COLUMNS
 from elute.rehearsal import load, rolled_back
-from elute.runs.run import Published
 from elute.settings import Settings
 
 MOST_RECORDS = 200  # of a file, that are listed

@@ -15,11 +15,11 @@ import seed_csv
 from dbt.include.pgcopy import PACKAGE_PATH
 
 from elute.checksums import sha256_of
+from elute.database import history
+from elute.database.history import Published
 from elute.database.sessions import Session
 from elute.errors import EluteError
 from elute.inputs import COLUMNS, path_of
-from elute.runs import queue
-from elute.runs.run import Published
 from elute.settings import CHECKOUT, Settings
 from elute.workbooks import newer_workbook
 
@@ -67,7 +67,7 @@ def current(
         settings: of the run.
         options: that it was asked for with.
     """
-    published = queue.published(session)
+    published = history.published(session)
     if published is None or published.options != options_of(settings, options or {}):
         return None
     if changed_versions(published, session) or any(
@@ -115,7 +115,7 @@ def as_it_was(session: Session, settings: Settings, build: int) -> dict[str, str
     Raises:
         RebuildError: it cannot.
     """
-    published = queue.find_build(session, build)
+    published = history.find(session, build)
     if published is None:
         raise RebuildError(f"There is no build {build}; /builds lists those there are.")
     folder = settings.home / "worker" / "rebuilt-from"

@@ -6,9 +6,9 @@ from uuid import uuid4
 import immutable_builds
 from psycopg2 import errors
 
+from elute.database.history import Published
+from elute.database.queries import execute
 from elute.database.sessions import Session
-from elute.runs import queue
-from elute.runs.run import Published
 from elute.settings import Settings
 
 logger = logging.getLogger("elute")
@@ -33,7 +33,7 @@ def return_to(
     Raises:
         immutable_builds.PublishingError: others are in the way; the message says who.
     """
-    tables = queue.execute(session, "tables_of_build", {"build": earlier.build})
+    tables = execute(session, "tables_of_build", {"build": earlier.build})
     # Of those that explain the marts, only the newest two builds' are kept.
     if any(not table["is_there"] and not table["is_kept_shorter"] for table in tables):
         return None
@@ -53,8 +53,8 @@ def return_to(
     )
 
     def tell(number: int) -> None:
-        queue.execute(session, "note_return", {"build": number})
-        queue.execute(session, "notify_messages", {"payload": ""})
+        execute(session, "note_return", {"build": number})
+        execute(session, "notify_messages", {"payload": ""})
 
     seconds = settings.publish_wait_seconds
     try:

@@ -41,8 +41,7 @@ def _web() -> str | None:
 def _worker() -> str | None:
     """Whether somebody takes up runs: this worker, or one that it would relieve."""
     with closing(connect(os.environ)) as session:
-        [row] = queue.execute(session, "has_worker")
-    return None if row["has_worker"] else "no worker takes up runs"
+        return None if queue.has_worker(session) else "no worker takes up runs"
 
 
 if __name__ == "__main__":

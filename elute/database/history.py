@@ -1,12 +1,26 @@
 """The builds that were published: when each was, from what, and whether its tables are kept."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from psycopg2 import errors
 
+from elute.database.queries import execute
 from elute.database.sessions import Session
-from elute.runs import queue
+
+
+@dataclass(frozen=True)
+class Published:
+    """A row of `builds.publications`; the comments there say what each column means."""
+
+    build: int
+    run_id: int | None
+    published_at: datetime
+    options: dict[str, Any]
+    files: dict[str, str]
+    project_version: str | None
+    versions: dict[str, Any]
 
 
 def page(session: Session, limit: int, before: int | None = None) -> list[dict[str, Any]]:
@@ -39,8 +53,20 @@ def first_published_at(session: Session) -> datetime | None:
     return next((row["published_at"] for row in _rows(session, "first_build")), None)
 
 
+def published(session: Session) -> Published | None:
+    """The published build, if a run has made all of it and no run is about to make another."""
+    rows = execute(session, "published")
+    return Published(**rows[0]) if rows else None
+
+
+def find(session: Session, build: int) -> Published | None:
+    """What the build of that number was made from."""
+    rows = execute(session, "find_build", {"build": build})
+    return Published(**rows[0]) if rows else None
+
+
 def _rows(session: Session, name: str, **values: Any) -> list[dict[str, Any]]:
     try:
-        return queue.execute(session, name, values)
+        return execute(session, name, values)
     except errors.UndefinedTable:  # Nothing was ever built.
         return []

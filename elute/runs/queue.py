@@ -1,23 +1,19 @@
 """Ask for runs, follow them, cancel them and note what became of them.
 
 Every function takes a session in autocommit mode, whose statements each stand alone. Whatever
-changes something wakes those who LISTEN on the channel CHANNEL, with the run's id as payload.
+changes something wakes those who LISTEN on the channel elute_runs, with the run's id as payload.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from immutable_builds import named_queries
-from psycopg2.extras import Json, RealDictCursor
+from psycopg2.extras import Json
 
+from elute.database.queries import execute
 from elute.database.sessions import Session
 from elute.errors import EluteError
-from elute.runs.run import Event, Published, Run
-
-CHANNEL = "elute_runs"
-QUERIES = named_queries(Path(__file__).with_name("queries.sql"))
+from elute.runs.run import Event, Run
 
 
 class OtherOptionsError(EluteError):
@@ -88,18 +84,6 @@ def once(session: Session, key: str, wanted: Mapping[str, Any], ask: Callable[[]
                 "This Idempotency-Key was sent with another request. Send this one with a new key."
             )
         return Run(**_one(session, "get", {"run_id": known["run_id"]}))
-
-
-def published(session: Session) -> Published | None:
-    """The published build, if a run has made all of it and no run is about to make another."""
-    rows = execute(session, "published")
-    return Published(**rows[0]) if rows else None
-
-
-def find_build(session: Session, build: int) -> Published | None:
-    """The build of that number."""
-    rows = execute(session, "find_build", {"build": build})
-    return Published(**rows[0]) if rows else None
 
 
 def note_terminal(session: Session, requested_by: str, arguments: Sequence[str]) -> Run:
@@ -205,6 +189,11 @@ def events_after(session: Session, run_id: int, after: int = 0, limit: int = 100
     return [Event(**row) for row in execute(session, "events_after", values)]
 
 
+def has_worker(session: Session) -> bool:
+    """Whether some worker takes up the runs that wait."""
+    return bool(_one(session, "has_worker", {})["has_worker"])
+
+
 def usual_seconds(session: Session) -> float | None:
     """How long a run usually takes: the median of the latest successful ones."""
     seconds = sorted(row["seconds"] for row in execute(session, "usual_durations"))
@@ -214,15 +203,6 @@ def usual_seconds(session: Session) -> float | None:
 def forget_events(session: Session, keep_runs: int) -> None:
     """Delete the events of all but the newest `keep_runs` runs."""
     execute(session, "forget_events", {"keep_runs": keep_runs})
-
-
-def execute(
-    session: Session, name: str, values: Mapping[str, Any] | None = None
-) -> list[dict[str, Any]]:
-    """Run one of the QUERIES; its rows."""
-    with session.cursor(cursor_factory=RealDictCursor) as cursor:
-        cursor.execute(QUERIES[name], values or {})
-        return [dict(row) for row in cursor.fetchall()] if cursor.description else []
 
 
 def _run(session: Session, name: str, values: Mapping[str, Any] | None = None) -> Run | None:

@@ -61,19 +61,6 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Published:
-    """A row of `builds.publications`; the comments there say what each column means."""
-
-    build: int
-    run_id: int | None
-    published_at: datetime
-    options: dict[str, Any]
-    files: dict[str, str]
-    project_version: str | None
-    versions: dict[str, Any]
-
-
-@dataclass(frozen=True)
 class Event:
     """Something that happened in a run.
 

@@ -14,9 +14,9 @@ from uuid import UUID
 
 import psycopg2
 
+from elute.database.queries import execute
 from elute.database.sessions import Session, connect
 from elute.errors import EluteError
-from elute.runs import queue
 from elute.settings import Settings
 from elute.worker import chats, webhooks
 
@@ -56,7 +56,7 @@ class Messenger:
         Args:
             session: in autocommit mode.
         """
-        queue.execute(session, "note_receivers", {"receivers": list(self._receivers)})
+        execute(session, "note_receivers", {"receivers": list(self._receivers)})
         if self._receivers or self._ping_url:
             threading.Thread(target=self._run, name="messenger", daemon=True).start()
 
@@ -126,7 +126,7 @@ class Messenger:
         with closing(connect(name="elute messenger")) as session:
             session.autocommit = True
             values["receivers"] = list(self._receivers)
-            return [queue.execute(session, name, values) for name in names][-1]
+            return [execute(session, name, values) for name in names][-1]
 
 
 def _attempt(tell: Callable[[], tuple[bool, str]]) -> tuple[bool, str]:

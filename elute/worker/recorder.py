@@ -15,6 +15,7 @@ from dbt_warm import Event, Outcome
 
 from elute import log_file
 from elute.database import schema
+from elute.database.queries import execute
 from elute.database.sessions import Session, connect
 from elute.errors import EluteError
 from elute.failures import error_kind, explain
@@ -89,7 +90,7 @@ class Recorder:
     def _finish(self, session: Session, run_id: int, outcome: Outcome) -> None:
         invocation_id = outcome.invocation_id
         noted = {"run_id": run_id, "invocation_id": invocation_id}
-        queue.execute(session, "note_publication", noted)
+        execute(session, "note_publication", noted)
         if outcome.succeeded or has_published(session, run_id=None, invocation_id=invocation_id):
             finish(session, run_id, "succeeded")
         elif outcome.status == "interrupted":
@@ -102,7 +103,7 @@ class Recorder:
         """The run, noted; whoever sees it sees its lock taken too."""
         with session:  # a transaction
             run = queue.note_terminal(session, _who(), self._arguments)
-            queue.execute(session, "lock_run", {"run_id": run.run_id})
+            execute(session, "lock_run", {"run_id": run.run_id})
             queue.describe(session, run.run_id, is_warm=False)
         return run.run_id
 

@@ -3,9 +3,9 @@
 import time
 
 from elute.database.faults import Fault
+from elute.database.queries import execute
 from elute.database.sessions import Session
 from elute.failures import STAYS
-from elute.runs import queue
 from elute.runs.run import Run
 from elute.worker.run_outcome import (
     end_by_fault,
@@ -39,16 +39,16 @@ def recover_terminal(session: Session) -> None:
     """End the runs in terminals that are no longer there."""
     for run in _running(session):
         number = {"run_id": run.run_id}
-        if run.trigger == "terminal" and queue.execute(session, "lock_run", number)[0]["is_locked"]:
+        if run.trigger == "terminal" and execute(session, "lock_run", number)[0]["is_locked"]:
             finish(session, run.run_id, "crashed", error_kind="elute", error=_TERMINAL_GONE)
-            queue.execute(session, "unlock_run", number)
+            execute(session, "unlock_run", number)
 
 
 def end_sessions(session: Session, run_id: int) -> bool:
     """End what the database still does for a run; False if something would not end in time."""
     deadline, name = time.monotonic() + _WITHIN, {"name": session_name(run_id)}
-    while queue.execute(session, "backends", name):
-        queue.execute(session, "terminate_backends", name)
+    while execute(session, "backends", name):
+        execute(session, "terminate_backends", name)
         if time.monotonic() > deadline:
             return False
         time.sleep(0.05)
@@ -68,4 +68,4 @@ def _recover(session: Session, run: Run, fault: Fault | None) -> None:
 
 
 def _running(session: Session) -> list[Run]:
-    return [Run(**values) for values in queue.execute(session, "running")]
+    return [Run(**values) for values in execute(session, "running")]

@@ -9,6 +9,7 @@ from dbt_warm import Event, WarmDbt
 
 from elute import provenance, workbooks
 from elute.database.faults import Fault
+from elute.database.queries import execute
 from elute.database.sessions import Session, accepts_sessions
 from elute.provenance import RebuildError
 from elute.runs import queue
@@ -59,8 +60,8 @@ class RunLoop:
             fault: why this worker lost its session, if it did.
             is_first: the worker has just come.
         """
-        queue.execute(self._session, "listen")
-        queue.execute(self._session, "listen_messages")
+        execute(self._session, "listen")
+        execute(self._session, "listen_messages")
         recover(self._session, fault)
         if is_first:
             self._triggers.first_build()
@@ -90,7 +91,7 @@ class RunLoop:
 
     def _execute(self, run: Run) -> None:
         logger.info("Run %d: started (%s).", run.run_id, run.trigger)
-        queue.execute(self._session, "lock_run", {"run_id": run.run_id})
+        execute(self._session, "lock_run", {"run_id": run.run_id})
         self._docs.stop()
         try:
             self._build(run)
@@ -98,7 +99,7 @@ class RunLoop:
             finish(self._session, run.run_id, "failed", error_kind="input", error=str(error))
         except _BrokenOffError:
             finish_and_retry(self._session, run, "stopped", error_kind="elute", error=STOPPED)
-        queue.execute(self._session, "unlock_run", {"run_id": run.run_id})
+        execute(self._session, "unlock_run", {"run_id": run.run_id})
         queue.forget_events(self._session, self._settings.keep_runs)
 
     def _build(self, run: Run) -> None:
@@ -139,7 +140,7 @@ class RunLoop:
     def _idle(self) -> None:
         recover_terminal(self._session)
         self._dbt.renew()
-        for newest in queue.execute(self._session, "newest_project"):
+        for newest in execute(self._session, "newest_project"):
             self._docs.advance(newest["project"])
         seconds = min(_IDLE_SECONDS, self._triggers.seconds_left())
         self._wait(seconds, *self._dbt.loading(), *self._docs.active())

@@ -6,6 +6,7 @@ from typing import Any
 from psycopg2 import errors
 
 from elute.database.faults import Fault
+from elute.database.queries import execute
 from elute.database.sessions import Session
 from elute.runs import queue
 from elute.runs.run import Run, now
@@ -36,7 +37,7 @@ def has_published(session: Session, *, run_id: int | None, invocation_id: str | 
         invocation_id: dbt's, of a run in a terminal.
     """
     values = {"run_id": run_id, "invocation_id": invocation_id}
-    [row] = queue.execute(session, "has_published", values)
+    [row] = execute(session, "has_published", values)
     return bool(row["has_published"])
 
 
@@ -97,7 +98,7 @@ def _retry(session: Session, run: Run) -> None:
 
 def _inputs(session: Session, run_id: int) -> list[dict[str, Any]] | None:
     try:
-        [row] = queue.execute(session, "input_summary", {"run_id": run_id})
+        [row] = execute(session, "input_summary", {"run_id": run_id})
     except (errors.UndefinedTable, errors.UndefinedColumn):
         return None  # A build in a terminal may have been of another part.
     inputs: list[dict[str, Any]] | None = row["inputs"]

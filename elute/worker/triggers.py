@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from elute import provenance
+from elute.database.queries import execute
 from elute.database.sessions import Session
 from elute.inputs import COLUMNS
 from elute.runs import queue
@@ -39,7 +40,7 @@ class Triggers:
 
     def first_build(self) -> None:
         """Request a build if there is nothing to show yet."""
-        [row] = queue.execute(self._session, "has_marts")
+        [row] = execute(self._session, "has_marts")
         if not row["has_marts"]:
             self._request("first build")
 
@@ -67,7 +68,7 @@ class Triggers:
         current = provenance.current(self._session, self._settings)
         if current:
             logger.info("No run for %s: build %d is current.", trigger, current.build)
-            queue.execute(self._session, "notify_messages", {"payload": "success"})
+            execute(self._session, "notify_messages", {"payload": "success"})
             return True
         try:
             run = queue.request(self._session, trigger, "elute worker")
@@ -78,5 +79,5 @@ class Triggers:
 
     def _latest(self, query: str) -> Any:
         """The only value that a query finds; None if it finds none."""
-        rows = queue.execute(self._session, query)
+        rows = execute(self._session, query)
         return next(iter(rows[0].values())) if rows else None

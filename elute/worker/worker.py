@@ -8,11 +8,11 @@ from contextlib import closing
 import psycopg2
 
 from elute.database import faults, schema
+from elute.database.queries import execute
 from elute.database.server import connection_environment
 from elute.database.sessions import Session, accepts_sessions, connect
 from elute.environment import drop_foreign, project_environment
 from elute.errors import ServerError
-from elute.runs import queue
 from elute.settings import Settings
 from elute.worker.dbt_commands import warm_dbt
 from elute.worker.docs import Docs
@@ -81,8 +81,8 @@ class Worker:
         for attempt in itertools.count():
             if self._waiter.is_stopping:
                 break
-            [row] = queue.execute(session, "lock_worker")
-            if any(row.values()):
+            [row] = execute(session, "lock_worker")
+            if row["is_locked"]:
                 logger.info("Active: taking runs.")
                 return True
             if attempt == 0:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from postgres_here import HOST, USER, Server
 
+from elute.database.queries import execute
 from elute.runs import queue
 from tests.conftest import SAMPLE, without_settings
 from tests.service import (
@@ -136,7 +137,7 @@ def test_a_cancelled_run_leaves_what_is_served(service: Service) -> None:
         until(lambda: waits_for_lock(session, run.run_id), session=session)
         assert service.ask("DELETE", f"/runs/{run.run_id}").status == 202
         assert ended(session, run.run_id).state == "cancelled"
-        assert queue.execute(session, "backends", {"name": f"elute run {run.run_id}"}) == []
+        assert execute(session, "backends", {"name": f"elute run {run.run_id}"}) == []
     assert service.ask("GET", "/etl-results").text == before
 
 

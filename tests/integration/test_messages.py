@@ -14,6 +14,7 @@ import psycopg2
 import pytest
 
 from elute.database import schema
+from elute.database.queries import execute
 from elute.database.sessions import Session
 from elute.runs import queue
 from elute.settings import Settings
@@ -60,12 +61,12 @@ def finish(session: Session, state: str, dropped: int | None = None, **values: A
 
 def told(session: Session) -> list[tuple[int, str, str]]:
     """Run, type and words of each message, the oldest first."""
-    found = queue.execute(session, "messages", {"before": None, "limit": 100})[::-1]
+    found = execute(session, "messages", {"before": None, "limit": 100})[::-1]
     return [(message["run_id"], message["type"], message["message"]) for message in found]
 
 
 def deliveries(session: Session) -> list[dict[str, Any]]:
-    found = queue.execute(session, "messages", {"before": None, "limit": 100})
+    found = execute(session, "messages", {"before": None, "limit": 100})
     return [delivery for message in found for delivery in message["deliveries"]]
 
 
@@ -90,7 +91,7 @@ def messenger(
     """One whose receivers have been set for long."""
     urls = [f"{one.url}/hook?key=geheim" for one in receivers]
     names = [webhooks.receiver(url) for url in urls]
-    queue.execute(session, "note_receivers", {"receivers": names})
+    execute(session, "note_receivers", {"receivers": names})
     session.cursor().execute("update elute.receivers set known_since = '-infinity'")
     return begun(session, {"ELUTE_WEBHOOK_URL": " ".join(urls)}, **changes)
 
@@ -177,7 +178,7 @@ def test_it_is_given_up_after_a_day_and_sent_again_by_hand(session: Session) -> 
         [delivery] = deliveries(session)
         assert (delivery["next_attempt_at"], delivery["last_answer"]) == (None, "HTTP 503")
         receiver.statuses = [204]
-        queue.execute(session, "resend", {"message_number": 1})
+        execute(session, "resend", {"message_number": 1})
         made.wake("")
         until(lambda: deliveries(session)[0]["delivered_at"])
         assert len(receiver.received) == 4

@@ -10,6 +10,7 @@ import pytest
 
 from elute.database import schema
 from elute.database.faults import LOST
+from elute.database.queries import execute
 from elute.database.sessions import Session
 from elute.runs import queue
 from elute.runs.run import Run
@@ -46,7 +47,7 @@ def start(session: Session, **asked: Any) -> Run:
     queue.request(session, "http", "somebody", **asked)
     run = queue.start_next(session)
     assert run
-    queue.execute(session, "lock_run", {"run_id": run.run_id})
+    execute(session, "lock_run", {"run_id": run.run_id})
     return run
 
 
@@ -134,7 +135,7 @@ def test_a_build_in_a_terminal_is_left_alone_while_it_lives(
 ) -> None:
     with closing(open_session(parameters)) as terminal:
         run = queue.note_terminal(terminal, "somebody", ["--fail-fast"])
-        queue.execute(terminal, "lock_run", {"run_id": run.run_id})
+        execute(terminal, "lock_run", {"run_id": run.run_id})
         recover(session)
         assert look(session, run).state == "running"
 

@@ -12,8 +12,9 @@ import pytest
 
 from api.run_responses import message_of
 from elute import provenance
-from elute.database import schema
+from elute.database import history, schema
 from elute.database.faults import ENDED, LOST
+from elute.database.queries import execute
 from elute.database.sessions import Session
 from elute.runs import queue
 from elute.runs.run import Run
@@ -194,7 +195,7 @@ def test_a_cancelled_run_leaves_the_marts_and_no_session(place: Place, session: 
         queue.cancel(session, run.run_id)
         done = ended(session, run.run_id)
         name = {"name": f"elute run {run.run_id}"}
-        assert queue.execute(session, "backends", name) == []
+        assert execute(session, "backends", name) == []
     assert (done.state, done.error) == ("cancelled", None)
     assert place.laboratory.marts() == marts
 
@@ -266,7 +267,7 @@ def test_unit_tests_are_run_until_they_have_passed_with_a_project_and_options(
             (place.checkout / model).write_bytes(text)
             assert tested() == (state, True, False)
         assert tested() == ("succeeded", False, True)
-        published, settings = queue.published(session), settings_for(place.folder / "home")
+        published, settings = history.published(session), settings_for(place.folder / "home")
         assert published  # A whole build, then.
         assert published.options == provenance.options_of(settings, {})
         assert tested(options={"max_dropped_ratio": 0.9}) == ("succeeded", True, False)
@@ -357,7 +358,7 @@ def test_docs_follow_the_project_of_whatever_publishes(place: Place, session: Se
     docs = place.folder / "home" / "docs"
 
     def newest_project() -> str:
-        [newest] = queue.execute(session, "newest_project")
+        [newest] = execute(session, "newest_project")
         return str(newest["project"])
 
     def are_of_the_newest() -> bool:

@@ -1,7 +1,7 @@
 """How the parts lean on each other: one way, and never in a circle."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -48,6 +48,20 @@ def arrows() -> dict[str, set[str]]:
     }
 
 
+@cache
+def folder_arrows() -> dict[str, set[str]]:
+    """What each folder within a layer imports of the others, and of modules that are in none."""
+    found: dict[str, set[str]] = {}
+    for name, targets in arrows().items():
+        found.setdefault(folder(name), set()).update(map(folder, targets - {folder(name)}))
+    return {name: targets - {name} for name, targets in found.items()}
+
+
+def folder(module: str) -> str:
+    """That of a module within a layer; the module itself if it is in none."""
+    return ".".join(module.split(".")[:2])
+
+
 def layer(module: str) -> int:
     """The place of a module's layer among LAYERS."""
     return LAYERS.index(module.partition(".")[0])
@@ -63,17 +77,18 @@ def test_imports_run_one_way() -> None:
     assert not wrong
 
 
-def test_no_module_imports_itself_by_way_of_others() -> None:
+@pytest.mark.parametrize("graph", [arrows, folder_arrows])
+def test_nothing_imports_itself_by_way_of_others(graph: Callable[[], dict[str, set[str]]]) -> None:
     done: set[str] = set()
 
     def walk(name: str, way: tuple[str, ...]) -> None:
         assert name not in way, " -> ".join((*way[way.index(name) :], name))
         if name not in done:
-            for target in sorted(arrows()[name]):
+            for target in sorted(graph()[name]):
                 walk(target, (*way, name))
             done.add(name)
 
-    for name in arrows():
+    for name in graph():
         walk(name, ())
 
 

@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 
 from api.database import Database
 from elute.commands import probe
+from elute.database.queries import execute
 from elute.database.sessions import Session
 from elute.runs import queue
 from tests.integration.conftest import Laboratory
@@ -56,7 +57,7 @@ def test_without_a_database_it_lives(away: FlaskClient) -> None:
 def test_a_worker_is_seen_by_its_lock(client: FlaskClient, session: Session) -> None:
     assert client.get("/health/ready").get_json()["worker"] == "not running"
     assert probe.main("worker") == 1
-    queue.execute(session, "lock_worker")
+    execute(session, "lock_worker")
     assert client.get("/health/ready").get_json()["worker"] == "running"
     assert probe.main("worker") == 0
     assert "elute_worker_up 1.0" in client.get("/metrics").text

@@ -2,6 +2,7 @@
 
 from flask.testing import FlaskClient
 
+from elute.database.queries import execute
 from elute.database.sessions import Session
 from elute.runs import queue
 from tests.integration.web.conftest import ClientWith
@@ -17,13 +18,13 @@ def fail(session: Session) -> None:
 def test_they_are_shown_and_sent_again(client_with: ClientWith, session: Session) -> None:
     client = client_with(tokens={"token-of-anna-1234": "anna"}, read_token=None)
     bearer = {"Authorization": "Bearer token-of-anna-1234"}
-    queue.execute(session, "note_receivers", {"receivers": ["lims.example 0a1b2c"]})
+    execute(session, "note_receivers", {"receivers": ["lims.example 0a1b2c"]})
     fail(session)
     [message] = client.get("/messages").get_json()["messages"]
     number = message["message_number"]
     assert (message["run_id"], message["type"], message["deliveries"]) == (1, "run.failed", [])
     assert client.post(f"/messages/{number}/resend", headers=bearer).status_code == 404
-    queue.execute(session, "plan_deliveries", {"receivers": ["lims.example 0a1b2c"]})
+    execute(session, "plan_deliveries", {"receivers": ["lims.example 0a1b2c"]})
     session.cursor().execute("update elute.deliveries set attempts = 9, next_attempt_at = null")
     assert client.post(f"/messages/{number}/resend").status_code == 401
     assert client.post(f"/messages/{number}/resend", headers=bearer).status_code == 202

@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 
 from api import connection_pool, events, trigger
 from api.database import Database
+from elute.database.queries import execute
 from elute.database.sessions import Session
 from elute.runs import queue
 from elute.runs.run import Run
@@ -61,7 +62,7 @@ def test_a_trigger_that_does_not_wait(client: FlaskClient, session: Session) -> 
 
 
 def test_with_a_worker_nothing_is_said_of_one(client: FlaskClient, session: Session) -> None:
-    queue.execute(session, "lock_worker")
+    execute(session, "lock_worker")
     assert client.post("/trigger-etl?wait=0").get_json()["message"] == "Run 1 waits."
 
 

@@ -23,7 +23,6 @@ from api.marts import copying
 from api.problems import Problem
 from elute.database.sessions import Session, connect
 from elute.errors import ServerError
-from elute.runs import queue
 from tests.conftest import admin_session, own_database
 from tests.integration.conftest import Laboratory
 from tests.integration.web.conftest import ClientWith
@@ -228,7 +227,7 @@ def test_who_waits_for_a_silent_database_waits_once(
 
 
 def notify(owner: Session, run_id: int) -> None:
-    owner.cursor().execute("select pg_notify(%s, %s)", [queue.CHANNEL, str(run_id)])
+    owner.cursor().execute("select pg_notify(%s, %s)", ["elute_runs", str(run_id)])
 
 
 def test_changes_wake_those_who_wait_for_them(owner: Session, listener: Listener) -> None:
@@ -263,7 +262,7 @@ def test_a_notice_of_somebody_else_ends_nothing(owner: Session, listener: Listen
     until_listening(listener)
     with owner.cursor() as cursor:
         for payload in ("", "²", "seven"):
-            cursor.execute("select pg_notify(%s, %s)", [queue.CHANNEL, payload])
+            cursor.execute("select pg_notify(%s, %s)", ["elute_runs", payload])
     until_woken(owner, listener)
 
 

@@ -3,7 +3,8 @@
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from dbt.adapters.pgcopy.relation import PgcopyRelation
+from dbt.adapters.base.relation import BaseRelation
+from dbt.adapters.pgcopy import PgcopyAdapter
 from dbt.adapters.spark.relation import SparkRelation
 from dbt_common.exceptions import DbtRuntimeError
 from dbt_common.invocation import get_invocation_id
@@ -34,9 +35,9 @@ class SparkcopyRelation(SparkRelation):
         return self.identifier and f"{self.schema}__{self.identifier}".lower()
 
     @property
-    def _on_postgres(self) -> PgcopyRelation:
+    def _on_postgres(self) -> BaseRelation:
         """What this build has made of it there."""
-        for (_, schema, identifier), table in PgcopyRelation.built.items():
+        for (_, schema, identifier), table in PgcopyAdapter.Relation.built.items():
             if (schema, identifier) == (self.schema, self.identifier):
                 return table
         raise DbtRuntimeError(

@@ -137,7 +137,7 @@ where datname = current_database()
     and (application_name = %(name)s or application_name like %(name)s || ' %%')
 
 -- name: lock_worker
-select pg_try_advisory_lock(hashtextextended('elute worker', 0))
+select pg_try_advisory_lock(hashtextextended('elute worker', 0)) as is_locked
 
 -- name: lock_run
 -- Held for as long as whoever runs it lives.
