@@ -1,1 +1,1 @@
-"""Elute: the command, and the calls of dbt."""
+"""The HTTP API: a thin Flask app."""

@@ -33,21 +33,10 @@ from api.marts.sending import has_client_gone
 from elute import logs
 from elute.settings import Settings
 
-BLUEPRINTS = (
-    routes.blueprint,
-    builds.blueprint,
-    changes.blueprint,
-    histogram.blueprint,
-    runs.blueprint,
-    trigger.blueprint,
-    audit.blueprint,
-    messages.blueprint,
-    events.blueprint,
-    inputs.blueprint,
-    health.blueprint,
-    metrics.blueprint,
-    openapi.blueprint,
-)
+RESOURCES = (
+    routes, builds, changes, histogram, runs, trigger, audit, messages, events, inputs, health,
+    metrics, openapi,
+)  # fmt: skip
 # For what is no page; those say what they may load.
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -91,8 +80,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.before_request(_skip_what_nobody_awaits)
     app.before_request(_ignore_absurd_dates)
     app.extensions["database"] = Database(settings)
-    for blueprint in BLUEPRINTS:
-        app.register_blueprint(blueprint)
+    for resource in RESOURCES:
+        app.register_blueprint(resource.blueprint)
     app.after_request(_with_headers)
     return app
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from operator import itemgetter
-from typing import Any, TypeAlias
+from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify, url_for
+from flask import Blueprint, Response, current_app, url_for
 from immutable_builds import PublishingError
 from pgrest_query import parse
 from psycopg2 import sql
@@ -17,7 +17,7 @@ from api.marts.published import as_json, find, find_in, no_longer_kept, no_such_
 from api.marts.responses import respond_from
 from api.marts.sending import again, for_ever, has_client_gone, streamed
 from api.problems import Problem
-from api.runs import answer, ask_for_run
+from api.runs import Answer, answer, ask_for_run
 from elute import data_package, provenance, returns
 from elute.archive import Blocks
 from elute.database import history
@@ -29,7 +29,6 @@ from elute.database.sessions import Session
 from elute.provenance import RebuildError
 
 blueprint = Blueprint("builds", __name__)
-Answer: TypeAlias = tuple[dict[str, Any], int, dict[str, str]]
 
 
 @blueprint.get("/builds")
@@ -52,19 +51,17 @@ def show(build: int) -> dict[str, Any]:
 
 
 @blueprint.get("/builds/<int:build>/marts")
-def marts(build: int) -> Response:
+def marts(build: int) -> list[dict[str, Any]]:
     """The marts of a build, and what is in them; of those no longer kept no columns."""
     found = database.current().reader.read(lambda session: numbered(session, build))
     path = url_for("builds.marts", build=build)
-    return jsonify([as_json(found, mart, f"{path}/{mart.name}") for mart in found.marts.values()])
+    return [as_json(found, mart, f"{path}/{mart.name}") for mart in found.marts.values()]
 
 
 @blueprint.get("/builds/<int:build>/marts/<name>")
 def mart(build: int, name: str) -> Response:
     """Rows of a mart of a build, in the query language of PostgREST."""
-    response = respond_from(
-        lambda session: find_in(session, build, name), media.negotiated(*media.MEDIA_TYPES)
-    )
+    response = respond_from(lambda session: find_in(session, build, name), media.negotiated())
     response.headers["Memento-Datetime"] = response.headers["Last-Modified"]
     response.headers["Link"] = past.original(url_for("marts.mart", name=name))
     return response
@@ -79,7 +76,7 @@ def mart_over_builds(name: str) -> Response:
         most = current_app.config["SETTINGS"].keep_builds
         return newest, over_builds(session, mart, most)
 
-    return respond_from(look, media.negotiated(*media.MEDIA_TYPES), is_fixed=False)
+    return respond_from(look, media.negotiated(), is_fixed=False)
 
 
 @blueprint.get("/builds/<int:build>/package.zip")
@@ -92,8 +89,7 @@ def _package(number: int) -> Response:
     is_abandoned = has_client_gone()
     headers = {
         "Content-Disposition": f'attachment; filename="elute-build-{number}.zip"',
-        "Cache-Control": for_ever(),
-        "Vary": "Authorization, Cookie",
+        **for_ever(),
     }
     with ExitStack() as stack:
         session = stack.enter_context(database.current().streams.session())

@@ -11,7 +11,7 @@ from api import database, parameters
 from api.marts import media
 from api.marts.published import figures, find_in, no_longer_kept, no_such_build, numbered
 from api.marts.responses import respond_from
-from api.marts.sending import again, for_ever, is_known, place, to_save
+from api.marts.sending import again, for_ever, is_not_modified, place, to_save
 from api.problems import Problem
 from elute.database import history
 from elute.database.builds import Build, Mart
@@ -34,10 +34,9 @@ def show(build: int) -> Response:
         before = numbered(session, _earlier(session, build))
         headers = {
             "ETag": f'"{_FORMAT}-{before.invocation_id}-{after.invocation_id}"',
-            "Cache-Control": for_ever(),
-            "Vary": "Authorization, Cookie",
+            **for_ever(),
         }
-        if is_known(headers):
+        if is_not_modified(headers):
             return Response(status=304, headers=headers)
         return Response(_changes(session, before, after), content_type=media.JSON, headers=headers)
 
@@ -48,7 +47,7 @@ def show(build: int) -> Response:
 @blueprint.get("/builds/<int:build>/changes/<name>")
 def rows(build: int, name: str) -> Response:
     """The rows of a mart that are not the same since `?from=`, as they were and as they are."""
-    return _rows(build, name, media.negotiated(*media.MEDIA_TYPES))
+    return _rows(build, name, media.negotiated())
 
 
 @blueprint.get("/download/builds/<int:build>/changes/<name>.<extension>")

@@ -107,7 +107,6 @@ def _describe(name: str) -> dict[str, Any]:
     version = input_files.version_of(settings, name)
     newer = workbooks.newer_workbook(settings.seeds_dir, name)
     about = {
-        "name": name,
         "exists": version is not None,
         "bytes": version and version.bytes,
         "modified_at": version and version.modified_at.isoformat(),

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-import flask
 import psycopg2
 from flask import Flask, Response, current_app, g, request
 from pgrest_query import QueryError
@@ -75,7 +74,7 @@ def is_passing(error: EluteError | psycopg2.Error) -> bool:
 def respond(problem: Problem) -> Response:
     """The answer that carries a problem."""
     body = {**problem.as_json(), "instance": request.path, "request_id": g.get("request_id")}
-    response = flask.Response(
+    response = Response(
         json.dumps(body, ensure_ascii=False) + "\n",
         status=problem.status,
         content_type=MEDIA_TYPE,

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from functools import partial
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
-import flask
-from flask import Blueprint, Response, current_app, request, url_for
+from flask import Blueprint, current_app, request, url_for
 
 from api import audit, database, parameters, run_responses
 from api.problems import Problem
@@ -18,6 +17,7 @@ from elute.runs.queue import OtherOptionsError, OtherRequestError
 from elute.runs.run import STATES, Run
 
 blueprint = Blueprint("runs", __name__)
+Answer: TypeAlias = tuple[dict[str, Any], int, dict[str, str]]
 
 
 class Asked(NamedTuple):
@@ -86,12 +86,12 @@ def location(run: Run) -> str:
 
 
 @blueprint.post("/runs")
-def start() -> tuple[dict[str, Any], int, dict[str, str]]:
+def start() -> Answer:
     """Ask for a run, and do not wait for it."""
     return answer(ask_for_run())
 
 
-def answer(asked: Asked) -> tuple[dict[str, Any], int, dict[str, str]]:
+def answer(asked: Asked) -> Answer:
     """The run that a request has come to, for one who does not wait for it."""
     body = {**asked.run.as_json(), "message": asked.message}
     return body, 200 if asked.run.has_ended else 202, {"Location": location(asked.run)}
@@ -130,7 +130,7 @@ def show(run_id: int) -> dict[str, Any]:
 
 
 @blueprint.delete("/runs/<int:run_id>")
-def cancel(run_id: int) -> tuple[Response, int, dict[str, str]]:
+def cancel(run_id: int) -> Answer:
     """Cancel a run that waits, ask one that goes on to stop."""
     run_responses.find(run_id)
     run = database.current().owner.read(lambda session: queue.cancel(session, run_id))
@@ -141,7 +141,7 @@ def cancel(run_id: int) -> tuple[Response, int, dict[str, str]]:
             raise Problem(409, "Not to be cancelled from here", detail)
         raise Problem(409, "It has ended", f"Run {run_id} has {_ended(ended)}: nothing to cancel.")
     audit.note("cancel", f"run {run_id}")
-    return flask.jsonify(_as_json(run, True)), 202, {"Location": location(run)}
+    return _as_json(run, True), 202, {"Location": location(run)}
 
 
 def _ended(run: Run) -> str:

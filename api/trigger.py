@@ -5,14 +5,13 @@ import threading
 import time
 from typing import Any
 
-import flask
 import psycopg2
-from flask import Blueprint, Response, request
+from flask import Blueprint, request
 from werkzeug.exceptions import MethodNotAllowed
 
 from api import access, database, parameters, problems, run_responses
 from api.listener import POLL_SECONDS
-from api.runs import ask_for_run, location
+from api.runs import Answer, ask_for_run, location
 from elute.errors import EluteError
 from elute.runs import queue
 from elute.runs.run import Run
@@ -28,7 +27,7 @@ _WAIT_PREFERENCE = re.compile(r"wait\s*=\s*(\d{1,6})", re.ASCII)
 
 @blueprint.route("/trigger-etl", methods=["GET", "POST"])
 @access.changes
-def trigger() -> Response:
+def trigger() -> Answer:
     """Start a build, or join one that waits, and wait until it has ended or the time is up."""
     if request.method == "HEAD":  # Flask adds it to GET, and it must not start anything.
         raise MethodNotAllowed(["GET", "POST", "OPTIONS"])
@@ -42,7 +41,7 @@ def trigger() -> Response:
 
 
 @blueprint.errorhandler(Exception)
-def refused(error: Exception) -> Response:
+def refused(error: Exception) -> Answer:
     """Why there is no run to tell of, in the body that this route always has."""
     problem = problems.from_error(error)
     return _answer(problem.status, problem.detail, problem.headers)
@@ -87,11 +86,7 @@ def _follow(run_id: int, deadline: float) -> Run:
             changes.wait(min(left, _LOOK_AGAIN))
 
 
-def _answer(status: int, message: str, headers: dict[str, str], **more: Any) -> Response:
+def _answer(status: int, message: str, headers: dict[str, str], **more: Any) -> Answer:
     words = {200: "success", 202: "running"}
     body = {"status": words.get(status, "error"), "message": message, **more}
-    response = flask.jsonify(body)
-    response.status_code = status
-    response.headers.update(headers)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return body, status, {**headers, "Cache-Control": "no-store"}

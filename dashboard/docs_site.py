@@ -31,6 +31,5 @@ def site() -> Response:
     except FileNotFoundError:
         return render("no_docs.html", 404, here="/docs/")
     response.headers["Content-Security-Policy"] = POLICY
-    response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"
     return response

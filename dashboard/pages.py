@@ -26,7 +26,6 @@ POLICY = (
 _HEADERS = {
     "Content-Security-Policy": POLICY,
     "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-cache",
     "Vary": "Cookie",
 }

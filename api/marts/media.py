@@ -35,7 +35,8 @@ EXTENSIONS = {
     "json": JSON,
     "ndjson": NDJSON,
     "xlsx": XLSX,
-    **dict(zip(("parquet", "arrows"), ARROWS, strict=True)),
+    "parquet": ARROWS[0],
+    "arrows": ARROWS[1],
 }
 # As clients of PostgREST write it, too.
 _OTHER_NAMES = {
@@ -66,7 +67,7 @@ end as {name}
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # without it, Excel does not read UTF-8
 
 
-def negotiated(*offered: str) -> str:
+def negotiated(offered: Sequence[str] = MEDIA_TYPES) -> str:
     """The offered media type that `Accept` prefers (RFC 9110, 12.5.1); the first of equals.
 
     Of its parameters only PostgREST's `nulls=stripped` matters, not such as `charset`.

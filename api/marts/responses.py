@@ -17,7 +17,7 @@ from api import database
 from api.marts import media, workbook
 from api.marts.copying import BLOCK, Copy
 from api.marts.published import described_error, figures, find
-from api.marts.sending import again, has_client_gone, is_known, streamed, validators
+from api.marts.sending import again, has_client_gone, is_not_modified, streamed, validators
 from api.parameters import query_without
 from api.problems import Problem
 from elute.database.builds import NEWEST, Build, Mart
@@ -118,7 +118,7 @@ def _few(name: str, media_type: str, key: str | None) -> Response | None:
         return None  # What is wrong may be right in a newer build.
     limit = wanted.query.limit
     is_few = limit is not None and limit <= MOST_ROWS_WHOLE
-    if not is_few or media_type not in media.AS_JSON or is_known(wanted.headers):
+    if not is_few or media_type not in media.AS_JSON or is_not_modified(wanted.headers):
         return None
     with database.current().reader.session() as session:
         try:
@@ -146,7 +146,7 @@ def _respond(look: Look, media_type: str, **how: Any) -> Response:
     with ExitStack() as stack:
         session = stack.enter_context(database.current().streams.session())
         wanted = _wanted(*look(session), media_type, **how)
-        if is_known(wanted.headers):
+        if is_not_modified(wanted.headers):
             return Response(status=304, headers=wanted.headers)
         try:
             return _rows(session, wanted, stack)

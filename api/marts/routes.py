@@ -1,6 +1,8 @@
 """Where the marts are served."""
 
-from flask import Blueprint, Response, abort, jsonify
+from typing import Any
+
+from flask import Blueprint, Response, abort
 
 from api import database
 from api.marts import media, past
@@ -17,7 +19,7 @@ RESULTS = "user_summary"
 @blueprint.get("/marts/<name>")
 def mart(name: str) -> Response:
     """Rows of a mart, in the query language of PostgREST."""
-    return past.redirection(name) or respond(name, media.negotiated(*media.MEDIA_TYPES))
+    return past.redirection(name) or respond(name, media.negotiated())
 
 
 @blueprint.get("/download/<name>.<extension>")
@@ -31,13 +33,13 @@ def download(name: str, extension: str) -> Response:
 @blueprint.get("/etl-results")
 def results() -> Response:
     """Rows of user_summary, ready for pandas.read_json."""
-    return past.redirection(RESULTS) or respond(RESULTS, media.negotiated(*media.MEDIA_TYPES))
+    return past.redirection(RESULTS) or respond(RESULTS, media.negotiated())
 
 
 @blueprint.get("/etl-results/<user_id>")
 def result(user_id: str) -> Response:
     """The row of one user."""
-    return respond(RESULTS, media.negotiated(*media.ARRAYS, *media.OBJECTS), key=user_id)
+    return respond(RESULTS, media.negotiated((*media.ARRAYS, *media.OBJECTS)), key=user_id)
 
 
 @blueprint.get("/etl-results/<user_id>/explain")
@@ -64,10 +66,9 @@ def _explained(name: str, key: str, kind: str) -> Response:
 
 
 @blueprint.get("/marts")
-def show_all() -> Response:
+def show_all() -> tuple[list[dict[str, Any]], int, dict[str, str]]:
     """The marts of the published build, and what is in them."""
     build = database.current().reader.read(newest)
     marts = build.marts.values() if build else ()
-    response = jsonify([as_json(build, mart, f"/marts/{mart.name}") for mart in marts if build])
-    response.headers["Cache-Control"] = "no-cache"
-    return response
+    described = [as_json(build, mart, f"/marts/{mart.name}") for mart in marts if build]
+    return described, 200, {"Cache-Control": "no-cache"}

@@ -110,7 +110,7 @@ def validators(build: Build, mart: Mart, media_type: str, *, is_fixed: bool) -> 
     etag = f'"{build.number}-{digest.hexdigest()}"'
     last_modified = {"Last-Modified": http_date(second)}
     if is_fixed:
-        return {"ETag": etag, **last_modified, "Cache-Control": for_ever(), "Vary": _VARY}
+        return {"ETag": etag, **last_modified, **for_ever(), "Vary": _VARY}
     return {
         "ETag": f"W/{etag}",
         **(last_modified if second <= time.time() else {}),
@@ -119,7 +119,7 @@ def validators(build: Build, mart: Mart, media_type: str, *, is_fixed: bool) -> 
     }
 
 
-def is_known(headers: dict[str, str]) -> bool:
+def is_not_modified(headers: dict[str, str]) -> bool:
     """Whether the client has the very answer that has these validators."""
     if request.if_none_match:
         return request.if_none_match.contains_weak(unquote_etag(headers["ETag"])[0])
@@ -135,10 +135,13 @@ def to_save(response: Response, name: str, extension: str) -> Response:
     return response
 
 
-def for_ever() -> str:
-    """The Cache-Control of what never changes."""
+def for_ever() -> dict[str, str]:
+    """The headers that let what never changes be kept, by whoever may read it."""
     kept_by = "private" if current_app.config["SETTINGS"].read_token else "public"
-    return f"{kept_by}, max-age={_YEAR}, immutable"
+    return {
+        "Cache-Control": f"{kept_by}, max-age={_YEAR}, immutable",
+        "Vary": "Authorization, Cookie",
+    }
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Blueprint, current_app, request
 
 from api.access import open_to_all
 from api.marts.published import published_marts
@@ -23,9 +23,9 @@ blueprint = Blueprint("openapi", __name__)
 
 @blueprint.get("/openapi.json")
 @open_to_all
-def show() -> Response:
+def show() -> dict[str, Any]:
     """This document."""
-    return jsonify(document(current_app.config["SETTINGS"]))
+    return document(current_app.config["SETTINGS"])
 
 
 def document(settings: Settings) -> dict[str, Any]:
