@@ -73,8 +73,7 @@ def mart_over_builds(name: str) -> Response:
 
     def look(session: Session) -> tuple[Build, Mart]:
         newest, mart = find(session, name)
-        most = current_app.config["SETTINGS"].keep_builds
-        return newest, over_builds(session, mart, most)
+        return newest, over_builds(session, mart)
 
     return respond_from(look, media.negotiated(), is_fixed=False)
 

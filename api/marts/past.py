@@ -62,7 +62,8 @@ def _moment() -> datetime | None:
     try:
         if text is not None:
             found = datetime.fromisoformat(_PLUS.sub(r"\1+\2", text).replace("Z", "+00:00"))
-            return found if found.tzinfo else found.replace(tzinfo=local_zone())
+            found = found if found.tzinfo else found.replace(tzinfo=local_zone())
+            return _in_utc(found)
         if header is not None:
             found = parsedate_to_datetime(header)
             return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
@@ -70,6 +71,14 @@ def _moment() -> datetime | None:
         given, wanted = (header, _HTTP) if text is None else (text, _ISO)
         raise Problem(400, "No such time", f"{wanted}, not {str(given)[:50]!r}.") from error
     return None
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """The same moment, without an offset that PostgreSQL may not know."""
+    try:
+        return moment.astimezone(timezone.utc)
+    except OverflowError:
+        return (datetime.max if moment.year > 1 else datetime.min).replace(tzinfo=timezone.utc)
 
 
 def _too_early(first: datetime | None) -> Problem:

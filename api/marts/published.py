@@ -122,10 +122,11 @@ def no_such_build(number: int) -> Problem:
 def no_longer_kept(session: Session, number: int) -> Problem:
     """The tables of this build are gone."""
     most = current_app.config["SETTINGS"].keep_builds
-    kept = history.kept(session, most)
+    kept = history.kept(session)
     detail = (
         f"The tables of build {number} are no longer kept. Those of these builds are: "
-        f"{', '.join(map(str, kept))}. ELUTE_KEEP_BUILDS, which is {most}, says of how many."
+        f"{', '.join(map(str, kept))}. ELUTE_KEEP_BUILDS, which is {most}, says of how "
+        "many at least."
     )
     return Problem(410, "No longer kept", detail, kept=kept, **_as_postgrest(detail))
 

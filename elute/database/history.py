@@ -23,8 +23,8 @@ class Published:
     versions: dict[str, Any]
 
 
-def page(session: Session, limit: int, before: int | None = None) -> list[dict[str, Any]]:
-    """The newest builds, or those before `before`, the newest first.
+def page(session: Session, limit: int | None, before: int | None = None) -> list[dict[str, Any]]:
+    """The newest builds, or those before `before`, the newest first; all without a limit.
 
     Each has `build`, `run_id`, `published_at`, `project_version`, `options`, `files` (SHA-256 by
     name), `versions` of what built it, `returns_to`, `requested_by` and `reason` of a return or a
@@ -38,9 +38,9 @@ def one(session: Session, build: int) -> dict[str, Any] | None:
     return next(iter(_rows(session, "builds", before=None, limit=1, build=build)), None)
 
 
-def kept(session: Session, most: int) -> list[int]:
-    """Those of the newest `most` builds whose tables are kept, the oldest first."""
-    return [row["build"] for row in reversed(page(session, most)) if row["is_kept"]]
+def kept(session: Session) -> list[int]:
+    """The builds whose tables are kept, the oldest first."""
+    return [row["build"] for row in reversed(page(session, None)) if row["is_kept"]]
 
 
 def at(session: Session, moment: datetime) -> int | None:

@@ -14,13 +14,10 @@ from elute.database.sessions import Session
 
 _TABLES = """
 select build, published_at, entry ->> 'schema' as schema, entry ->> 'table' as table
-from (
-    select build, published_at, tables -> %s as entry
-    from builds.publications
-    order by build desc
-    limit %s
-) as newest
-where entry is not null and entry #>> '{meta,served}' is distinct from 'false'
+from builds.publications
+cross join lateral (select tables -> %s as entry) as mart
+where to_regclass(format('%%I.%%I', entry ->> 'schema', entry ->> 'table')) is not null
+    and entry #>> '{meta,served}' is distinct from 'false'
 order by build
 """
 _BUILD = (
@@ -29,17 +26,16 @@ _BUILD = (
 )
 
 
-def over_builds(session: Session, mart: Mart, most: int) -> Mart:
+def over_builds(session: Session, mart: Mart) -> Mart:
     """A mart as it was in each build that still has its table.
 
     Args:
         session: knows the builds.
         mart: that of the newest one, which says what the columns are. What a build does not have,
             or in another type, is null.
-        most: how many builds at most still have their tables.
     """
     with session.cursor(cursor_factory=RealDictCursor) as cursor:
-        cursor.execute(_TABLES, [mart.name, most])
+        cursor.execute(_TABLES, [mart.name])
         builds = {str(row["build"]): row for row in cursor.fetchall()}
     tables = {key: {"schema": row["schema"], "table": row["table"]} for key, row in builds.items()}
     found = {key: rows for key, rows in columns_of(session, tables).items() if rows}

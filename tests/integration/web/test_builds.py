@@ -127,6 +127,15 @@ def test_each_build_has_its_own_rows_for_ever(client: FlaskClient, builds: tuple
     assert again.headers["Cache-Control"] == first.headers["Cache-Control"]
 
 
+def test_builds_are_kept_for_as_long_as_their_tables_are(
+    client_with: ClientWith, builds: tuple[int, int]
+) -> None:
+    # With one build to keep, an older one stays, to which there was a return.
+    client = client_with(keep_builds=1)
+    found = got(client, "/builds/marts/experiment_stats?select=build")
+    assert [row["build"] for row in found] == [*builds]
+
+
 def test_a_mart_over_the_builds_that_are_kept(
     client: FlaskClient, builds: tuple[int, int], owner: Session
 ) -> None:
@@ -315,6 +324,7 @@ def test_as_of_a_time_leads_to_the_build_that_was_published_then(
         ("2030-01-01T06:00Z", "UTC"),
         ("2030-01-01T06:00+01:00", "UTC"),
         ("9999-12-31T23:59-14:00", "UTC"),
+        ("9999-12-31T23:59:59-23:59", "UTC"),
     ],
 )
 def test_a_time_may_be_written_in_these_ways(
@@ -360,6 +370,7 @@ def test_before_the_first_build(client: FlaskClient, builds: tuple[int, int]) ->
     first = published_at(client, builds[0])
     for answer in (
         client.get("/marts/user_summary?as_of=0001-01-01"),
+        client.get("/marts/user_summary?as_of=0001-01-01T00:00:00%2B23:59"),
         client.get(f"/etl-results?as_of={first - timedelta(microseconds=1)}"),
         client.get(
             "/marts/user_summary", headers={"Accept-Datetime": "Fri, 20 Nov 1998 06:00:00 GMT"}
