@@ -83,6 +83,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     for resource in RESOURCES:
         app.register_blueprint(resource.blueprint)
     app.after_request(_with_headers)
+    if settings.cors_origins:
+        # Also of answers to others: a cache may not keep those for the pages that may read them.
+        app.after_request(lambda response: response.vary.add("Origin") or response)
     return app
 
 

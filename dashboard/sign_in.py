@@ -32,8 +32,9 @@ def sign_in() -> Response:
     response = make_response(redirect(request.script_root + target, 303))
     # No expiry: it is gone when the browser is closed.
     response.set_cookie(
-        access.COOKIE, token, httponly=True, samesite="Strict", secure=request.is_secure
-    )
+        access.COOKIE, token, path=_path(), httponly=True, samesite="Strict",
+        secure=request.is_secure,
+    )  # fmt: skip
     return response
 
 
@@ -42,8 +43,13 @@ def sign_in() -> Response:
 def sign_out() -> Response:
     """Forget the token."""
     response = make_response(redirect(f"{request.script_root}/", 303))
-    response.delete_cookie(access.COOKIE, httponly=True, samesite="Strict")
+    response.delete_cookie(access.COOKIE, path=_path(), httponly=True, samesite="Strict")
     return response
+
+
+def _path() -> str:
+    """Below which the cookie is sent: what else is on this host is not ours."""
+    return request.script_root or "/"
 
 
 def _own_path(path: str) -> str:

@@ -1,6 +1,8 @@
 """Who may do what, by tokens, by the site that sent the request, and by the name it was sent to."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -8,9 +10,11 @@ from flask.testing import FlaskClient
 
 from api import access, problems
 from dashboard import sign_in
+from dashboard.app import create_app
 from elute.settings import Settings
 
 Client = Callable[..., FlaskClient]
+TOKEN = "0123456789abcdef" * 2
 
 
 @pytest.fixture
@@ -204,6 +208,24 @@ def test_a_person_is_asked_to_sign_in(client: Client) -> None:
         guarded.post("/write", headers=browser),
     ):
         assert refused.status_code == 401
+
+
+def test_below_a_prefix_the_cookie_is_sent_to_what_is_below_it_alone(tmp_path: Path) -> None:
+    settings = Settings.from_environment({"ELUTE_HOME": str(tmp_path)})
+    app = create_app(replace(settings, tokens={TOKEN: ""}, trusted_proxies=1))
+    behind = {"X-Forwarded-For": "10.0.0.9", "X-Forwarded-Prefix": "/elute"}
+    signed_in = app.test_client().post("/sign-in", data={"token": TOKEN}, headers=behind)
+    assert "Path=/elute" in signed_in.headers["Set-Cookie"]
+    signed_out = app.test_client().post("/sign-out", headers=behind)
+    assert "Path=/elute" in signed_out.headers["Set-Cookie"]
+
+
+def test_what_some_pages_may_read_is_kept_for_them_alone(tmp_path: Path) -> None:
+    settings = Settings.from_environment({"ELUTE_HOME": str(tmp_path)})
+    app = create_app(replace(settings, cors_origins=("https://a.example",)))
+    for origin in ("https://a.example", "https://b.example", None):
+        answer = app.test_client().get("/health/live", headers={"Origin": origin} if origin else {})
+        assert "Origin" in answer.vary
 
 
 @pytest.mark.parametrize(
