@@ -16,6 +16,8 @@ Entry = TypeVar("Entry")
 LARGEST_ID = 2**63 - 1
 _MOST, _MOST_UNASKED = 500, 50  # of a list, at once
 MOST_REASON = 1000
+_OF_THE_REQUEST = ("force", "wait")  # and not of the run that it asks for
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")  # for PostgreSQL
 _BROWSER = re.compile(r"\b(Firefox|Edg|OPR|Chrome|Safari)/\d+")
 _PRODUCT = re.compile(r"^[\w.-]{1,40}(/[\w.-]{1,20})?", re.ASCII)
 
@@ -102,7 +104,8 @@ def options() -> dict[str, Any]:
         Problem: 400, it is not understood.
     """
     known = {"max_dropped_ratio"}
-    given = {**_body(), **{name: request.args[name] for name in known if name in request.args}}
+    asked = {name: text for name, text in request.args.items() if name not in _OF_THE_REQUEST}
+    given = {**_body(), **asked}
     unknown = given.keys() - known
     if unknown:
         names = ", ".join(sorted(unknown))[:100]
@@ -118,10 +121,11 @@ def reason() -> str | None:
     """
     body = _body('{"reason": "the files of Tuesday were wrong"}')
     given = body.pop("reason", None)
-    if body or not isinstance(given, str | None) or len(given or "") > MOST_REASON:
+    is_text = given is None or (isinstance(given, str) and not _NO_TEXT.search(given))
+    if body or not is_text or len(given or "") > MOST_REASON:
         detail = f'The body has a text "reason" of at most {MOST_REASON} characters, or nothing.'
         raise Problem(400, "No such reason", detail)
-    return (given and given.replace("\0", "")) or None
+    return given or None
 
 
 def requested_by() -> str:

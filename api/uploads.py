@@ -27,8 +27,11 @@ def receive(to: Path) -> None:
     """Write the file that this request carries, as its body or in a form.
 
     Raises:
-        Problem: 400 no form with one file, 415 another type of body, 507 the disk is full.
+        Problem: 400 a part of a file, or no form with one file, 415 another type of body, 507 the
+            disk is full.
     """
+    if "Content-Range" in request.headers:
+        raise Problem(400, "Only a part", "Send the file whole, without Content-Range.")
     request.max_content_length = sys.maxsize  # The disk is the limit.
     is_form = request.mimetype == FORM  # Its parts are files of their own first.
     # The server in front of Flask has all of the body by now, and says how long it is.

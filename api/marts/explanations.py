@@ -5,7 +5,7 @@ from pathlib import Path
 
 from psycopg2 import sql
 
-from api.problems import Problem, unavailable
+from api.problems import Problem
 from elute.database.builds import Build
 from elute.database.sessions import Session
 
@@ -59,7 +59,8 @@ def _no_tables(build: Build) -> Problem:
             f"longer kept. POST /builds/{earlier}/rebuild makes it again from its files, with them."
         )
     path = "/runs?force=1" if earlier is None else f"/builds/{earlier}/rebuild"
-    return unavailable("Nothing to explain it with", detail, rebuild=path)
+    # Nothing to try again for by itself, so not as `unavailable` has it.
+    return Problem(503, "Nothing to explain it with", detail, rebuild=path)
 
 
 @lru_cache

@@ -203,6 +203,8 @@ def _query(mart: Mart, key: str | None, parameters: tuple[str, ...]) -> Query:
 
 
 def _rows(session: Session, wanted: RowsRequest, stack: ExitStack) -> Response:
+    if wanted.media_type in media.BINARY and not wanted.query.columns:
+        raise QueryError("A file of this kind has columns: select at least one.")
     if wanted.query.preferences.wants_count:
         wanted.total = _total(session, wanted.query)
     if wanted.media_type == media.XLSX:

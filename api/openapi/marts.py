@@ -77,7 +77,7 @@ def _rows(mart: Mart, name: str, summary: str, fixed: Json) -> Json:
 
 
 def _one_row(mart: Mart, fixed: Json) -> Json:
-    rows = {kind: {"schema": _any_row(mart)} for kind in (media.JSON, media.OBJECT)}
+    rows = {kind: {"schema": _any_row(mart)} for kind in (*media.ARRAYS, *media.OBJECTS)}
     headers = {"ETag": fixed["x-headers"]["ETag"]}
     key = {"name": "user_id", "in": "path", "required": True}
     parameters = [
@@ -126,8 +126,8 @@ def _contents(mart: Mart, fixed: Json) -> Json:
     return {
         "headers": fixed["x-headers"],
         "content": {
-            media.JSON: rows,
-            media.OBJECT: {"schema": _any_row(mart)},
+            **dict.fromkeys(media.ARRAYS, rows),
+            **{kind: {"schema": _any_row(mart)} for kind in media.OBJECTS},
             media.CSV: {"schema": _TEXT},
             media.NDJSON: {"schema": _TEXT},
             **{kind: {"schema": _BYTES} for kind in media.BINARY},

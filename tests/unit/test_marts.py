@@ -31,7 +31,7 @@ def liked_best(header: str) -> str:
         ("text/csv;header=present", media.CSV),
         ("application/json;odata=verbose", media.JSON),
         ("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", media.JSON),
-        ("application/json;q=0, */*;q=0.1", media.OBJECT),
+        ("application/json;q=0, */*;q=0.1", media.CSV),
         ("application/*;q=0.2, text/*", media.CSV),
     ],
 )

@@ -113,6 +113,15 @@ def test_no_row_and_nulls_alone(typed: Laboratory, client: FlaskClient, media_ty
     assert nulls.column("words").to_pylist() == [None] * 3
 
 
+@pytest.mark.parametrize("media_type", media.BINARY)
+def test_a_file_without_columns_is_refused(
+    typed: Laboratory, client: FlaskClient, media_type: str
+) -> None:
+    refused = client.get("/marts/typed?select=", headers={"Accept": media_type})
+    assert refused.status_code == 400
+    assert "select at least one" in refused.get_json()["detail"]
+
+
 def test_rows_are_never_cut_within_quotes() -> None:
     text = b'1,"a\n""b\n"\n2,"c\n'
     assert text[: arrow._end(text)] == b'1,"a\n""b\n"\n'

@@ -155,6 +155,15 @@ def test_a_dry_run_says_what_would_stop_a_build(
     assert (files / "users.csv").read_bytes() == USERS
 
 
+def test_a_part_of_a_file_replaces_nothing(client: FlaskClient, files: Path) -> None:
+    part = SAMPLE["users.csv"][:64]
+    refused = client.put(
+        "/inputs/users.csv", data=part, headers={"Content-Range": "bytes 0-63/1000"}
+    )
+    assert refused.status_code == 400
+    assert (files / "users.csv").read_bytes() == SAMPLE["users.csv"]
+
+
 def test_what_somebody_else_has_replaced_is_not_overwritten(
     client: FlaskClient, files: Path
 ) -> None:

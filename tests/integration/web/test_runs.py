@@ -61,6 +61,14 @@ def test_a_trigger_that_does_not_wait(client: FlaskClient, session: Session) -> 
     assert asynchronous.get_json()["run"]["request_count"] == 2
 
 
+@pytest.mark.parametrize("path", ["/trigger-etl", "/runs"])
+def test_what_is_misspelt_starts_nothing(client: FlaskClient, session: Session, path: str) -> None:
+    refused = client.post(f"{path}?wait=0&forse=1")
+    assert refused.status_code == 400
+    assert "Not known: forse." in refused.text
+    assert queue.page(session) == []
+
+
 def test_with_a_worker_nothing_is_said_of_one(client: FlaskClient, session: Session) -> None:
     execute(session, "lock_worker")
     assert client.post("/trigger-etl?wait=0").get_json()["message"] == "Run 1 waits."
