@@ -43,7 +43,10 @@ def explain(outcome: Outcome) -> str:
     sentences = [" ".join(without_sqlstate(reason).split()).rstrip(".") + "." for reason in reasons]
     if not sentences or STAYS.rstrip(".") not in sentences[-1]:
         sentences.append(STAYS)
-    return " ".join(["The build failed.", *sentences])
+    *others, last = sentences
+    return " ".join(
+        ["The build failed.", *(each.replace(f" {STAYS}", "") for each in others), last]
+    )
 
 
 def _is_of_a_file(failure: Failure) -> bool:

@@ -3,7 +3,7 @@
 import pytest
 from dbt_warm import Failure, Outcome
 
-from elute.failures import error_kind, explain
+from elute.failures import STAYS, error_kind, explain
 
 HEADING = "Database Error in seed users (../seeds/users.csv)\n  "
 
@@ -41,3 +41,12 @@ def test_an_error_of_a_model_is_the_projects_own() -> None:
 def test_a_crash_of_dbt_counts_too() -> None:
     outcome = Outcome("crashed", crash="Database Error\n  refused\nSQLSTATE 08001")
     assert error_kind(outcome) == "database"
+
+
+def test_of_several_causes_only_the_last_says_that_what_was_published_stays() -> None:
+    said = [f"{name}.csv: too many were left out. {STAYS}" for name in ("users", "compounds")]
+    failures = [Failure("assert_files_are_usable", "test", "Got 2 results")]
+    told = explain(Outcome("failed", failures, logged=said))
+    assert told.count(STAYS) == 1
+    assert told.endswith(STAYS)
+    assert "users.csv: too many were left out. compounds.csv" in told
