@@ -58,7 +58,7 @@ def init_app(app: Flask, settings: Settings) -> None:
                 return make_response(
                     redirect(url_for(form, next=request.full_path.rstrip("?")), 303)
                 )
-        raise _unauthorized(changes_something)
+        raise _unauthorized(changes_something, is_token(given_token(), for_reading - wanted))
 
 
 def is_token(given: str | None, wanted: set[Any]) -> bool:
@@ -146,13 +146,16 @@ def _is_for_a_person() -> bool:
     return mode == "navigate" and "text/html" in request.headers.get("Accept", "")
 
 
-def _unauthorized(changes_something: bool) -> Problem:
+def _unauthorized(changes_something: bool, is_reader: bool) -> Problem:
     name = "ELUTE_TOKEN" if changes_something else "ELUTE_READ_TOKEN or ELUTE_TOKEN"
-    is_given = given_token() is not None
+    title, detail = "Token needed", ""
+    if is_reader:
+        title, detail = "Only for reading", "The token may read, and change nothing. "
+    elif given_token() is not None:
+        title, detail = "Wrong token", "The token is not the right one. "
     return Problem(
         401,
-        "Wrong token" if is_given else "Token needed",
-        ("The token is not the right one. " if is_given else "")
-        + f"Send the value of {name} as 'Authorization: Bearer …'.",
+        title,
+        f"{detail}Send the value of {name} as 'Authorization: Bearer …'.",
         headers={"WWW-Authenticate": 'Bearer realm="elute"'},
     )

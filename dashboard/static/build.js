@@ -194,7 +194,9 @@ export function refuse(problem) {
   const back = encodeURIComponent(here());
   const signIn = element("a", { href: `/sign-in?next=${back}` }, "Sign in");
   if (problem.status === 401) {
-    tell({ title: "This needs a token.", texts: ["Whoever set Elute up has it."], links: [signIn] });
+    const title = problem.title === "Only for reading"
+      ? "The token that you have signed in with may only read." : "This needs a token.";
+    tell({ title, texts: ["Whoever set Elute up has one for it."], links: [signIn] });
   } else tell({ title: `${problem.title}.`, texts: [problem.message], isBad: true });
 }
 

@@ -117,7 +117,7 @@ def test_a_token_is_asked_for_checked_and_forgotten(locked: str, open_page: Open
     [cookie] = page.context.cookies()
     assert (cookie["httpOnly"], cookie["sameSite"], cookie["expires"]) == (True, "Strict", -1)
     page.get_by_role("button", name="Build now").click()
-    expect(page.locator("#outcome")).to_contain_text("This needs a token.")
+    expect(page.locator("#outcome")).to_contain_text("may only read")
     page.get_by_role("button", name="Sign out").click()
     expect(page.locator("#state")).to_contain_text("Sign in to see this")
     assert page.context.cookies() == []
