@@ -6,19 +6,27 @@ export function boxes(table) {
 }
 
 const FORMS = { number: /^[+-]?(\d+\.?\d*|\.\d+)$/, date: /^\d{4}(-\d{2}){0,2}$/, id: /^[+-]?\d+$/ };
+const WORDS = { number: "number", date: "date", id: "whole number" };
 
 /** What the boxes say, as [column, condition] pairs such as ["name", "ilike.*wei*"]. */
 export function conditions(table) {
   return boxes(table)
-    .filter((box) => box.value.trim() !== "" && isUsable(box))
+    .filter((box) => box.value.trim() !== "" && isUsable(box.dataset, box.value))
     .map((box) => [box.dataset.filter, condition(box.dataset, box.value.trim())]);
 }
 
-/** Whether a box's text is a number or a date, if it must be; the box shows it if not. */
-function isUsable(box) {
-  const isGood = FORMS[box.dataset.kind]?.test(box.value.trim()) ?? true;
-  box.ariaInvalid = isGood ? null : "true";
-  return isGood;
+/** What is wrong with the boxes that `conditions` leaves out, in words; they show it, too. */
+export function complaints(table) {
+  return boxes(table).flatMap((box) => {
+    const isGood = box.value.trim() === "" || isUsable(box.dataset, box.value);
+    box.ariaInvalid = isGood ? null : "true";
+    return isGood ? [] : [`${box.ariaLabel}: “${box.value}” is no ${WORDS[box.dataset.kind]}, and not used`];
+  });
+}
+
+/** Whether a text is a number or a date, if it must be. */
+function isUsable({ kind }, text) {
+  return FORMS[kind]?.test(text.trim()) ?? true;
 }
 
 function condition({ operator, kind }, value) {
@@ -49,7 +57,7 @@ export function restore(table, query) {
     const [operator, value] = [text.slice(0, text.indexOf(".")), text.slice(text.indexOf(".") + 1)];
     const box = boxes(table).find(
       ({ dataset, value: taken }) =>
-        dataset.filter === column && dataset.operator === operator && taken === "",
+        dataset.filter === column && dataset.operator === operator && taken === "" && isUsable(dataset, value),
     );
     if (box) box.value = operator === "ilike" ? contained(value) : value;
     else rest.push([column, text]);

@@ -10,6 +10,10 @@ const HEIGHT = 170;
 const [LEFT, BOTTOM, TOP] = [40, 34, 8];
 const ROW = 22;
 const WIDEST = 72;
+const FONT_SIZE = 12; // as style.css has it
+
+// Measures texts, which are drawn in the font of the page.
+const ruler = document.createElement("canvas").getContext("2d");
 
 /**
  * Draw a plot into a figure.
@@ -43,6 +47,7 @@ export function plot(figure, options) {
   );
   const draw = layout === "bars" ? bars : columns;
   const redraw = () => {
+    ruler.font = `${FONT_SIZE}px ${getComputedStyle(picture).fontFamily}`;
     const width = Math.max(220, Math.floor(picture.clientWidth));
     picture.replaceChildren(draw({ width, title, marks, axis, singular, format, pick }));
   };
@@ -97,7 +102,8 @@ function columns({ width, title, marks, axis, singular, format, pick }) {
     drawn("line", { class: value ? "grid" : "axis", x1: LEFT, x2: width - 4, y1: y(value), y2: y(value) }),
     drawn("text", { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }, (format ?? compact)(value, top.at(-1))),
   ]);
-  const shown = Math.ceil(marks.length / Math.max(1, Math.floor(inner / 44)));
+  const widest = Math.max(36, ...marks.map(({ tick }) => ruler.measureText(tick).width));
+  const shown = Math.ceil(marks.length / Math.max(1, Math.floor(inner / (widest + 8))));
   const labels = marks.map(({ tick }, index) =>
     index % shown ? null : drawn("text", tickPlace(index, step, marks[index], base), tick));
   const drawnMarks = marks.map((each, index) => {
@@ -127,7 +133,7 @@ function bars({ width, title, marks, singular, format, pick }) {
     const shape = { class: "mark", x: names, width: length, y: y + 4, height: ROW - 8, rx: 2 };
     return [
       mark(each, [["rect", hit], ["rect", shape]], { singular, format, pick }),
-      drawn("text", { class: "name", x: names - 8, y: y + 15, "text-anchor": "end", "pointer-events": "none" }, clip(each.label, names)),
+      drawn("text", { class: "name", x: names - 8, y: y + 15, "text-anchor": "end", "pointer-events": "none" }, clip(each.label, names - 8)),
       drawn("text", { x: names + length + 6, y: y + 15, "pointer-events": "none" }, (format ?? compact)(each.value, most)),
     ];
   });
@@ -135,8 +141,13 @@ function bars({ width, title, marks, singular, format, pick }) {
 }
 
 function clip(text, room) {
-  const letters = Math.floor(room / 6.8);
-  return text.length > letters ? `${text.slice(0, letters - 1)}…` : text;
+  const letters = [...String(text).slice(0, 200)]; // whole characters
+  let shown = String(text);
+  while (letters.length && ruler.measureText(shown).width > room) {
+    letters.pop();
+    shown = `${letters.join("")}…`;
+  }
+  return shown;
 }
 
 /** Round values from 0 to at least `most`, four steps or so, none smaller than `least`. */

@@ -3,11 +3,17 @@
 
 import { Problem, rows } from "./api.js";
 import { element, find, setText, shown } from "./elements.js";
-import { boxes, conditions, restore } from "./filters.js";
+import { boxes, complaints, conditions, restore } from "./filters.js";
 import { count } from "./format.js";
 
 const LOGIC = new Set(["and", "or", "not.and", "not.or"]);
+// A filter in the API's query language, whatever column it names.
+const FILTER = /^(not\.)?(eq|neq|gte?|lte?|i?like|i?match|is|in|isdistinct|(pl|ph|w)?fts|c[sd]|ov)(\((any|all|\w+)\))?\./;
 const TYPING_PAUSE = 50; // milliseconds
+const AS_OF = {
+  title: "Not as of a time",
+  detail: "This page shows what is published now, and takes no as_of. The API has what was published then, and Runs lead to every build.",
+};
 
 /** One table of the page; `cells` has functions that draw a column's value, by column name. */
 export class DataTable {
@@ -51,7 +57,8 @@ export class DataTable {
     this.order = query.get("order") ?? this.usualOrder;
     this.limit = Number(query.get("limit")) || 50;
     this.offset = Number(query.get("offset")) || 0;
-    this.others = restore(this.table, [...query].filter(([name]) => this.isCondition(name)));
+    this.moment = query.get("as_of");
+    this.others = restore(this.table, [...query].filter((each) => this.isCondition(...each)));
     this.pager.querySelector("select").value = String(this.limit);
     const selected = this.chooser && query.get("select")?.split(",");
     for (const box of this.choices()) box.checked = selected?.includes(box.value) ?? true;
@@ -59,9 +66,9 @@ export class DataTable {
   }
 
   /** Whether a parameter is a filter, not one of this page or of whoever made a link to it. */
-  isCondition(name) {
+  isCondition(name, text) {
     const [column] = name.split("->"); // The rest is a path into JSON.
-    return LOGIC.has(name) || this.columns.some(({ dataset }) => dataset.column === column);
+    return LOGIC.has(name) || FILTER.test(text) || this.columns.some(({ dataset }) => dataset.column === column);
   }
 
   choices() {
@@ -121,8 +128,12 @@ export class DataTable {
     this.go(0);
   }
 
+  lastOffset() {
+    return Math.max(0, Math.ceil(this.total / this.limit) - 1) * this.limit;
+  }
+
   turn(where) {
-    const last = Math.max(0, Math.ceil(this.total / this.limit) - 1) * this.limit;
+    const last = this.lastOffset();
     const targets = { first: 0, back: this.offset - this.limit, on: this.offset + this.limit, last };
     this.go(Math.min(last, Math.max(0, targets[where])));
   }
@@ -148,6 +159,7 @@ export class DataTable {
 
   /** Ask the server and draw its answer, the rows before their number; an answer that was overtaken is dropped. */
   async load() {
+    if (this.moment !== null) throw new Problem(400, AS_OF);
     this.pending?.abort();
     this.pending = new AbortController();
     const { signal } = this.pending;
@@ -159,10 +171,12 @@ export class DataTable {
     query.set("offset", this.offset);
     try {
       const { rows: found } = await rows(this.mart, query, { signal });
-      this.draw(found);
+      const isPast = !found.length && this.offset > 0; // There were more rows when the address was noted.
+      if (!isPast) this.draw(found);
       this.onchange(this);
       this.total = await this.countAll(found.length, signal);
-      setText(this.status, this.summary(found.length));
+      if (isPast) return this.go(this.lastOffset(), "replaceState");
+      setText(this.status, [this.summary(found.length), ...complaints(this.table)].join(". "));
       this.drawPager();
     } catch (problem) {
       if (problem.name === "AbortError") return;

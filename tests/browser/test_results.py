@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open, Site, is_ready
+from tests.conftest import SAMPLE
 
 FILTERS = [
     ("Name contains", "wei", ["Chen Wei"]),
@@ -130,7 +131,53 @@ def test_what_is_no_number_is_marked_and_not_asked_for(results: Page) -> None:
     box = results.get_by_label("Experiments from")
     box.fill("many")
     expect(box).to_have_attribute("aria-invalid", "true")
-    expect(results.locator("#users-status")).to_have_text("1 to 14 of 14 users")
+    status = results.locator("#users-status")
+    expect(status).to_have_text(
+        "1 to 14 of 14 users. Experiments from: “many” is no number, and not used"
+    )
+    box.fill("")
+    expect(status).to_have_text("1 to 14 of 14 users")
+    expect(box).not_to_have_attribute("aria-invalid", "true")
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("user_id=eq.abc", "'abc' is no value for user_id"),
+        ("nosuch=eq.1", "nosuch"),
+        ("as_of=2026-11-28T06:13:00", "what is published now"),
+    ],
+)
+def test_an_address_that_cannot_be_shown_is_not_shown_otherwise(
+    open_page: Open, query: str, said: str
+) -> None:
+    page = open_page(f"/?{query}", expected=("400",))
+    expect(page.locator("#state")).to_contain_text(said)
+    expect(page.locator("#content")).to_be_hidden()
+
+
+def test_past_the_last_page_the_last_one_is_shown(open_page: Open) -> None:
+    page = is_ready(open_page("/?offset=4000&limit=5"))
+    expect(page.locator("#users-status")).to_have_text("11 to 14 of 14 users")
+    assert page.url.endswith("?limit=5&offset=10")
+
+
+def test_long_names_stay_within_their_plot(site: Site, open_page: Open) -> None:
+    long = b"DEXTROMETHORPHAN HYDROBROMIDE MONOHYDRATE"
+    name = SAMPLE["compounds.csv"].splitlines()[1].split(b",")[1]
+    site.write(compounds=SAMPLE["compounds.csv"].replace(name, long))
+    try:
+        site.build()
+        page = is_ready(open_page("/"))
+        label = page.locator("#plot-compounds text.name", has_text="DEXTRO")
+        expect(label).to_contain_text("…")
+        card, text = page.locator("#plot-compounds").bounding_box(), label.bounding_box()
+        assert card is not None
+        assert text is not None
+        assert text["x"] >= card["x"]
+    finally:
+        site.write()
+        site.build()
 
 
 def test_what_the_api_refuses_is_said(open_page: Open) -> None:
