@@ -31,6 +31,22 @@ print(invoke(sys.argv[1:], on_event=lambda event: locks.clear()).status)
 """
 
 
+# Ctrl-C comes while something catches whatever it is, as what reads the project does.
+SWALLOWED = """
+import signal, sys
+from dbt_warm import invoke
+kinds = []
+def on_event(event):
+    kinds.append(event.kind)
+    if len(kinds) == 1:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except:
+            pass
+print(invoke(sys.argv[1:], on_event=on_event).status, "node_started" in kinds)
+"""
+
+
 def invoked(
     project: Any, *arguments: str, **variables: str
 ) -> tuple[dict[str, Any], list[str], str]:
@@ -73,6 +89,19 @@ def test_an_interrupt_is_not_lost_whenever_it_comes(project: Any) -> None:
     )
     assert (done.stdout.splitlines()[-1], done.stderr) == ("interrupted", "")
     assert project.sleeping() == 0
+
+
+def test_an_interrupt_that_is_swallowed_before_nodes_run_still_ends_it(project: Any) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SWALLOWED, "build"],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=project.folder,
+        env=project.environment,
+        timeout=120,
+    )
+    assert (done.stdout.splitlines()[-1], done.stderr) == ("interrupted False", "")
 
 
 def test_options_are_held_against_those_of_dbt(project: Any) -> None:

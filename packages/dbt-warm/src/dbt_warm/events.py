@@ -45,7 +45,7 @@ def clean(text: str, secrets: Sequence[str] = ()) -> str:
 class Listener:
     """A callback for dbt, which calls it from all its threads, thousands of times a run.
 
-    It never raises: an exception in a callback ends dbt, in the middle of its queries.
+    What `on_event` raises ends nothing: dbt would end in the middle of its queries.
 
     Args:
         on_event: what to do with each event; called by one thread at a time.
@@ -62,17 +62,33 @@ class Listener:
         self._on_event, self._secrets = on_event, secrets
         self._positions: dict[str, int] = {}
         self._total: int | None = None
-        self._has_failed = False
+        self._has_failed = self._is_interrupted = False
         self._lock = threading.Lock()
         self.logged: list[str] = []
         self.invocation_id: str | None = None
 
     def __call__(self, event: "EventMsg") -> None:
         """Pass an event of dbt's on, if it is one of ours."""
+        self.raise_lost_interrupt()
         name, level = event.info.name, event.info.level
         self.invocation_id = event.info.invocation_id  # type: ignore[attr-defined]
         if name in NODE_EVENTS or level in _LOGGED_LEVELS:
             self._pass_on(lambda: self._translated(event, name, level))
+
+    def note_interrupt(self) -> None:
+        """Remember that KeyboardInterrupt is being raised in the main thread."""
+        self._is_interrupted = True
+
+    def raise_lost_interrupt(self) -> None:
+        """Raise it once more if no node has begun.
+
+        What reads a project catches anything (mashumaro's `except:`), and goes on or blames the
+        project. Once nodes run, dbt itself sees to it.
+        """
+        is_main = threading.current_thread() is threading.main_thread()
+        if self._is_interrupted and self._total is None and is_main:
+            self._is_interrupted = False
+            raise KeyboardInterrupt
 
     def correct_total(self) -> None:
         """After a whole run: make the last node the one that the total names.

@@ -4,6 +4,7 @@ import contextlib
 import gc
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -11,10 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from dbt_warm.events import Event, Listener, clean
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from dbt.cli.main import dbtRunnerResult
     from dbt.contracts.graph.manifest import Manifest
 
 Status = Literal["succeeded", "failed", "crashed", "interrupted", "died"]
+_INTERRUPTING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _FAILED = frozenset({"error", "fail", "partial success", "runtime error"})
 
 
@@ -80,8 +84,11 @@ def invoke(
     """
     listener = Listener(on_event, secrets)
     ended: tuple[Status, list[Failure], str | None] = ("interrupted", [], None)
-    with contextlib.suppress(KeyboardInterrupt), _no_interrupt_lost():
-        ended = _read(_run(arguments, manifest, listener), secrets)
+    noted = _interrupts_noted(listener.note_interrupt)
+    with contextlib.suppress(KeyboardInterrupt), noted, _no_interrupt_lost():
+        result = _run(arguments, manifest, listener)
+        listener.raise_lost_interrupt()
+        ended = _read(result, secrets)
         if ended[0] == "succeeded":
             listener.correct_total()
     return Outcome(*ended, listener.logged, listener.invocation_id)
@@ -106,6 +113,29 @@ def usage_error(command: str, options: Sequence[str]) -> str | None:
         except Exit as printed:
             raise SystemExit(printed.exit_code) from None
     return None
+
+
+@contextlib.contextmanager
+def _interrupts_noted(note: Callable[[], None]) -> Iterator[None]:
+    """Call `note` whenever the handler of a signal raises KeyboardInterrupt."""
+    is_main = threading.current_thread() is threading.main_thread()  # which alone has handlers
+    found = {number: signal.getsignal(number) for number in _INTERRUPTING if is_main}
+    handlers = {number: handler for number, handler in found.items() if callable(handler)}
+
+    def handle(number: int, frame: "FrameType | None") -> None:
+        try:
+            handlers[signal.Signals(number)](number, frame)
+        except KeyboardInterrupt:
+            note()
+            raise
+
+    for number in handlers:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
