@@ -232,6 +232,11 @@ class PgcopyAdapter(PostgresAdapter):
         return context is not None and context.command.name == "retry"
 
     @available
+    def is_sample(self) -> bool:
+        """Whether `--sample` narrows what is read, which is none of the `flags` in Jinja."""
+        return getattr(self.config.args, "SAMPLE", None) is not None
+
+    @available
     def drop_unneeded_tables(self, schema: str, keep: int | None) -> None:
         """Drop the tables that are not of the newest `keep` builds, or of none if that is None.
 

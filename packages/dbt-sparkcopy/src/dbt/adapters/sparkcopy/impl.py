@@ -51,6 +51,7 @@ class SparkcopyAdapter(SparkAdapter):
 
     seed_for_copy = PgcopyAdapter.seed_for_copy
     is_retry = PgcopyAdapter.is_retry
+    is_sample = PgcopyAdapter.is_sample
 
     def __init__(self, config: Any, mp_context: SpawnContext) -> None:
         super().__init__(config, mp_context)

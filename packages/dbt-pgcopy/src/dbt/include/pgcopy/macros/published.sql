@@ -168,7 +168,7 @@
 
 {#- Why a run like this publishes nothing; none if it does. -#}
 {% macro pgcopy_no_publication() %}
-  {%- if flags.EMPTY or flags.SAMPLE -%}
+  {%- if flags.EMPTY or adapter.is_sample() -%}
     {{ return('Nothing is published: tables built with --empty or --sample are not for readers.') }}
   {%- elif adapter.is_retry() -%}
     {{ return('Nothing is published: dbt retry builds only a part anew. Run dbt build.') }}
