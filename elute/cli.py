@@ -5,6 +5,9 @@ Each command's module is imported when it is called, so that `--help` and `env` 
 
 import argparse
 import importlib
+import io
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -30,8 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         0 for success, 1 for a failure that was explained on standard error, 2 for a command that
-        does not exist, 130 after Ctrl-C.
+        does not exist, 130 after Ctrl-C, 141 if whoever read the output has gone.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what a terminal cannot show
     options, rest = parse(sys.argv[1:] if arguments is None else arguments)
     options.rest = rest
     try:
@@ -40,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         _discard_output()
-        return 1
+        return 128 + signal.SIGPIPE
     except EluteError as error:
         if options.debug:
             raise
@@ -123,8 +129,6 @@ def _unexpected(error: Exception) -> str:
 
 def _discard_output() -> None:
     """Whoever read our output has gone: let the interpreter flush into nothing at exit."""
-    import os  # noqa: PLC0415
-
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import sys
@@ -52,6 +53,7 @@ def run(settings: Settings, arguments: list[str]) -> int:
         WorkbookError: a workbook cannot take the place of a file.
     """
     adopt(settings)
+    logging.raiseExceptions = False  # Who reads no further has no use for a traceback of each line.
     connect().close()  # A server that is not there is better said before dbt starts.
     os.environ["ELUTE_VERSIONS"] = json.dumps(provenance.versions())
     received = _stop_as_by_ctrl_c()

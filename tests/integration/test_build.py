@@ -1,5 +1,6 @@
 """`elute build` as a person uses it: real processes, real dbt, a real server."""
 
+import shlex
 import signal
 import subprocess
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ import pytest
 
 from elute.settings import CHECKOUT
 from tests.conftest import COMMAND, SAMPLE
-from tests.integration.conftest import BuildSample, Laboratory
+from tests.integration.conftest import LIMIT, QUICKER, BuildSample, Laboratory
 from tests.service import until
 
 GOLDEN = Path(__file__).with_name("golden") / "user_summary.csv"
@@ -217,6 +218,31 @@ def test_options_go_to_dbt(built: Laboratory) -> None:
         assert result.stdout.endswith(
             "\nNothing was published: no mart was built with all its rows.\n"
         )
+
+
+def test_a_terminal_without_a_letter_shows_how_it_is_written(laboratory: Laboratory) -> None:
+    result = laboratory.build("--quiet", LC_ALL="C", PYTHONUTF8="0", PYTHONIOENCODING="ascii")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert r"In\xe9s" in result.stdout
+    assert "What was left out" in result.stdout
+
+
+def test_who_reads_the_beginning_only_gets_no_tracebacks(laboratory: Laboratory) -> None:
+    script = (
+        f'{shlex.join(COMMAND)} build {shlex.join(QUICKER)} | head -3; echo "${{PIPESTATUS[0]}}"'
+    )
+    result = subprocess.run(
+        ["bash", "-c", script],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=laboratory.files,
+        env=laboratory.environment,
+        timeout=LIMIT,
+    )
+    assert result.stdout.splitlines()[-1] == str(128 + signal.SIGPIPE)
+    assert result.stderr == ""
+    assert laboratory.rows("select build from builds.publications") == [{"build": 1}]
 
 
 def test_an_option_that_is_unknown_or_only_prints_is_no_run(built: Laboratory) -> None:
