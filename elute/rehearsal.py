@@ -8,6 +8,7 @@ nothing: `compile_anew` makes that of the ones that hold.
 import io
 import json
 import logging
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -81,7 +82,7 @@ def _manifests(settings: Settings) -> list[Path]:
     """All that dbt has left, the newest first."""
     folders = (settings.home, settings.home / "worker", settings.home / "check")
     paths = [folder / "target" / "manifest.json" for folder in folders]
-    found = [path for path in paths if path.exists()]
+    found = [path for path in paths if os.access(path, os.R_OK)]
     return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
 
 

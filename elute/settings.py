@@ -47,12 +47,17 @@ def _ratio(text: str) -> float:
 def _encoding(text: str) -> str:
     try:
         "a,b".encode(text)  # which codecs that are no encodings refuse
-        return codecs.lookup(text).name
-    except (LookupError, ValueError) as error:
+        # UTF-16 that does not say which way round it is begins with a mark that these have not.
+        encoded = codecs.getencoder(text)("a,b")[0].removeprefix(codecs.BOM_UTF16)
+        is_usable = codecs.getincrementaldecoder(text)().decode(encoded) == "a,b"
+    except (LookupError, ValueError):
+        is_usable = False
+    if not is_usable:
         raise ValueError(
-            "must be an encoding that Python knows, such as utf-8, cp1252 or mac_roman, and is "
-            f"{text!r}"
-        ) from error
+            "must be an encoding that Python knows and that needs no byte order mark, such as "
+            f"utf-8, cp1252, mac_roman or utf-16-le, and is {text!r}"
+        )
+    return codecs.lookup(text).name
 
 
 def _date_format(text: str) -> str:

@@ -219,7 +219,7 @@ def test_secrets_are_not_shown() -> None:
     assert "secret" not in repr(Settings.from_environment(secrets))
 
 
-@pytest.mark.parametrize("value", ["base64", "rot13", "latin-99", "idna\0"])
+@pytest.mark.parametrize("value", ["base64", "rot13", "latin-99", "idna", "idna\0", "utf-16"])
 def test_an_encoding_that_is_none_is_refused(value: str) -> None:
     with pytest.raises(SettingsError, match="ELUTE_CSV_ENCODING must be an encoding"):
         Settings.from_environment({"ELUTE_CSV_ENCODING": value})

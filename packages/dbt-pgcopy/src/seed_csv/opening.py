@@ -152,6 +152,8 @@ def _open(path: Path, name: str) -> io.BufferedReader:
 def absence(path: Path) -> str:
     """The folder that a file is missing from, and what stands there under almost its name."""
     folder = path.absolute().parent
+    if path.is_symlink():
+        return f"{folder}, but a link to {path.readlink()}, which is not there"
     try:
         names = sorted(other.name for other in folder.iterdir())
     except OSError:
