@@ -1,7 +1,8 @@
 """The HTTP API described, at `/openapi.json`.
 
-Routes that are always there are described in fixed.yaml; those of the marts follow from contracts,
-and the names of the input files from the seeds.
+Routes that are always there are described in fixed.yaml, where an object requires all its properties
+if it does not say otherwise; those of the marts follow from contracts, and the names of the input
+files from the seeds.
 """
 
 from functools import cache
@@ -57,7 +58,19 @@ def document(settings: Settings) -> dict[str, Any]:
 def _fixed() -> dict[str, Any]:
     text = Path(__file__).with_name("fixed.yaml").read_text(encoding="utf-8")
     described: dict[str, Any] = yaml.safe_load(text)
+    _require_all(described)
     return described
+
+
+def _require_all(described: Any) -> None:
+    """Have each object require all its properties, if it does not say which."""
+    if isinstance(described, dict):
+        if isinstance(described.get("properties"), dict):
+            described.setdefault("required", list(described["properties"]))
+        described = list(described.values())
+    if isinstance(described, list):
+        for each in described:
+            _require_all(each)
 
 
 def _secured(path: str, operations: dict[str, Any], settings: Settings) -> dict[str, Any]:
