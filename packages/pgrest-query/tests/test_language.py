@@ -213,6 +213,7 @@ def test_a_preference_that_is_not_known_is_refused_if_that_is_preferred(words: s
         ("id=in.(1,2)x", "nothing more is expected at 'x'"),
         ("or=(id.eq.1", "or(id.eq.1: a comma, or the bracket that closes the list, is expected"),
         ("or=", "a list such as (column.eq.1,column.gt.2) is expected"),
+        ("or=id.eq.1", "or=id.eq.1: a list such as (column.eq.1,column.gt.2) is expected at 'id"),
         ("or=()", "a column is expected at ')'"),
         ("or=(id)", "column.operator.value is expected at ')'"),
         ("or=(xor(id.eq.1),id.eq.2)", "There is no column 'xor'"),

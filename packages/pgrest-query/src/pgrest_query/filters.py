@@ -31,6 +31,8 @@ def condition(table: Table, name: str, text: str) -> Fragment:
         QueryError: it says what is wrong and what would be right.
     """
     if name in LOGIC:
+        if not text.lstrip(" \t").startswith("("):
+            raise Scanner(text, f"{name}=").error("a list such as (column.eq.1,column.gt.2)")
         scanner = Scanner(f"{name}{text}")
         found = _node(table, scanner, 0)
     else:
@@ -56,8 +58,6 @@ def _node(table: Table, scanner: Scanner, depth: int) -> Fragment:
     """A filter, or several joined by and / or."""
     logic = scanner.take(_LOGIC)
     if logic is None:
-        if depth == 0:
-            raise scanner.error("a list such as (column.eq.1,column.gt.2)")
         field = take_field(table, scanner)
         if not scanner.take(_DOT):
             raise scanner.error("column.operator.value")
