@@ -8,7 +8,8 @@ import { count } from "./format.js";
 
 const LOGIC = new Set(["and", "or", "not.and", "not.or"]);
 // A filter in the API's query language, whatever column it names.
-const FILTER = /^(not\.)?(eq|neq|gte?|lte?|i?like|i?match|is|in|isdistinct|(pl|ph|w)?fts|c[sd]|ov)(\((any|all|\w+)\))?\./;
+const FILTER = /^(not\.)?(in\.\(|(eq|neq|gte?|lte?|i?like|i?match|is|isdistinct|(pl|ph|w)?fts|c[sd]|ov)(\(\w+\))?\.)/;
+const VIEW = new Set(["order", "limit", "offset", "select", "as_of"]);
 const TYPING_PAUSE = 50; // milliseconds
 const AS_OF = {
   title: "Not as of a time",
@@ -68,6 +69,7 @@ export class DataTable {
   /** Whether a parameter is a filter, not one of this page or of whoever made a link to it. */
   isCondition(name, text) {
     const [column] = name.split("->"); // The rest is a path into JSON.
+    if (VIEW.has(name)) return false;
     return LOGIC.has(name) || FILTER.test(text) || this.columns.some(({ dataset }) => dataset.column === column);
   }
 

@@ -85,8 +85,9 @@ class Listener:
         What reads a project catches anything (mashumaro's `except:`), and goes on or blames the
         project. Once nodes run, dbt itself sees to it.
         """
-        is_main = threading.current_thread() is threading.main_thread()
-        if self._is_interrupted and self._total is None and is_main:
+        if not self._is_interrupted or self._total is not None:
+            return
+        if threading.current_thread() is threading.main_thread():
             self._is_interrupted = False
             raise KeyboardInterrupt
 
