@@ -1,8 +1,8 @@
 """The HTTP API described, at `/openapi.json`.
 
-Routes that are always there are described in fixed.yaml, where an object requires all its properties
-if it does not say otherwise; those of the marts follow from contracts, and the names of the input
-files from the seeds.
+Routes that are always there are described in fixed.yaml, where an object requires all its
+properties if it does not say otherwise; those of the marts follow from contracts, and the names of
+the input files from the seeds.
 """
 
 from functools import cache
