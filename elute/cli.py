@@ -35,9 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 for success, 1 for a failure that was explained on standard error, 2 for a command that
         does not exist, 130 after Ctrl-C, 141 if whoever read the output has gone.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # what a terminal cannot show
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error does by itself
     options, rest = parse(sys.argv[1:] if arguments is None else arguments)
     options.rest = rest
     try:

@@ -166,6 +166,9 @@ def become(request: dict[str, Any], output: list[int]) -> None:
     """Run the command, and end as it does."""
     for number, file in enumerate(output, start=1):
         os.dup2(file, number)
+    # They know of the files that they were made for whether these can be sought in.
+    sys.stdout = os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])

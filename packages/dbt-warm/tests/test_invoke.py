@@ -47,12 +47,10 @@ print(invoke(sys.argv[1:], on_event=on_event).status, "node_started" in kinds)
 """
 
 
-def invoked(
-    project: Any, *arguments: str, **variables: str
-) -> tuple[dict[str, Any], list[str], str]:
-    """Outcome, kinds of events, and what was logged."""
-    done = subprocess.run(
-        [sys.executable, "-c", INVOKE, *arguments],
+def ran(project: Any, script: str, *arguments: str, **variables: str) -> Any:
+    """A Python script in the folder of the project, after its end."""
+    return subprocess.run(
+        [sys.executable, "-c", script, *arguments],
         check=True,
         capture_output=True,
         text=True,
@@ -60,6 +58,13 @@ def invoked(
         env={**project.environment, **variables},
         timeout=120,
     )
+
+
+def invoked(
+    project: Any, *arguments: str, **variables: str
+) -> tuple[dict[str, Any], list[str], str]:
+    """Outcome, kinds of events, and what was logged."""
+    done = ran(project, INVOKE, *arguments, **variables)
     outcome, seen = json.loads(done.stdout.splitlines()[-1])
     return outcome, seen, done.stderr
 
@@ -78,42 +83,17 @@ def test_failing_fast_names_the_failure(project: Any) -> None:
 
 
 def test_an_interrupt_is_not_lost_whenever_it_comes(project: Any) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED, "build", "--vars", "{seconds: 600}"],
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=project.folder,
-        env=project.environment,
-        timeout=120,
-    )
+    done = ran(project, INTERRUPTED, "build", "--vars", "{seconds: 600}")
     assert (done.stdout.splitlines()[-1], done.stderr) == ("interrupted", "")
     assert project.sleeping() == 0
 
 
 def test_an_interrupt_that_is_swallowed_before_nodes_run_still_ends_it(project: Any) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", SWALLOWED, "build"],
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=project.folder,
-        env=project.environment,
-        timeout=120,
-    )
+    done = ran(project, SWALLOWED, "build")
     assert (done.stdout.splitlines()[-1], done.stderr) == ("interrupted False", "")
 
 
 def test_options_are_held_against_those_of_dbt(project: Any) -> None:
     script = "from dbt_warm import usage_error; print(usage_error('build', ['--threads', %s]))"
     for value, said in (("'2'", "None\n"), ("'x'", "Invalid value for '--threads': ")):
-        done = subprocess.run(
-            [sys.executable, "-c", script % value],
-            check=True,
-            capture_output=True,
-            text=True,
-            cwd=project.folder,
-            env=project.environment,
-            timeout=120,
-        )
-        assert done.stdout.startswith(said)
+        assert ran(project, script % value).stdout.startswith(said)
