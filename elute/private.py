@@ -29,6 +29,7 @@ def own_token(home: Path) -> str:
     """
     path = home / "token"
     path.touch(0o600)
+    path.chmod(0o600)  # if it was there
     token = path.read_text(encoding="ascii").strip()
     if not token:  # The file is new, or a full disk has left it so.
         token = secrets.token_hex(16)

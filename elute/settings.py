@@ -46,9 +46,9 @@ def _ratio(text: str) -> float:
 
 def _encoding(text: str) -> str:
     try:
-        "a,b".encode(text)  # which codecs that are no encodings refuse
-        # UTF-16 that does not say which way round it is begins with a mark that these have not.
-        encoded = codecs.getencoder(text)("a,b")[0].removeprefix(codecs.BOM_UTF16)
+        # Codecs that are no encodings refuse to encode. UTF-16 that does not say which way round it
+        # is begins with a mark that these files have not.
+        encoded = "a,b".encode(text).removeprefix(codecs.BOM_UTF16)
         is_usable = codecs.getincrementaldecoder(text)().decode(encoded) == "a,b"
     except (LookupError, ValueError):
         is_usable = False

@@ -113,6 +113,7 @@ def test_a_token_of_its_own_keeps_others_from_changing_things(
     try:
         until(lambda: "Elute is at" in other.said() or other.process.poll() is not None)
         assert f"Changes need the token in {file}." in other.said()
+        assert file.stat().st_mode & 0o777 == 0o600
         token = file.read_text().strip()
         address = f"http://127.0.0.1:{port}"
         assert fetch(f"{address}/etl-results?limit=1").status == 200
