@@ -203,6 +203,20 @@ def test_a_process_that_is_gone_is_done_without_and_replaced(project: Any, warm:
     assert warm.problem is None
 
 
+def test_a_new_process_is_news_until_it_has_taken_over(project: Any, warm: WarmDbt) -> None:
+    renewed_if_outdated(project, warm)
+    pid = warm_process()
+    assert pid
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    warm.renew()
+    project.until(lambda: select.select(warm.loading(), [], [], 0)[0])
+    assert warm.loading()
+    warm.renew()
+    assert warm_process() not in (None, pid)
+    assert not warm.loading()
+
+
 def renewed_if_outdated(project: Any, warm: WarmDbt) -> None:
     """Wait until the process is there that will be."""
 

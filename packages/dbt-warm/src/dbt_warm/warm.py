@@ -95,7 +95,7 @@ class WarmDbt:
     def loading(self) -> list["_WarmProcess"]:
         """For `select`: readable when `is_ready`, or `renew`, has news."""
         processes = (self._process, self._successor)
-        return [process for process in processes if process and not process.is_settled()]
+        return [process for process in processes if process and process.is_loading]
 
     def invoke(
         self,
@@ -172,9 +172,14 @@ class _WarmProcess:
     def fileno(self) -> int:
         return self._control.fileno()
 
+    @property
+    def is_loading(self) -> bool:
+        """Whether it was not known, when last looked at, if it can be used."""
+        return not (self._is_prepared or self.problem)
+
     def is_settled(self) -> bool:
-        """Whether it is known if it can be used; does not wait."""
-        if self._is_prepared or self.problem:
+        """Whether it is known if it can be used. Looks at it, and does not wait."""
+        if not self.is_loading:
             return True
         if select.select([self._control], [], [], 0)[0]:
             line = self._control.recv(65536)
@@ -183,7 +188,7 @@ class _WarmProcess:
             self._is_prepared = self.problem is None
         elif time.monotonic() > self._started_at + _PREPARE_SECONDS:
             self.problem = f"it was not ready after {_PREPARE_SECONDS:.0f} seconds"
-        return self._is_prepared or bool(self.problem)
+        return not self.is_loading
 
     def is_outdated(self, project: str) -> bool:
         """Whether another one should take over, the project being as it is now."""
