@@ -78,7 +78,12 @@ class Cluster:
             "spark.ui.port": str(self._connect_web),
             "spark.sql.catalogImplementation": "in-memory",
             "spark.sql.warehouse.dir": str(self._folder / "warehouse"),
-            "spark.sql.shuffle.partitions": str(2 * self._workers),
+            # Many small parts are quicker than a few large ones: what is counted of one stays in
+            # the processor's cache. Of little data there are few all the same.
+            "spark.sql.shuffle.partitions": str(16 * self._workers),
+            "spark.sql.adaptive.advisoryPartitionSizeInBytes": "8m",
+            # It plans and has no rows to work on, so compiling what it runs twice is not worth it.
+            "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
             "spark.connect.grpc.binding.address": self._address,
             "spark.connect.grpc.binding.port": str(self._connect),
         }

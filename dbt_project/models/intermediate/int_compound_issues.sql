@@ -1,5 +1,5 @@
 {{ config(materialized='ephemeral') }}
--- Ephemeral: a part of int_data_issues.
+-- Ephemeral: a part of data_issues.
 
 with
 

@@ -1,5 +1,5 @@
 {{ config(materialized='ephemeral') }}
--- Ephemeral: a part of int_data_issues.
+-- Ephemeral: a part of data_issues.
 
 with
 
@@ -46,12 +46,15 @@ suspects as (
         on validated.record_number = raw_records.record_number
 
     where
-        not validated.is_kept
-        or validated.fields_missing is not null
-        or (validated.has_run_time and validated.experiment_run_time is null)
-        or validated.user_id in (
-            select users_with_ignored_entries.user_id from users_with_ignored_entries
+        (
+            not validated.is_kept
+            or validated.fields_missing is not null
+            or (validated.has_run_time and validated.experiment_run_time is null)
+            or validated.user_id in (
+                select users_with_ignored_entries.user_id from users_with_ignored_entries
+            )
         )
+        and {{ worked_out_once() }}
 
 ),
 

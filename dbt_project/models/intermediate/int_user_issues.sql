@@ -1,5 +1,5 @@
 {{ config(materialized='ephemeral') }}
--- Ephemeral: a part of int_data_issues.
+-- Ephemeral: a part of data_issues.
 
 with
 
@@ -20,9 +20,12 @@ suspects as (
     inner join {{ ref('users') }} as raw_records on validated.record_number = raw_records.record_number
 
     where
-        not validated.is_kept
-        or validated.fields_missing is not null
-        or (validated.has_signup_date and validated.signup_date is null)
+        (
+            not validated.is_kept
+            or validated.fields_missing is not null
+            or (validated.has_signup_date and validated.signup_date is null)
+        )
+        and {{ worked_out_once() }}
 
 ),
 
