@@ -38,9 +38,13 @@ function chosen(builds) {
   return [query.get("from") ?? before?.build, to];
 }
 
+/** Offer the builds, and the one that the address names also if it is not kept, or never was. */
 function fill(select, builds, wanted) {
   select.replaceChildren(...builds.map(({ build, published_at: publishedAt }) =>
-    element("option", { value: build, selected: String(build) === String(wanted) }, `Build ${build}, ${day(publishedAt)}`)));
+    element("option", { value: build }, `Build ${build}, ${day(publishedAt)}`)));
+  const isKept = builds.some(({ build }) => String(build) === String(wanted));
+  if (wanted && !isKept) select.prepend(element("option", { value: wanted }, `Build ${wanted}, not kept`));
+  if (wanted) select.value = wanted;
 }
 
 /** To return to the earlier build, if it is not the one that is published. */

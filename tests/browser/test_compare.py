@@ -175,6 +175,7 @@ def test_other_builds_are_chosen(builds: tuple[int, int], compared: Page) -> Non
 def test_a_build_that_is_not_there_is_told(open_page: Open) -> None:
     page = is_ready(open_page("/compare?from=1&to=999", expected=("404",)))
     expect(page.locator("#comparison")).to_contain_text("There is no build 999")
+    expect(page.locator("#to option:checked")).to_have_text("Build 999, not kept")
     expect(page.get_by_role("button", name="Compare")).to_be_visible()
 
 
