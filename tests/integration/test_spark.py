@@ -1,6 +1,7 @@
 """Builds on a Spark cluster: a master, two workers and a Connect server on this machine."""
 
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -143,18 +144,29 @@ def test_a_malformed_file_is_named_with_its_line(laboratory: Laboratory, spark: 
     assert spark.has_left_nothing()
 
 
-def test_a_full_disk_stops_the_build_in_a_sentence(laboratory: Laboratory, spark: Spark) -> None:
+@pytest.mark.parametrize(
+    ("size", "reason"),
+    [
+        ("4k", ".csv cannot be staged in {folder}/dbt_"),
+        ("16k", "A disk of the Spark cluster, or of the folder of its builds, is full."),
+    ],
+    ids=["a file", "a table"],
+)
+def test_a_full_disk_stops_the_build_in_a_sentence(
+    laboratory: Laboratory, spark: Spark, size: str, reason: str
+) -> None:
     small = spark.folder.with_name("small")
-    small.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4k", "elute", str(small)]
+    small.mkdir(exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "elute", str(small)]
     if os.geteuid() or subprocess.run(mount, check=False).returncode:
         pytest.skip("no file system can be mounted here")
     try:
         build = spark.build(laboratory, ELUTE_SPARK_FOLDER=str(small))
         assert build.returncode == 1
         said = " ".join(build.stderr.split())  # It is wrapped.
-        assert f"cannot be staged in {small}" in said
-        assert f": its disk is full. {STAYS}" in said
+        assert reason.format(folder=small) in said
+        assert re.search(rf"disk .*is full\. {STAYS}$", said)
+        assert "SQLSTATE" not in said
         assert not any(small.iterdir())
     finally:
         # Lazily: Spark leaves a file open that it could not write, until its memory is tidied up.

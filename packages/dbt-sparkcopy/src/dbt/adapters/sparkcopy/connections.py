@@ -192,7 +192,7 @@ def said(error: Exception) -> str:
             f"The Spark server {address()} does not answer, or was started anew meanwhile. "
             f"{STAYS} Build again.\nSQLSTATE {LOST}"
         )
-    elif "No space left on device" in text:
+    elif _is_full(error):
         text = f"A disk of the Spark cluster, or of the folder of its builds, is full. {STAYS}"
     elif raised:
         text = raised[1]
@@ -207,6 +207,12 @@ def _is_lost(error: Exception) -> bool:
         return False
     is_gone = any(text in str(error) for text in ("[INVALID_HANDLE.", "stopped SparkContext"))
     return is_gone or error.getGrpcStatusCode() == grpc.StatusCode.UNAVAILABLE
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether a disk is full, of which the message may say no more than that a task failed."""
+    stack = error.getStackTrace() if isinstance(error, SparkConnectGrpcException) else ""
+    return "No space left on device" in f"{error}{stack}"
 
 
 def address() -> str:
