@@ -16,6 +16,7 @@ from elute.database.sessions import Session
 from elute.time_zone import local_zone
 
 _PLUS = re.compile(r"(:\d\d(?:\.\d+)?) (\d\d:?\d\d)$")  # A + in an address stands for a blank.
+_FRACTION = re.compile(r"\.(\d+)")  # Python 3.10 reads three or six digits, as ours need not have.
 _ISO = "as_of is a time such as 2026-11-20T06:00 or 2026-11-20T06:00+01:00"
 _HTTP = "Accept-Datetime is a time such as Fri, 20 Nov 2026 06:00:00 GMT"
 
@@ -61,7 +62,8 @@ def _moment() -> datetime | None:
     text, header = request.args.get("as_of"), request.headers.get("Accept-Datetime")
     try:
         if text is not None:
-            found = datetime.fromisoformat(_PLUS.sub(r"\1+\2", text).replace("Z", "+00:00"))
+            iso = _PLUS.sub(r"\1+\2", text).replace("Z", "+00:00")
+            found = datetime.fromisoformat(_FRACTION.sub(lambda part: f".{part[1]:0<6.6}", iso))
             found = found if found.tzinfo else found.replace(tzinfo=local_zone())
             return _in_utc(found)
         if header is not None:

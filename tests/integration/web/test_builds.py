@@ -146,7 +146,10 @@ def test_a_mart_over_the_builds_that_are_kept(
         (first, "Amara Okafor"),
         (second, "AMARA OKAFOR"),
     ]
-    times = [datetime.fromisoformat(row["published_at"]) for row in answer.get_json()]
+    with owner.cursor() as cursor:  # Python 3.10 reads no time whose fraction ends with a nought.
+        given = [row["published_at"] for row in answer.get_json()]
+        cursor.execute("select %s::timestamptz[]", [given])
+        [[times]] = cursor.fetchall()
     assert times == [published_at(client, build) for build in builds]
     assert answer.headers["Cache-Control"] == "no-cache"
     known = {"If-None-Match": answer.headers["ETag"]}
@@ -323,6 +326,8 @@ def test_as_of_a_time_leads_to_the_build_that_was_published_then(
         ("2030-01-01 06:00:00.250", "UTC"),
         ("2030-01-01T06:00Z", "UTC"),
         ("2030-01-01T06:00+01:00", "UTC"),
+        ("2030-01-01T06:00:00.1922+00:00", "UTC"),  # as a mart has times
+        ("2030-01-01T06:00:00.1234567Z", "UTC"),
         ("9999-12-31T23:59-14:00", "UTC"),
         ("9999-12-31T23:59:59-23:59", "UTC"),
     ],
