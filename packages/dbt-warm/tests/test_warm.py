@@ -189,11 +189,7 @@ def test_a_broken_project_is_a_crash_until_it_is_mended(project: Any, warm: Warm
 
 
 def test_a_process_that_is_gone_is_done_without_and_replaced(project: Any, warm: WarmDbt) -> None:
-    renewed_if_outdated(project, warm)
-    pid = warm_process()
-    assert pid
-    os.kill(pid, signal.SIGKILL)
-    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    killed(project, warm)
     ended(cold := warm.invoke(["build"]))
     assert not cold.is_warm
     assert cold.outcome
@@ -204,17 +200,23 @@ def test_a_process_that_is_gone_is_done_without_and_replaced(project: Any, warm:
 
 
 def test_a_new_process_is_news_until_it_has_taken_over(project: Any, warm: WarmDbt) -> None:
-    renewed_if_outdated(project, warm)
-    pid = warm_process()
-    assert pid
-    os.kill(pid, signal.SIGKILL)
-    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    pid = killed(project, warm)
     warm.renew()
     project.until(lambda: select.select(warm.loading(), [], [], 0)[0])
     assert warm.loading()
     warm.renew()
     assert warm_process() not in (None, pid)
     assert not warm.loading()
+
+
+def killed(project: Any, warm: WarmDbt) -> int:
+    """Kill the warm process that will be there, and wait for its end."""
+    renewed_if_outdated(project, warm)
+    pid = warm_process()
+    assert pid
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    return pid
 
 
 def renewed_if_outdated(project: Any, warm: WarmDbt) -> None:
