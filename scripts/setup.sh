@@ -100,7 +100,7 @@ install_by_uv() { # VENV REQUIREMENTS...
     uv_install "$venv" --no-build-isolation "$checkout"/packages/* --editable "$checkout"
 }
 
-# In a folder where it finds the user's settings, and not those with which the lock was made.
+# In a folder where it finds the user's settings, and not those of a project.
 uv_install() { # VENV ARGUMENTS...
   (cd / && uv pip install --quiet --no-deps --python "$1/bin/python" "${@:2}")
 }
