@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -162,7 +163,19 @@ def _serve(application: Any, listeners: list[socket.socket]) -> None:
     )
     for each in getattr(server, "map", {0: server}).values():  # One for each socket.
         each.channel_class = _Channel
+        each.handle_accept = partial(_accept_all, each)
     server.run()
+
+
+def _accept_all(server: Any) -> None:
+    """Accept whoever waits. Waitress takes one client at each turn of its loop.
+
+    Of two hundred that come at once, the last would wait for seconds.
+    """
+    count = -1
+    while count < len(server.active_channels) < CONNECTIONS:
+        count = len(server.active_channels)
+        type(server).handle_accept(server)
 
 
 def _allow_files(count: int) -> None:

@@ -2,9 +2,13 @@
 
 import select
 import socket
+from contextlib import ExitStack
+from functools import partial
 from unittest.mock import Mock
 
 import pytest
+import waitress
+from waitress import wasyncore
 
 from dashboard import server
 
@@ -26,3 +30,16 @@ def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch)
                 with pytest.raises(TimeoutError):
                     ours.send(b"x")
             assert client.fileno() >= 0
+
+
+def test_whoever_waits_is_accepted_at_one_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listener, ExitStack() as clients:
+        for _ in range(50):
+            clients.enter_context(socket.create_connection(listener.getsockname()))
+        real = waitress.create_server(Mock(), sockets=[listener], threads=0)
+        monkeypatch.setattr(real, "run", partial(wasyncore.loop, map=real._map, count=1))
+        monkeypatch.setattr("waitress.create_server", Mock(return_value=real))
+        server.serve(None, [listener])
+        assert len(real.active_channels) == 50
+        real.close()
+        wasyncore.close_all(real._map)
