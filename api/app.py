@@ -76,7 +76,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     measuring.init_app(app)
     problems.init_app(app)
     logs.init_app(app)
-    access.init_app(app, settings)
+    access.init_app(app)
     app.before_request(_skip_what_nobody_awaits)
     app.before_request(_ignore_absurd_dates)
     app.extensions["database"] = Database(settings)

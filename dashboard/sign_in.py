@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, make_response, redirect, request
 
 from api import access
-from dashboard.pages import render, settings
+from dashboard.pages import render
 
 blueprint = Blueprint("sign_in", __name__)
 
@@ -15,7 +15,7 @@ blueprint = Blueprint("sign_in", __name__)
 def sign_in_form() -> Response:
     """Ask for the token, if there is one."""
     target = _own_path(request.args.get("next", "/"))
-    if not (settings().tokens or settings().read_token):
+    if not access.tokens(changes_something=True):
         return make_response(redirect(request.script_root + target, 303))
     return render("sign_in.html", next=target, is_wrong=False)
 
@@ -24,7 +24,7 @@ def sign_in_form() -> Response:
 @access.open_to_all
 def sign_in() -> Response:
     """Keep the token if it is one of ours, and go back to where it was asked for."""
-    ours = {*settings().tokens, settings().read_token} - {None}
+    ours = access.tokens(changes_something=True) | access.tokens(changes_something=False)
     token = request.form.get("token", "").strip()
     target = _own_path(request.form.get("next", "/"))
     if not access.is_token(token, ours):
