@@ -9,7 +9,7 @@ from flask import current_app
 from pgrest_query import Query
 from psycopg2 import errors
 
-from api import database, parameters
+from api import database
 from api.problems import Problem, unavailable
 from elute.database import builds, history
 from elute.database.builds import Build, Mart
@@ -53,7 +53,7 @@ def numbered(session: Session, number: int) -> Build:
     Raises:
         Problem: 404, there never was one.
     """
-    build = builds.numbered(session, number) if number <= parameters.LARGEST_ID else None
+    build = builds.numbered(session, number)
     if build is None:
         raise no_such_build(number)
     return build
