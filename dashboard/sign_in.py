@@ -1,7 +1,5 @@
 """Signing in: a browser keeps the token in a cookie that no script and no other site can use."""
 
-from urllib.parse import urlsplit
-
 from flask import Blueprint, Response, make_response, redirect, request
 
 from api import access
@@ -54,10 +52,5 @@ def _path() -> str:
 
 def _own_path(path: str) -> str:
     """The path if it is one of this site; else the first page."""
-    try:
-        parts = urlsplit(path)
-    except ValueError:
-        return "/"
-    is_own = path.startswith("/") and not parts.netloc and not parts.scheme
-    is_own = is_own and path.isprintable() and "\\" not in path
-    return path if is_own and not path.startswith("//") else "/"
+    is_own = path.startswith("/") and not path.startswith("//")
+    return path if is_own and path.isprintable() and "\\" not in path else "/"
