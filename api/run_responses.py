@@ -12,7 +12,8 @@ from elute.runs.run import Event, Run
 
 MOST_EVENTS = 1000  # read at once
 _NO_WORKER = "no worker is running; start `elute serve` or `elute worker`"
-_STATUSES = {"input": 422, "build": 500, "database": 503, "elute": 500}
+_STATUSES = {"queued": 202, "running": 202, "succeeded": 200, "cancelled": 409, "stopped": 503}
+_STATUSES_OF_ERRORS = {"input": 422, "build": 500, "database": 503, "elute": 500}
 
 
 def find(run_id: int, look: Callable[[Session, int], Run | None] = queue.get) -> Run:
@@ -33,13 +34,7 @@ def find(run_id: int, look: Callable[[Session, int], Run | None] = queue.get) ->
 
 def status_of(run: Run) -> int:
     """The HTTP status that says how a run stands to whoever triggered it."""
-    if not run.has_ended:
-        return 202
-    if run.state == "succeeded":
-        return 200
-    if run.state == "cancelled":
-        return 409
-    return 503 if run.state == "stopped" else _STATUSES[run.error_kind or "elute"]
+    return _STATUSES.get(run.state) or _STATUSES_OF_ERRORS[run.error_kind or "elute"]
 
 
 def message_of_current(published: Published) -> str:

@@ -139,16 +139,11 @@ def cancel(run_id: int) -> Answer:
         if not ended.has_ended:
             detail = f"Run {run_id} goes on in a terminal: press Ctrl-C there."
             raise Problem(409, "Not to be cancelled from here", detail)
-        raise Problem(409, "It has ended", f"Run {run_id} has {_ended(ended)}: nothing to cancel.")
+        been = "been " if ended.state in ("cancelled", "stopped") else ""
+        detail = f"Run {run_id} has {been}{ended.state}: nothing to cancel."
+        raise Problem(409, "It has ended", detail)
     audit.note("cancel", f"run {run_id}")
     return _as_json(run, True), 202, {"Location": location(run)}
-
-
-def _ended(run: Run) -> str:
-    return {
-        "cancelled": "been cancelled",
-        "stopped": "been stopped",
-    }.get(run.state, run.state)
 
 
 def _as_json(run: Run, has_worker: bool) -> dict[str, Any]:
