@@ -132,7 +132,6 @@ def show(run_id: int) -> dict[str, Any]:
 @blueprint.delete("/runs/<int:run_id>")
 def cancel(run_id: int) -> Answer:
     """Cancel a run that waits, ask one that goes on to stop."""
-    run_responses.find(run_id)
     run = database.current().owner.read(lambda session: queue.cancel(session, run_id))
     if run is None:
         ended = run_responses.find(run_id)
