@@ -50,15 +50,11 @@ EXPOSED_HEADERS = (
 LARGEST_BODY = 1024 * 1024  # bytes; an upload of a file sets its own limit
 
 
-def create_app(settings: Settings | None = None) -> Flask:
+def create_app(settings: Settings) -> Flask:
     """Make the app. It touches no database before the first request that needs one.
 
     Views find the settings in `current_app.config["SETTINGS"]`.
-
-    Raises:
-        SettingsError: a setting cannot be used.
     """
-    settings = settings or Settings.from_environment()
     app = Flask("api", static_folder=None)
     app.config["SETTINGS"] = settings
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
