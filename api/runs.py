@@ -117,11 +117,9 @@ def show_some() -> dict[str, Any]:
 def show(run_id: int) -> dict[str, Any]:
     """One run with its nodes, and how long runs usually take, in seconds."""
     run = run_responses.find(run_id)
-
-    def read(session: Session) -> tuple[float | None, bool]:
-        return queue.usual_seconds(session), queue.has_worker(session)
-
-    usual_seconds, has_worker = database.current().owner.read(read)
+    usual_seconds, has_worker = database.current().owner.read(
+        lambda session: (queue.usual_seconds(session), queue.has_worker(session))
+    )
     return {
         **_as_json(run, has_worker),
         "usual_seconds": usual_seconds,
