@@ -95,7 +95,7 @@ def _check_origin() -> None:
     if site is not None:
         is_foreign = site not in ("same-origin", "none")
     else:
-        # A browser says nothing else of a picture on a page that came over plain HTTP.
+        # With a picture on a page without TLS, browsers send nothing but the Referer.
         page = request.headers.get("Referer") if request.method in _SAFE else None
         is_foreign = any(_is_elsewhere(address) for address in (origin, page))
     # A prefetch is a guess of the browser: nobody has asked for it yet.
@@ -111,7 +111,7 @@ def _check_origin() -> None:
 
 
 def _is_elsewhere(address: str | None) -> bool:
-    """Whether this is no address of ours; "null", which hides where it comes from, is none."""
+    """Whether an address is one of another site; so is "null", which hides the site."""
     if address is None:
         return False
     host = address.partition("://")[2].partition("/")[0]

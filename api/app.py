@@ -37,7 +37,7 @@ RESOURCES = (
     routes, builds, changes, histogram, runs, trigger, audit, messages, events, inputs, health,
     metrics, openapi,
 )  # fmt: skip
-# For what is no page; those say what they may load.
+# Of all answers but the pages, which have their own policy.
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -80,15 +80,15 @@ def create_app(settings: Settings) -> Flask:
         app.register_blueprint(resource.blueprint)
     app.after_request(_with_headers)
     if settings.cors_origins:
-        # Also of answers to others: a cache may not keep those for the pages that may read them.
+        # Flask-CORS adds it for these origins only, but a cache could give them others' answers.
         app.after_request(lambda response: response.vary.add("Origin") or response)
     return app
 
 
 def _skip_what_nobody_awaits() -> Response | None:
-    """Of requests that waited for a thread until their clients had left, none is carried out.
+    """Drop a request whose client left while it waited for a thread: its queries hold up others'.
 
-    Their queries would hold up everybody else's. Only logs see the status, which is nginx's.
+    Only logs see the status, which is nginx's.
     """
     if request.method in ("GET", "HEAD") and has_client_gone()():
         return Response(status=499)
@@ -96,7 +96,7 @@ def _skip_what_nobody_awaits() -> Response | None:
 
 
 def _ignore_absurd_dates() -> None:
-    """Those of a year that no date has: Werkzeug ignores what is no date, but fails on them."""
+    """Werkzeug ignores what is no date, but fails on a year that no date can have."""
     for name in ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE"):
         if name in request.environ and _is_absurd(request.environ[name]):
             request.environ[name] = "no date"

@@ -1,4 +1,4 @@
-"""Answers as gzip for who takes it (RFC 9110, 8.4), a stream in blocks as they come."""
+"""Gzip for clients that accept it (RFC 9110, 8.4); a stream is compressed block by block."""
 
 import re
 import zlib

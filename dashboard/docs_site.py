@@ -19,7 +19,7 @@ POLICY = (
 @blueprint.get("/docs")
 @access.open_to_all
 def without_slash() -> Response:
-    """Where people end up who type it."""
+    """The address as people type it."""
     return redirect(url_for("docs_site.site"), 308)  # type: ignore[return-value]
 
 
