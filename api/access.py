@@ -11,7 +11,6 @@ from flask import Flask, Response, current_app, make_response, redirect, request
 
 from api.problems import Problem
 from elute.addresses import is_address
-from elute.settings import Settings
 
 COOKIE = "elute_token"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -31,37 +30,40 @@ def open_to_all(view: _View) -> _View:
     return view
 
 
-def init_app(app: Flask, settings: Settings) -> None:
+def init_app(app: Flask) -> None:
     """Check every request before its view is called."""
-    read_token = {settings.read_token} - {None}
-    for_changes = {*settings.tokens} or read_token
-    for_reading = {*settings.tokens, *read_token} if read_token else set()
-
-    @app.before_request
-    def check() -> Response | None:
-        if not for_changes and request.blueprint != "health":
-            _check_host(settings)
-        if request.method == "OPTIONS":
-            return None  # Asks what may be asked, and calls no view.
-        view = current_app.view_functions.get(request.endpoint or "")
-        changes_something = request.method not in _SAFE or hasattr(view, "changes_something")
-        if changes_something:
-            _check_origin(settings)
-        if hasattr(view, "is_open"):
-            return None
-        wanted = for_changes if changes_something else for_reading
-        if not wanted or is_token(given_token(), wanted):
-            return None
-        if request.method == "GET" and not changes_something and _is_for_a_person():
-            form = current_app.config.get("SIGN_IN_ENDPOINT")
-            if form:
-                return make_response(
-                    redirect(url_for(form, next=request.full_path.rstrip("?")), 303)
-                )
-        raise _unauthorized(changes_something, is_token(given_token(), for_reading - wanted))
+    app.before_request(_check)
 
 
-def is_token(given: str | None, wanted: set[Any]) -> bool:
+def tokens(changes_something: bool) -> set[str]:
+    """The tokens that let a request change something, or only read; empty if it needs none."""
+    settings = current_app.config["SETTINGS"]
+    reading = {settings.read_token} if settings.read_token else set()
+    if changes_something:
+        return {*settings.tokens} or reading
+    return {*settings.tokens, *reading} if reading else set()
+
+
+def _check() -> Response | None:
+    if not tokens(changes_something=True) and request.blueprint != "health":
+        _check_host()
+    if request.method == "OPTIONS":
+        return None  # Asks what may be asked, and calls no view.
+    view = current_app.view_functions.get(request.endpoint or "")
+    changes_something = request.method not in _SAFE or hasattr(view, "changes_something")
+    if changes_something:
+        _check_origin()
+    wanted = tokens(changes_something)
+    if not wanted or hasattr(view, "is_open") or is_token(given_token(), wanted):
+        return None
+    form = current_app.config.get("SIGN_IN_ENDPOINT")
+    if form and request.method == "GET" and not changes_something and _is_for_a_person():
+        return make_response(redirect(url_for(form, next=request.full_path.rstrip("?")), 303))
+    may_read = is_token(given_token(), tokens(changes_something=False))
+    raise _unauthorized(changes_something, may_read)
+
+
+def is_token(given: str | None, wanted: set[str]) -> bool:
     """Whether this is one of those; how long it takes tells nothing about them."""
     if given is None:
         return False
@@ -81,18 +83,19 @@ def given_token() -> str | None:
 
 def owner() -> str:
     """Whose token this request, which was let in, has; "" if it has none or nobody's."""
-    settings: Settings = current_app.config["SETTINGS"]
-    return settings.tokens.get(given_token() or "", "")
+    name: str = current_app.config["SETTINGS"].tokens.get(given_token() or "", "")
+    return name
 
 
-def _check_origin(settings: Settings) -> None:
+def _check_origin() -> None:
+    cors_origins = current_app.config["SETTINGS"].cors_origins
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    if origin in settings.cors_origins and "Authorization" in request.headers:
+    if origin in cors_origins and "Authorization" in request.headers:
         return  # No browser adds a token by itself.
     if site is not None:
         is_foreign = site not in ("same-origin", "none")
     else:
-        # A browser says nothing else of a picture on a page that came over plain HTTP.
+        # With a picture on a page without TLS, browsers send nothing but the Referer.
         page = request.headers.get("Referer") if request.method in _SAFE else None
         is_foreign = any(_is_elsewhere(address) for address in (origin, page))
     # A prefetch is a guess of the browser: nobody has asked for it yet.
@@ -108,16 +111,16 @@ def _check_origin(settings: Settings) -> None:
 
 
 def _is_elsewhere(address: str | None) -> bool:
-    """Whether this is no address of ours; "null", which hides where it comes from, is none."""
+    """Whether an address is one of another site; so is "null", which hides the site."""
     if address is None:
         return False
     host = address.partition("://")[2].partition("/")[0]
     return not host or host != request.host
 
 
-def _check_host(settings: Settings) -> None:
+def _check_host() -> None:
     """Refuse names that another site has pointed at this machine (DNS rebinding)."""
-    if not _is_our_name(request.host, settings.web_host):
+    if not _is_our_name(request.host, current_app.config["SETTINGS"].web_host):
         raise Problem(
             403,
             "Not called by its own name",

@@ -37,7 +37,7 @@ RESOURCES = (
     routes, builds, changes, histogram, runs, trigger, audit, messages, events, inputs, health,
     metrics, openapi,
 )  # fmt: skip
-# For what is no page; those say what they may load.
+# Of all answers but the pages, which have their own policy.
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -50,15 +50,11 @@ EXPOSED_HEADERS = (
 LARGEST_BODY = 1024 * 1024  # bytes; an upload of a file sets its own limit
 
 
-def create_app(settings: Settings | None = None) -> Flask:
+def create_app(settings: Settings) -> Flask:
     """Make the app. It touches no database before the first request that needs one.
 
     Views find the settings in `current_app.config["SETTINGS"]`.
-
-    Raises:
-        SettingsError: a setting cannot be used.
     """
-    settings = settings or Settings.from_environment()
     app = Flask("api", static_folder=None)
     app.config["SETTINGS"] = settings
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
@@ -76,7 +72,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     measuring.init_app(app)
     problems.init_app(app)
     logs.init_app(app)
-    access.init_app(app, settings)
+    access.init_app(app)
     app.before_request(_skip_what_nobody_awaits)
     app.before_request(_ignore_absurd_dates)
     app.extensions["database"] = Database(settings)
@@ -84,15 +80,15 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(resource.blueprint)
     app.after_request(_with_headers)
     if settings.cors_origins:
-        # Also of answers to others: a cache may not keep those for the pages that may read them.
+        # Flask-CORS adds it for these origins only, but a cache could give them others' answers.
         app.after_request(lambda response: response.vary.add("Origin") or response)
     return app
 
 
 def _skip_what_nobody_awaits() -> Response | None:
-    """Of requests that waited for a thread until their clients had left, none is carried out.
+    """Drop a request whose client left while it waited for a thread: its queries hold up others'.
 
-    Their queries would hold up everybody else's. Only logs see the status, which is nginx's.
+    Only logs see the status, which is nginx's.
     """
     if request.method in ("GET", "HEAD") and has_client_gone()():
         return Response(status=499)
@@ -100,7 +96,7 @@ def _skip_what_nobody_awaits() -> Response | None:
 
 
 def _ignore_absurd_dates() -> None:
-    """Those of a year that no date has: Werkzeug ignores what is no date, but fails on them."""
+    """Werkzeug ignores what is no date, but fails on a year that no date can have."""
     for name in ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE"):
         if name in request.environ and _is_absurd(request.environ[name]):
             request.environ[name] = "no date"

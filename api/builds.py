@@ -42,9 +42,7 @@ def show_some() -> dict[str, Any]:
 @blueprint.get("/builds/<int:build>")
 def show(build: int) -> dict[str, Any]:
     """One build."""
-    found = None
-    if build <= parameters.LARGEST_ID:
-        found = database.current().reader.read(lambda session: history.one(session, build))
+    found = database.current().reader.read(lambda session: history.one(session, build))
     if found is None:
         raise no_such_build(build)
     return _as_json(found)
@@ -172,7 +170,7 @@ def _build_again(build: int, why: Mapping[str, str]) -> Answer:
 
 
 def _find(session: Session, build: int) -> Published:
-    found = history.find(session, build) if build <= parameters.LARGEST_ID else None
+    found = history.find(session, build)
     if found is None:
         raise no_such_build(build)
     return found

@@ -133,14 +133,9 @@ def _compared(session: Session, before: Build, after: Build, name: str) -> str:
     try:
         [[counts]] = figures(session, comparison.summary, [])
     except errors.QueryCanceled as error:
-        raise _too_slow(name, path) from error
+        detail = (
+            f"To compare {name} takes longer than ELUTE_QUERY_SECONDS. Ask for its rows at {path}, "
+            "which may take longer, or set more seconds."
+        )
+        raise Problem(503, "Took too long", detail) from error
     return f"{json.dumps(told)[:-1]}, {counts.lstrip()[1:]}"
-
-
-def _too_slow(name: str, path: str) -> Problem:
-    return Problem(
-        503,
-        "Took too long",
-        f"To compare {name} takes longer than ELUTE_QUERY_SECONDS. Ask for its rows at {path}, "
-        "which may take longer, or set more seconds.",
-    )

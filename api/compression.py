@@ -1,4 +1,4 @@
-"""Answers as gzip for who takes it (RFC 9110, 8.4), a stream in blocks as they come."""
+"""Gzip for clients that accept it (RFC 9110, 8.4); a stream is compressed block by block."""
 
 import re
 import zlib
@@ -43,10 +43,7 @@ def _compressed(response: Response) -> Response:
     if not _is_text(response):
         return response
     response.vary.add("Accept-Encoding")
-    accepted = request.accept_encodings
-    is_wanted = accepted.quality("gzip") > 0 and accepted.quality("gzip") >= accepted.quality(
-        "identity"
-    )
+    is_wanted = request.accept_encodings.best_match(["gzip", "identity"]) == "gzip"
     # HTTP/1.0 knows no end but the length, which is not known of a stream before its end.
     if is_wanted and request.environ.get("SERVER_PROTOCOL") != "HTTP/1.0":
         _compress(response)

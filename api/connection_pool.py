@@ -31,8 +31,7 @@ class Pool:
     def __init__(self, connect: Callable[[], Session]) -> None:
         self._connect = connect
         self._idle: list[Session] = []
-        self._free = threading.Semaphore(SIZE)
-        self._lock = threading.Lock()
+        self._turns = threading.Condition()
         self.waiting = self.in_use = 0
 
     @contextmanager
@@ -57,24 +56,20 @@ class Pool:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        self._count(waiting=1)
-        is_free = self._free.acquire(timeout=WAIT_SECONDS)
-        self._count(waiting=-1, in_use=int(is_free))
+        with self._turns:
+            self.waiting += 1
+            is_free = self._turns.wait_for(lambda: self.in_use < SIZE, WAIT_SECONDS)
+            self.waiting -= 1
+            self.in_use += is_free
         if not is_free:
-            raise unavailable(
-                "Busy",
-                "Too many requests at once for the database. Try again shortly.",
-            )
+            detail = "Too many requests at once for the database. Try again shortly."
+            raise unavailable("Busy", detail)
         try:
             yield
         finally:
-            self._count(in_use=-1)
-            self._free.release()
-
-    def _count(self, waiting: int = 0, in_use: int = 0) -> None:
-        with self._lock:
-            self.waiting += waiting
-            self.in_use += in_use
+            with self._turns:
+                self.in_use -= 1
+                self._turns.notify()
 
     def read(self, function: Callable[[Session], Result]) -> Result:
         """Call `function` with a session; once more if that session turns out to be dead."""

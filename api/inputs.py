@@ -16,7 +16,6 @@ from elute import inputs as input_files
 from elute import rehearsal, workbooks
 from elute.errors import EluteError
 from elute.inputs import Version
-from elute.settings import Settings
 
 blueprint = Blueprint("inputs", __name__)
 
@@ -32,7 +31,7 @@ def download(name: str) -> Response:
     """One input file, as it is."""
     _require_known(name)
     try:
-        file = input_files.path_of(_settings(), name).open("rb")
+        file = input_files.path_of(current_app.config["SETTINGS"], name).open("rb")
     except FileNotFoundError:
         raise Problem(404, "No such file", f"There is no {name} yet; PUT one.") from None
     # Of the open file: in the meantime its name may stand for another one.
@@ -61,7 +60,7 @@ def replace(name: str) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Check a file and put it in the place of an input file; `?dry_run=1` only checks."""
     _require_known(name)
     dry_run = parameters.switch("dry_run")
-    settings = _settings()
+    settings = current_app.config["SETTINGS"]
     # Each is looked at again below: now it saves a long upload, then it is certain.
     _require_match(input_files.version_of(settings, name))
     with (
@@ -86,14 +85,9 @@ def _rehearsed(name: str, received: Path) -> list[str]:
     """What would stop a build with this file; nothing without a database to ask."""
     try:
         with database.current().owner.session() as session:
-            return rehearsal.findings(session, _settings(), name, received)
+            return rehearsal.findings(session, current_app.config["SETTINGS"], name, received)
     except (EluteError, psycopg2.Error):
         return []
-
-
-def _settings() -> Settings:
-    settings: Settings = current_app.config["SETTINGS"]
-    return settings
 
 
 def _require_known(name: str) -> None:
@@ -103,7 +97,7 @@ def _require_known(name: str) -> None:
 
 
 def _describe(name: str) -> dict[str, Any]:
-    settings = _settings()
+    settings = current_app.config["SETTINGS"]
     version = input_files.version_of(settings, name)
     newer = workbooks.newer_workbook(settings.seeds_dir, name)
     about = {

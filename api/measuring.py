@@ -20,7 +20,7 @@ def init_app(app: Flask) -> None:
 @contextmanager
 def database_time() -> Iterator[None]:
     """Count the time in which a session is waited for and held as that of the database."""
-    # Of a stream, what is held outlives the request, and so does the list.
+    # A stream holds its session, and so this list, for longer than the request lasts.
     spans: list[float] = g.setdefault("database_spans", []) if has_request_context() else []
     spans.append(-time.perf_counter())
     try:

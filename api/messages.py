@@ -33,8 +33,7 @@ def resend(message: int) -> tuple[dict[str, Any], int]:
         execute(session, "notify_messages", {"payload": ""})
         return found
 
-    known = message <= parameters.LARGEST_ID
-    receivers = database.current().owner.read(ask) if known else []
+    receivers = database.current().owner.read(ask)
     if not receivers:
         raise Problem(
             404,

@@ -22,18 +22,27 @@ _BROWSER = re.compile(r"\b(Firefox|Edg|OPR|Chrome|Safari)/\d+")
 _PRODUCT = re.compile(r"^[\w.-]{1,40}(/[\w.-]{1,20})?", re.ASCII)
 
 
-def number(name: str, least: float, most: float) -> float | None:
-    """A parameter of the query string; None if it is not given.
+def number(name: str, value: object, least: float, most: float) -> float:
+    """The value of a parameter as a number.
 
     Raises:
         Problem: 400, it is no number between those.
     """
-    value = request.args.get(name)
-    return None if value is None else _number(name, value, least, most)
+    found = math.nan
+    if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+        with suppress(ValueError, OverflowError):
+            found = float(value)
+    if not least <= found <= most:
+        raise _no_number(name, value, f"a number from {least:g} to {most:g}")
+    return found
 
 
 def whole_number(name: str, least: int, most: int) -> int | None:
-    """The same for a parameter that is a whole number."""
+    """A parameter of the query string that is a whole number; None if it is not given.
+
+    Raises:
+        Problem: 400, it is no whole number between those.
+    """
     value = request.args.get(name)
     if value is None:
         return None
@@ -110,7 +119,7 @@ def options() -> dict[str, Any]:
     if unknown:
         names = ", ".join(sorted(unknown))[:100]
         raise Problem(400, "No such option", f"Not known: {names}. Known: max_dropped_ratio.")
-    return {name: _number(name, value, 0, 1) for name, value in given.items()}
+    return {name: number(name, value, 0, 1) for name, value in given.items()}
 
 
 def reason() -> str | None:
@@ -152,16 +161,6 @@ def _body(example: str = '{"max_dropped_ratio": 0.5}') -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Problem(400, "No JSON object", f"The body may be empty, or {example}.")
     return body
-
-
-def _number(name: str, value: object, least: float, most: float) -> float:
-    found = math.nan
-    if isinstance(value, (str, int, float)) and not isinstance(value, bool):
-        with suppress(ValueError, OverflowError):
-            found = float(value)
-    if not least <= found <= most:
-        raise _no_number(name, value, f"a number from {least:g} to {most:g}")
-    return found
 
 
 def _no_number(name: str, value: object, wanted: str) -> Problem:

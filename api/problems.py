@@ -59,6 +59,11 @@ def unavailable(title: str, detail: str, **extra: Any) -> Problem:
     return Problem(503, title, detail, headers={"Retry-After": str(_RETRY_SECONDS)}, **extra)
 
 
+def postgrest(code: str, message: str, details: str | None = None) -> dict[str, Any]:
+    """Further members of a problem: what PostgREST's clients show."""
+    return {"code": code, "message": message, "details": details, "hint": None}
+
+
 def full_disk() -> faults.Fault | None:
     """What there is to say of the disk of ELUTE_HOME, if it is full."""
     return faults.of_disk(current_app.config["SETTINGS"].home)

@@ -117,11 +117,9 @@ def show_some() -> dict[str, Any]:
 def show(run_id: int) -> dict[str, Any]:
     """One run with its nodes, and how long runs usually take, in seconds."""
     run = run_responses.find(run_id)
-
-    def read(session: Session) -> tuple[float | None, bool]:
-        return queue.usual_seconds(session), queue.has_worker(session)
-
-    usual_seconds, has_worker = database.current().owner.read(read)
+    usual_seconds, has_worker = database.current().owner.read(
+        lambda session: (queue.usual_seconds(session), queue.has_worker(session))
+    )
     return {
         **_as_json(run, has_worker),
         "usual_seconds": usual_seconds,
@@ -132,23 +130,17 @@ def show(run_id: int) -> dict[str, Any]:
 @blueprint.delete("/runs/<int:run_id>")
 def cancel(run_id: int) -> Answer:
     """Cancel a run that waits, ask one that goes on to stop."""
-    run_responses.find(run_id)
     run = database.current().owner.read(lambda session: queue.cancel(session, run_id))
     if run is None:
         ended = run_responses.find(run_id)
         if not ended.has_ended:
             detail = f"Run {run_id} goes on in a terminal: press Ctrl-C there."
             raise Problem(409, "Not to be cancelled from here", detail)
-        raise Problem(409, "It has ended", f"Run {run_id} has {_ended(ended)}: nothing to cancel.")
+        been = "been " if ended.state in ("cancelled", "stopped") else ""
+        detail = f"Run {run_id} has {been}{ended.state}: nothing to cancel."
+        raise Problem(409, "It has ended", detail)
     audit.note("cancel", f"run {run_id}")
     return _as_json(run, True), 202, {"Location": location(run)}
-
-
-def _ended(run: Run) -> str:
-    return {
-        "cancelled": "been cancelled",
-        "stopped": "been stopped",
-    }.get(run.state, run.state)
 
 
 def _as_json(run: Run, has_worker: bool) -> dict[str, Any]:

@@ -48,9 +48,8 @@ def refused(error: Exception) -> Answer:
 
 
 def _seconds() -> float:
-    given = parameters.number("wait", 0, LONGEST_WAIT)
-    if given is not None:
-        return given
+    if "wait" in request.args:
+        return parameters.number("wait", request.args["wait"], 0, LONGEST_WAIT)
     preferences = request.headers.get("Prefer", "").lower()
     wait = _WAIT_PREFERENCE.search(preferences)
     if wait:

@@ -7,12 +7,8 @@ from dashboard import assets, docs_site, pages, sign_in
 from elute.settings import Settings
 
 
-def create_app(settings: Settings | None = None) -> Flask:
-    """Make the app. It touches no database before the first request that needs one.
-
-    Raises:
-        SettingsError: a setting cannot be used.
-    """
+def create_app(settings: Settings) -> Flask:
+    """Make the app. It touches no database before the first request that needs one."""
     made = app.create_app(settings)
     made.config["SIGN_IN_ENDPOINT"] = "sign_in.sign_in_form"
     for blueprint in (pages.blueprint, sign_in.blueprint, assets.blueprint, docs_site.blueprint):

@@ -1,9 +1,9 @@
 """The dbt docs site of the published build at /docs/, as the worker left it."""
 
-from flask import Blueprint, Response, redirect, send_file, url_for
+from flask import Blueprint, Response, current_app, redirect, send_file, url_for
 
 from api import access
-from dashboard.pages import render, settings
+from dashboard.pages import render
 
 blueprint = Blueprint("docs_site", __name__)
 # dbt's page is one file with its scripts in it. It may load nothing and send nothing: not the
@@ -19,7 +19,7 @@ POLICY = (
 @blueprint.get("/docs")
 @access.open_to_all
 def without_slash() -> Response:
-    """Where people end up who type it."""
+    """The address as people type it."""
     return redirect(url_for("docs_site.site"), 308)  # type: ignore[return-value]
 
 
@@ -27,7 +27,8 @@ def without_slash() -> Response:
 def site() -> Response:
     """The site; before the first build, a page that says so."""
     try:
-        response = send_file(settings().home / "docs" / "index.html", max_age=0, conditional=True)
+        index = current_app.config["SETTINGS"].home / "docs" / "index.html"
+        response = send_file(index, max_age=0, conditional=True)
     except FileNotFoundError:
         return render("no_docs.html", 404, here="/docs/")
     response.headers["Content-Security-Policy"] = POLICY

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, current_app, make_response, render_template, request
+from flask import Blueprint, Response, make_response, render_template, request
 
 from api import access, openapi
 from api.marts.published import published_marts
-from elute.settings import Settings
 
 blueprint = Blueprint("pages", __name__, template_folder="templates")
 PAGES = (
@@ -31,12 +30,6 @@ _HEADERS = {
 }
 
 
-def settings() -> Settings:
-    """Those of the app that answers."""
-    found: Settings = current_app.config["SETTINGS"]
-    return found
-
-
 def render(template: str, status: int = 200, **values: Any) -> Response:
     """A page, with the headers that every page has."""
     values.setdefault("next", request.full_path.rstrip("?"))
@@ -45,7 +38,7 @@ def render(template: str, status: int = 200, **values: Any) -> Response:
         pages=PAGES,
         root=request.script_root,
         here=values.pop("here", request.path),
-        has_tokens=bool(settings().tokens or settings().read_token),
+        has_tokens=bool(access.tokens(changes_something=True)),
         is_signed_in=access.COOKIE in request.cookies,
         **values,
     )
@@ -94,4 +87,4 @@ def mart(name: str) -> Response:
 @access.open_to_all
 def api() -> Response:
     """What /openapi.json says, for people."""
-    return render("api.html", document=openapi.document(settings()))
+    return render("api.html", document=openapi.document())

@@ -1,11 +1,9 @@
 """Signing in: a browser keeps the token in a cookie that no script and no other site can use."""
 
-from urllib.parse import urlsplit
-
 from flask import Blueprint, Response, make_response, redirect, request
 
 from api import access
-from dashboard.pages import render, settings
+from dashboard.pages import render
 
 blueprint = Blueprint("sign_in", __name__)
 
@@ -15,7 +13,7 @@ blueprint = Blueprint("sign_in", __name__)
 def sign_in_form() -> Response:
     """Ask for the token, if there is one."""
     target = _own_path(request.args.get("next", "/"))
-    if not (settings().tokens or settings().read_token):
+    if not access.tokens(changes_something=True):
         return make_response(redirect(request.script_root + target, 303))
     return render("sign_in.html", next=target, is_wrong=False)
 
@@ -24,7 +22,7 @@ def sign_in_form() -> Response:
 @access.open_to_all
 def sign_in() -> Response:
     """Keep the token if it is one of ours, and go back to where it was asked for."""
-    ours = {*settings().tokens, settings().read_token} - {None}
+    ours = access.tokens(changes_something=True) | access.tokens(changes_something=False)
     token = request.form.get("token", "").strip()
     target = _own_path(request.form.get("next", "/"))
     if not access.is_token(token, ours):
@@ -54,10 +52,5 @@ def _path() -> str:
 
 def _own_path(path: str) -> str:
     """The path if it is one of this site; else the first page."""
-    try:
-        parts = urlsplit(path)
-    except ValueError:
-        return "/"
-    is_own = path.startswith("/") and not parts.netloc and not parts.scheme
-    is_own = is_own and path.isprintable() and "\\" not in path
-    return path if is_own and not path.startswith("//") else "/"
+    is_own = path.startswith("/") and not path.startswith("//")
+    return path if is_own and path.isprintable() and "\\" not in path else "/"

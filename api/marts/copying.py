@@ -21,7 +21,7 @@ class AbandonedError(Exception):
 
 
 class Copy:
-    """A COPY that runs in a thread of its own, for psycopg2 pushes what it should let us pull.
+    """A COPY in a thread of its own: psycopg2 writes the rows, while a response reads them.
 
     Between the two is a pipe: when it is full, PostgreSQL waits.
 

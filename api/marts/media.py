@@ -10,7 +10,7 @@ from pgrest_query import Query
 from psycopg2.extensions import Column
 
 from api.marts import workbook
-from api.problems import Problem
+from api.problems import Problem, postgrest
 from elute.database.sessions import Session
 
 JSON = "application/json"
@@ -86,7 +86,7 @@ def negotiated(offered: Sequence[str] = MEDIA_TYPES) -> str:
 
 def not_acceptable(title: str, detail: str) -> Problem:
     """406, as clients of PostgREST read it, too."""
-    return Problem(406, title, detail, code="PGRST107", message=detail, details=None, hint=None)
+    return Problem(406, title, detail, **postgrest("PGRST107", detail))
 
 
 def _range(text: str) -> tuple[str, float]:

@@ -9,8 +9,8 @@ from flask import current_app
 from pgrest_query import Query
 from psycopg2 import errors
 
-from api import database, parameters
-from api.problems import Problem, unavailable
+from api import database
+from api.problems import Problem, postgrest, unavailable
 from elute.database import builds, history
 from elute.database.builds import Build, Mart
 from elute.database.sessions import Session
@@ -18,6 +18,7 @@ from elute.errors import EluteError
 
 # SQLSTATEs of what is wrong with a query, or with a value in it, or is more than PostgreSQL can do.
 _REFUSED = ("0A", "21", "22", "42", "54")
+_NOT_THERE = "PGRST205"  # in PostgREST's list of errors
 _MOST_FIGURES = 500  # of 30 builds, each with its marts' totals and histograms
 
 
@@ -53,7 +54,7 @@ def numbered(session: Session, number: int) -> Build:
     Raises:
         Problem: 404, there never was one.
     """
-    build = builds.numbered(session, number) if number <= parameters.LARGEST_ID else None
+    build = builds.numbered(session, number)
     if build is None:
         raise no_such_build(number)
     return build
@@ -110,13 +111,13 @@ def not_built() -> Problem:
         "Nothing has been built yet. Build with POST /trigger-etl, "
         "or see what became of the last build at GET /runs."
     )
-    return unavailable("Not built yet", detail, **_as_postgrest(detail))
+    return unavailable("Not built yet", detail, **postgrest(_NOT_THERE, detail))
 
 
 def no_such_build(number: int) -> Problem:
     """There never was a build of this number."""
     detail = f"There is no build {number}; /builds lists those there are."
-    return Problem(404, "No such build", detail, **_as_postgrest(detail))
+    return Problem(404, "No such build", detail, **postgrest(_NOT_THERE, detail))
 
 
 def no_longer_kept(session: Session, number: int) -> Problem:
@@ -128,18 +129,13 @@ def no_longer_kept(session: Session, number: int) -> Problem:
         f"{', '.join(map(str, kept))}. ELUTE_KEEP_BUILDS, which is {most}, says of how "
         "many at least."
     )
-    return Problem(410, "No longer kept", detail, kept=kept, **_as_postgrest(detail))
-
-
-def _as_postgrest(detail: str) -> dict[str, Any]:
-    """What PostgREST's clients show when what they ask for is not there."""
-    return {"code": "PGRST205", "message": detail, "details": None, "hint": None}
+    return Problem(410, "No longer kept", detail, kept=kept, **postgrest(_NOT_THERE, detail))
 
 
 def _mart(build: Build, name: str) -> Mart:
     if name not in build.marts:
         detail = f"There is no mart {name!r}; there are {', '.join(sorted(build.marts))}."
-        raise Problem(404, "No such mart", detail, **_as_postgrest(detail))
+        raise Problem(404, "No such mart", detail, **postgrest(_NOT_THERE, detail))
     return build.marts[name]
 
 

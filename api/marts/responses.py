@@ -19,7 +19,7 @@ from api.marts.copying import BLOCK, Copy
 from api.marts.published import described_error, figures, find
 from api.marts.sending import again, has_client_gone, is_not_modified, streamed, validators
 from api.parameters import query_without
-from api.problems import Problem
+from api.problems import Problem, postgrest
 from elute.database.builds import NEWEST, Build, Mart
 from elute.database.sessions import Session
 
@@ -269,12 +269,10 @@ def _stream(wanted: RowsRequest, first: bytes, copy: Copy, stack: ExitStack) -> 
 
 def _not_one(row_count: int) -> Problem:
     count = "0 rows" if row_count == 0 else "more than 1 row"
+    message = "Cannot coerce the result to a single JSON object"
     return Problem(
         406,
         "Not one row",
         f"One row was asked for, and the result has {count}. Filter for one, or ask for a list.",
-        code="PGRST116",
-        message="Cannot coerce the result to a single JSON object",
-        details=f"The result contains {count}",
-        hint=None,
+        **postgrest("PGRST116", message, f"The result contains {count}"),
     )

@@ -30,7 +30,7 @@ _VARY = "Accept, Authorization, Cookie, Prefer, Range"
 
 
 def has_client_gone() -> Callable[[], bool]:
-    """Tells whether anybody still waits for this answer, which the server before Flask knows."""
+    """What to call to know whether the client of this request has left; only waitress knows."""
     found: Callable[[], bool] = request.environ.get("waitress.client_disconnected", lambda: False)
     return found
 
@@ -56,11 +56,10 @@ def again(answer: Callable[[], Response]) -> Response:
 def streamed(
     body: Iterator[bytes], respond: Callable[[Iterable[bytes], bool], Response], stack: ExitStack
 ) -> Response:
-    """A response of any length.
+    """A response of any length, sent as it comes; `stack` is closed when it has been, or breaks.
 
-    It is sent as it comes, and `stack` closed when the client has it, or goes. What goes wrong from
-    here on breaks the response off, which a client notices. One that only the length tells whether
-    it has all of it gets what was collected in a file.
+    An error from here on breaks it off, which clients notice. With HTTP/1.0 only a length that is
+    known before lets them notice, so the body is collected in a file first.
 
     Args:
         body: what is sent.

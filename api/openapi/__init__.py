@@ -11,26 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from flask import Blueprint, current_app, request
+from flask import Blueprint, request
 
-from api.access import open_to_all
+from api import access
 from api.marts.published import published_marts
 from api.openapi import marts
 from elute.inputs import COLUMNS
-from elute.settings import Settings
 
 blueprint = Blueprint("openapi", __name__)
 
 
 @blueprint.get("/openapi.json")
-@open_to_all
-def show() -> dict[str, Any]:
+@access.open_to_all
+def document() -> dict[str, Any]:
     """This document."""
-    return document(current_app.config["SETTINGS"])
-
-
-def document(settings: Settings) -> dict[str, Any]:
-    """The OpenAPI document, as a JSON object."""
     fixed, known = _fixed(), published_marts()
     paths = {**fixed["paths"], **marts.paths(known, fixed)}
     order = sorted(paths, key=lambda path: (path != "/trigger-etl", path))
@@ -38,7 +32,7 @@ def document(settings: Settings) -> dict[str, Any]:
         **{name: value for name, value in fixed.items() if not name.startswith("x-")},
         "info": {**fixed["info"], "version": version("elute")},
         "servers": [{"url": f"{request.script_root}/"}],
-        "paths": {path: _secured(path, paths[path], settings) for path in order},
+        "paths": {path: _secured(path, paths[path]) for path in order},
         "components": {
             **fixed["components"],
             "schemas": {
@@ -73,15 +67,14 @@ def _require_all(described: Any) -> None:
             _require_all(each)
 
 
-def _secured(path: str, operations: dict[str, Any], settings: Settings) -> dict[str, Any]:
-    """The operations of a path, each with the tokens that these settings ask for."""
+def _secured(path: str, operations: dict[str, Any]) -> dict[str, Any]:
+    """The operations of a path, each with the tokens that it needs here."""
     return {
-        method: {"security": _security(path, method, settings), **operation}
+        method: {"security": _security(path, method), **operation}
         for method, operation in operations.items()
     }
 
 
-def _security(path: str, method: str, settings: Settings) -> list[dict[str, list[str]]]:
-    is_changing = method != "get" or path == "/trigger-etl"
-    token = settings.tokens or settings.read_token if is_changing else settings.read_token
-    return [{"token": []}, {"cookie": []}] if token else []
+def _security(path: str, method: str) -> list[dict[str, list[str]]]:
+    tokens = access.tokens(method != "get" or path == "/trigger-etl")
+    return [{"token": []}, {"cookie": []}] if tokens else []

@@ -24,7 +24,8 @@ def client() -> Client:
     def make(**variables: str) -> FlaskClient:
         app = Flask(__name__, static_folder=None)
         problems.init_app(app)
-        access.init_app(app, Settings.from_environment(variables))
+        app.config["SETTINGS"] = Settings.from_environment(variables)
+        access.init_app(app)
         app.add_url_rule("/read", view_func=_read, endpoint="read")
         app.add_url_rule("/open", view_func=access.open_to_all(_open), endpoint="open")
         trigger = access.changes(_done)

@@ -18,7 +18,7 @@ from elute import inputs
 from elute.cli import parse
 from elute.inputs import COLUMNS
 from elute.runs.run import STATES
-from elute.settings import CHECKOUT, VARIABLES
+from elute.settings import CHECKOUT, VARIABLES, Settings
 from tests.rules.model import PROBLEMS, USER_SUMMARY_COLUMNS
 
 FOR_PEOPLE = {
@@ -50,7 +50,7 @@ of_each_page = pytest.mark.parametrize("page", PAGES)
 
 @pytest.fixture(scope="module")
 def app() -> Flask:
-    return create_app()
+    return create_app(Settings.from_environment())
 
 
 def blocks(page: str, language: str) -> list[str]:
