@@ -194,6 +194,20 @@ def has_worker(session: Session) -> bool:
     return bool(_one(session, "has_worker", {})["has_worker"])
 
 
+def has_published(
+    session: Session, *, run_id: int | None = None, invocation_id: str | None = None
+) -> bool:
+    """Whether the build of a run is published; ask when none of its sessions is left.
+
+    Args:
+        session: in autocommit mode.
+        run_id: of a run of the worker.
+        invocation_id: dbt's, of a run in a terminal.
+    """
+    values = {"run_id": run_id, "invocation_id": invocation_id}
+    return bool(_one(session, "has_published", values)["has_published"])
+
+
 def usual_seconds(session: Session) -> float | None:
     """How long a run usually takes: the median of the latest successful ones."""
     seconds = sorted(row["seconds"] for row in execute(session, "usual_durations"))

@@ -16,7 +16,7 @@ from elute.serve.child import Child
 from elute.serve.exposure import require_token_if_exposed
 from elute.serve.lock import ServeError, address, listen, lock_home
 from elute.settings import CHECKOUT, Settings
-from elute.worker.signals import STOPPING, Waiter
+from elute.signals import STOPPING, Waiter
 
 _STOP_SECONDS = 7.0  # for web app and worker together, before they are killed
 _MOST_ENDS = 5

@@ -13,16 +13,15 @@ from elute.database.queries import execute
 from elute.database.sessions import Session, accepts_sessions
 from elute.provenance import RebuildError
 from elute.runs import queue
+from elute.runs.ending import finish, finish_and_retry, recover, recover_terminal
 from elute.runs.run import Run, now
 from elute.settings import Settings
+from elute.signals import Waiter
 from elute.workbooks import WorkbookError
 from elute.worker import dbt_commands
 from elute.worker.docs import Docs
 from elute.worker.execution import STOPPED, Execution
 from elute.worker.messenger import Messenger
-from elute.worker.recovery import recover, recover_terminal
-from elute.worker.run_outcome import finish, finish_and_retry
-from elute.worker.signals import Waiter
 from elute.worker.triggers import Triggers
 
 _MESSAGES = "elute_messages"

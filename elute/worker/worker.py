@@ -14,10 +14,10 @@ from elute.database.sessions import Session, accepts_sessions, connect
 from elute.environment import drop_foreign, project_environment
 from elute.errors import ServerError
 from elute.settings import Settings
+from elute.signals import Waiter
 from elute.worker.dbt_commands import warm_dbt
 from elute.worker.docs import Docs
 from elute.worker.run_loop import RunLoop
-from elute.worker.signals import Waiter
 
 _STAND_BY_SECONDS = 1.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0  # seconds between two tries to reach the database
