@@ -13,7 +13,7 @@ from contextlib import closing
 import psycopg2
 from dbt_warm import Event, Outcome
 
-from elute import log_file
+from elute import logs
 from elute.database import schema
 from elute.database.queries import execute
 from elute.database.sessions import Session, connect
@@ -68,7 +68,7 @@ class Recorder:
         except (psycopg2.Error, EluteError) as error:
             message = f"This build is not in the history: {' '.join(str(error).split())}"
             with contextlib.suppress(OSError):
-                log_file.write(self._settings, message)
+                logs.write(self._settings, message)
 
     def _write(self, session: Session) -> None:
         run_id = self._begin(session)

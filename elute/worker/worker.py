@@ -7,6 +7,7 @@ from contextlib import closing
 
 import psycopg2
 
+from elute import logs
 from elute.database import faults, schema
 from elute.database.queries import execute
 from elute.database.server import connection_environment
@@ -101,8 +102,6 @@ def run(settings: Settings, lifeline: int | None = None) -> int:
         settings: all of them.
         lifeline: descriptor of a pipe; when its other end is closed, it is time to stop.
     """
-    from elute import logs  # noqa: PLC0415
-
     waiter = Waiter(lifeline)
     waiter.listen()
     logs.configure(settings, "worker")
