@@ -76,9 +76,6 @@ class Recorder:
         while end is None:
             events, end = self._next_batch()
             queue.append_events(session, run_id, events)
-            for event in events:
-                if event.kind == "nodes":
-                    queue.describe(session, run_id, **event.data)
         if isinstance(end, WorkbookError):
             finish(session, run_id, "failed", error_kind="input", error=str(end))
         else:

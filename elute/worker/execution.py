@@ -51,10 +51,7 @@ class Execution:
         Raises:
             psycopg2.Error: the database is gone.
         """
-        for event in self._invocation.read():
-            self._unsaved.append(event)
-            if event.kind == "nodes":
-                queue.describe(self._session, self._run.run_id, **event.data)
+        self._unsaved += self._invocation.read()
         if self._invocation.outcome is not None:
             self._save()
             self._end(self._invocation.outcome)
