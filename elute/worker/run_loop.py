@@ -26,6 +26,7 @@ from elute.worker.triggers import Triggers
 
 _MESSAGES = "elute_messages"
 _UNIT_TESTED = "The unit tests passed with this project and these options; they are not run again."
+_COLD = "dbt cannot be kept loaded ({}), so it is loaded anew for this run."
 _IDLE_SECONDS = 2.0
 _CHECK_SECONDS = 5.0
 logger = logging.getLogger("elute.worker")
@@ -119,7 +120,7 @@ class RunLoop:
             first = [Event(now(), "started", {"is_warm": invocation.is_warm, **read})]
             first += [_log("info", said) for said in taken_in]
             if not invocation.is_warm:
-                first.append(_why_cold(self._dbt.problem))
+                first.append(_log("warn", _COLD.format(self._dbt.problem)))
             if is_tested:
                 first.append(_log("info", _UNIT_TESTED))
             execution = Execution(self._session, run, invocation, first)
@@ -154,11 +155,6 @@ class RunLoop:
             if notice.channel == _MESSAGES:
                 self._messenger.wake(notice.payload)
         self._session.notifies.clear()
-
-
-def _why_cold(problem: str | None) -> Event:
-    said = f"dbt cannot be kept loaded ({problem}), so it is loaded anew for this run."
-    return _log("warn", said)
 
 
 def _log(level: str, message: str) -> Event:
