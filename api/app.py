@@ -11,6 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api import (
     access,
+    access_log,
     audit,
     builds,
     changes,
@@ -68,10 +69,10 @@ def create_app(settings: Settings) -> Flask:
     compression.init_app(app)
     if settings.cors_origins:
         CORS(app, origins=settings.cors_origins, expose_headers=EXPOSED_HEADERS, max_age=600)
-    logs.configure(settings)
+    logs.configure(settings, request_id=access_log.request_id)
     measuring.init_app(app)
     problems.init_app(app)
-    logs.init_app(app)
+    access_log.init_app(app, settings)
     access.init_app(app)
     app.before_request(_skip_what_nobody_awaits)
     app.before_request(_ignore_absurd_dates)

@@ -115,15 +115,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _unexpected(error: Exception) -> str:
     """Write the traceback to the log file and return one sentence that says where it is."""
-    from elute import log_file  # noqa: PLC0415
+    from elute import logs  # noqa: PLC0415
 
     what = f"something unexpected went wrong ({type(error).__name__})"
     try:
-        settings = Settings.from_environment()
-        log_file.write(settings, f"elute {' '.join(sys.argv[1:])}", error)
+        path = logs.write(Settings.from_environment(), f"elute {' '.join(sys.argv[1:])}", error)
     except (OSError, EluteError):
         return f"{what}, and no log could be written; 'elute --debug ...' shows the details."
-    return f"{what}; the details are in {settings.log_file}."
+    return f"{what}; the details are in {path}."
 
 
 def _discard_output() -> None:

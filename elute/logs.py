@@ -1,18 +1,16 @@
-"""What the service writes down: on standard error, as text or JSON lines, and in a rotated file."""
+"""What is written down: by the service, as text or JSON lines, and by commands in a terminal."""
 
 import json
 import logging
 import sys
-import time
+from collections.abc import Callable
 from datetime import datetime, timezone
 from logging.handlers import RotatingFileHandler
+from pathlib import Path
 from urllib.parse import quote
-
-from flask import Flask, Response, g, has_request_context, request
 
 from elute.settings import Settings
 
-ACCESS = logging.getLogger("elute.access")
 _KEPT = 3  # old files beside the one being written
 _MOST_BYTES = 10_000_000
 _SHORTEST_SECRET = 4  # Anything shorter is part of other words.
@@ -21,8 +19,9 @@ _SHORTEST_SECRET = 4  # Anything shorter is part of other words.
 class _Formatter(logging.Formatter):
     """Formats a record, and blots out the secrets wherever they come from."""
 
-    def __init__(self, secrets: list[str]) -> None:
+    def __init__(self, secrets: list[str], request_id: Callable[[], str | None]) -> None:
         super().__init__("%(asctime)s %(levelname)s %(message)s")
+        self._request_id = request_id
         written = [as_text(secret) for secret in secrets for as_text in (_in_json, quote)]
         self._secrets = sorted({*secrets, *written}, key=len, reverse=True)
 
@@ -34,7 +33,7 @@ class _Formatter(logging.Formatter):
 
     def written(self, record: logging.LogRecord) -> str:
         line = super().format(record)
-        request_id = _request_id()
+        request_id = self._request_id()
         return f"{line} [request {request_id}]" if request_id else line
 
 
@@ -50,34 +49,32 @@ class _JsonFormatter(_Formatter):
             "message": record.getMessage(),
             **getattr(record, "fields", {}),
         }
-        if request_id := _request_id():
+        if request_id := self._request_id():
             fields["request_id"] = request_id
         if record.exc_info:
             fields["traceback"] = self.formatException(record.exc_info)
         return json.dumps(fields, ensure_ascii=False)
 
 
-def _request_id() -> str | None:
-    """That of the request that is being answered."""
-    return g.get("request_id") if has_request_context() else None
-
-
 def _in_json(text: str) -> str:
     return json.dumps(text)[1:-1]
 
 
-def configure(settings: Settings, name: str = "web") -> None:
+def configure(
+    settings: Settings, name: str = "web", request_id: Callable[[], str | None] = lambda: None
+) -> None:
     """Send what Elute and dbt-warm log to standard error and a file.
 
     Each process that runs for long has a file of its own, `logs/<name>.log` below ELUTE_HOME,
-    because two cannot rotate one. Where it cannot be written, there is none.
+    because two cannot rotate one. Where it cannot be written, there is none. `request_id` gives
+    that of the request that is being answered, if any.
     """
     secrets = [
         *settings.tokens, settings.read_token, settings.password,
         *settings.webhook_urls, *settings.apprise_urls, settings.webhook_secret, settings.ping_url,
     ]  # fmt: skip
     known = [secret for secret in secrets if secret and len(secret) >= _SHORTEST_SECRET]
-    formatter = (_JsonFormatter if settings.log_format == "json" else _Formatter)(known)
+    formatter = (_JsonFormatter if settings.log_format == "json" else _Formatter)(known, request_id)
     handlers = _handlers(settings, name)
     for handler in handlers:
         handler.setFormatter(formatter)
@@ -89,39 +86,26 @@ def configure(settings: Settings, name: str = "web") -> None:
             logger.addHandler(handler)
         logger.setLevel(logging.INFO)
     logging.getLogger("elute").propagate = False
-    # Not for a person at a terminal, who did each request; and a line costs as much as a query.
-    ACCESS.disabled = settings.log_format == "text"
 
 
-def init_app(app: Flask) -> None:
-    """Write a line about every request, when its answer begins; see `configure`."""
-    if ACCESS.disabled:
-        return
+def write(settings: Settings, message: str, error: BaseException | None = None) -> Path:
+    """Add what would only disturb in a terminal to a log file, and where an error came from.
 
-    @app.after_request
-    def note(response: Response) -> Response:
-        seconds = time.perf_counter() - g.get("arrived_at", time.perf_counter())
-        milliseconds = round(seconds * 1000, 1)
-        target = request.full_path if request.query_string else request.path
-        ACCESS.info(
-            "%s %s %s %s ms",
-            request.method,
-            target,
-            response.status_code,
-            milliseconds,
-            extra={
-                "fields": {
-                    "method": request.method,
-                    "path": request.path,
-                    "status": response.status_code,
-                    "milliseconds": milliseconds,
-                    "bytes": response.content_length,
-                    "client": request.remote_addr,
-                    "user_agent": request.headers.get("User-Agent"),
-                }
-            },
-        )
-        return response
+    Returns:
+        the file.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path = settings.home / "logs" / "elute.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = RotatingFileHandler(path, maxBytes=1_000_000, backupCount=_KEPT, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    logger = logging.Logger("elute")  # of its own: nothing else gets into this file
+    logger.addHandler(handler)
+    logger.error("%s", message, exc_info=error)
+    handler.close()
+    return path
 
 
 class _FileHandler(RotatingFileHandler):

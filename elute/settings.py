@@ -420,11 +420,6 @@ class Settings:
         """The folder with the files of builds, each called by its SHA-256."""
         return self.home / "kept-files"
 
-    @property
-    def log_file(self) -> Path:
-        """Where the details of an unexpected failure are written."""
-        return self.home / "logs" / "elute.log"
-
 
 VARIABLES = (
     *(each.metadata["variable"] for each in fields(Settings)),

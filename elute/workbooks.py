@@ -124,6 +124,19 @@ def newer_workbook(folder: Path, name: str) -> Path | None:
     return workbook
 
 
+def files_signature(folder: Path) -> dict[str, list[int] | None]:
+    """Modification time in nanoseconds and size in bytes of each file; None for a missing one.
+
+    Those of a workbook that is to take its place.
+    """
+    found: dict[str, list[int] | None] = dict.fromkeys(COLUMNS)
+    for name in found:
+        with suppress(OSError):
+            status = (newer_workbook(folder, name) or folder / name).stat()
+            found[name] = [status.st_mtime_ns, status.st_size]
+    return found
+
+
 def take_in(settings: Settings, go_on: Callable[[], object] = lambda: None) -> list[str]:
     """Put what is in newer workbooks in the place of input files; which were, in words.
 

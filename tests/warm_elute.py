@@ -28,7 +28,7 @@ IMPORTED = (
     "elute.cli",
     "elute.commands.build",
     "elute.commands.check",
-    "elute.worker.recorder",
+    "elute.runs.recorder",
 )
 # Python reads these when it starts.
 READ_AT_START = ("PYTHON", "LC_", "LANG")

@@ -18,11 +18,11 @@ from elute.database.sessions import connect, query
 from elute.environment import adopt
 from elute.errors import EluteError
 from elute.failures import STAYS, explain
+from elute.runs import queue
+from elute.runs.recorder import Recorder
 from elute.settings import CHECKOUT, Settings
 from elute.workbooks import WorkbookError
-from elute.worker.recorder import Recorder
 
-_PUBLISHED = "select build from builds.publications where invocation_id = %s"
 _FIRST_USERS = "select * from marts.user_summary order by user_id limit 10"
 _LEFT_OUT = """
     select source_file, problem, action, count(*), min(record_number) as first_record
@@ -103,10 +103,10 @@ def _recorded(settings: Settings, arguments: list[str]) -> Outcome:
 def _has_published(invocation_id: str | None) -> bool:
     """Whether the build of this invocation is published, for only the database knows."""
     try:
-        _, rows = query(_PUBLISHED, [invocation_id])
+        with contextlib.closing(connect()) as session:
+            return queue.has_published(session, invocation_id=invocation_id)
     except (EluteError, psycopg2.Error):
         return False  # Nothing is published yet, or there is no database to ask.
-    return bool(rows)
 
 
 def _stop_as_by_ctrl_c() -> list[signal.Signals]:

@@ -1,7 +1,7 @@
 """Sessions with the server that holds the tables, and what to tell who cannot have one."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
@@ -75,7 +75,7 @@ def accepts_sessions(environment: Mapping[str, str] = os.environ) -> bool:
     return bool(postgres_here.accepts(environment["PGHOST"], int(environment["PGPORT"])))
 
 
-def query(sql: str, values: Sequence[Any] = ()) -> tuple[list[str], list[Row]]:
+def query(sql: str) -> tuple[list[str], list[Row]]:
     """Run one query on a session of its own; the names of its columns, and its rows.
 
     Raises:
@@ -83,5 +83,5 @@ def query(sql: str, values: Sequence[Any] = ()) -> tuple[list[str], list[Row]]:
         psycopg2.Error: the query fails.
     """
     with closing(connect()) as session, session.cursor() as cursor:
-        cursor.execute(sql, values or None)
+        cursor.execute(sql)
         return [column.name for column in cursor.description or ()], cursor.fetchall()

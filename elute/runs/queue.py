@@ -106,11 +106,8 @@ def describe(
     session: Session, run_id: int, is_warm: bool | None = None, node_count: int | None = None
 ) -> None:
     """Note whether dbt was warm, and how many nodes the run has."""
-    execute(
-        session,
-        "describe",
-        {"run_id": run_id, "is_warm": is_warm, "node_count": node_count},
-    )
+    values = {"run_id": run_id, "is_warm": is_warm, "node_count": node_count}
+    execute(session, "describe", values)
 
 
 def finish(  # noqa: PLR0913
@@ -123,17 +120,14 @@ def finish(  # noqa: PLR0913
     inputs: Sequence[Mapping[str, Any]] | None = None,
 ) -> Run | None:
     """Note how a run ended; None if somebody has done so already."""
-    run = _run(
-        session,
-        "finish",
-        {
-            "run_id": run_id,
-            "state": state,
-            "error_kind": error_kind,
-            "error": error,
-            "inputs": None if inputs is None else Json(list(inputs)),
-        },
-    )
+    values = {
+        "run_id": run_id,
+        "state": state,
+        "error_kind": error_kind,
+        "error": error,
+        "inputs": None if inputs is None else Json(list(inputs)),
+    }
+    run = _run(session, "finish", values)
     _notify(session, run_id)
     return run
 
@@ -169,7 +163,10 @@ def page(
 def append_events(
     session: Session, run_id: int, events: Sequence[tuple[datetime, str, Mapping[str, Any]]]
 ) -> None:
-    """Store what happened in a run: when, its kind, and its data; see `Event`."""
+    """Store what happened in a run: when, its kind, and its data; see `Event`.
+
+    How many nodes it has is noted with the run, too.
+    """
     if not events:
         return
     moments, kinds, data = zip(*events, strict=True)
@@ -179,6 +176,9 @@ def append_events(
         "kind": list(kinds),
         "data": [Json(entry) for entry in data],
     }
+    for _, kind, entry in events:
+        if kind == "nodes":
+            describe(session, run_id, **entry)
     execute(session, "append_events", values)
     _notify(session, run_id)
 
@@ -192,6 +192,20 @@ def events_after(session: Session, run_id: int, after: int = 0, limit: int = 100
 def has_worker(session: Session) -> bool:
     """Whether some worker takes up the runs that wait."""
     return bool(_one(session, "has_worker", {})["has_worker"])
+
+
+def has_published(
+    session: Session, *, run_id: int | None = None, invocation_id: str | None = None
+) -> bool:
+    """Whether the build of a run is published; ask when none of its sessions is left.
+
+    Args:
+        session: in autocommit mode.
+        run_id: of a run of the worker.
+        invocation_id: dbt's, of a run in a terminal.
+    """
+    values = {"run_id": run_id, "invocation_id": invocation_id}
+    return bool(_one(session, "has_published", values)["has_published"])
 
 
 def usual_seconds(session: Session) -> float | None:

@@ -9,7 +9,7 @@ import os
 import socket
 import time
 
-from elute.addresses import in_url, is_address
+from elute.addresses import is_address
 from elute.errors import EluteError
 from elute.settings import Settings
 
@@ -26,7 +26,9 @@ def address(settings: Settings) -> str:
     host = settings.web_host
     if is_address(host) and ipaddress.ip_address(host).is_unspecified:
         host = "127.0.0.1" if "." in host else "::1"
-    return f"http://{in_url(host)}:{settings.web_port}"
+    if ":" in host:
+        host = f"[{host}]"
+    return f"http://{host}:{settings.web_port}"
 
 
 def lock_home(settings: Settings) -> int:

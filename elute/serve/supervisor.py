@@ -1,11 +1,12 @@
 """Starts the parts of the service, watches over them, and stops them."""
 
-import http.client
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import closing, suppress
+from http.client import HTTPConnection, HTTPException
 
 from elute.database import schema
 from elute.database.server import is_embedded
@@ -16,7 +17,7 @@ from elute.serve.child import Child
 from elute.serve.exposure import require_token_if_exposed
 from elute.serve.lock import ServeError, address, listen, lock_home
 from elute.settings import CHECKOUT, Settings
-from elute.worker.signals import STOPPING, Waiter
+from elute.signals import STOPPING, Waiter
 
 _STOP_SECONDS = 7.0  # for web app and worker together, before they are killed
 _MOST_ENDS = 5
@@ -149,13 +150,9 @@ class Supervisor:
 
     def _answers(self) -> bool:
         """Whether the web app answers, with whatever."""
-        host, _, port = address(self._settings).removeprefix("http://").rpartition(":")
-        connection = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=2)
-        try:
-            connection.request("GET", "/health/live")
-            connection.getresponse().read()
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
-        return True
+        place = address(self._settings).removeprefix("http://")
+        with closing(HTTPConnection(place, timeout=2)) as web, suppress(OSError, HTTPException):
+            web.request("GET", "/health/live")
+            web.getresponse().read()
+            return True
+        return False

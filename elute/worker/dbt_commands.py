@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dbt_warm import Invocation, WarmDbt
 
 from elute import provenance
+from elute.runs.ending import session_name
 from elute.runs.run import Run
 from elute.settings import CHECKOUT, Settings
-from elute.worker.run_outcome import session_name
 
 _NOT_FOR_DBT = ("ELUTE_TOKEN", "ELUTE_READ_TOKEN")
 # A query whose child was killed ends within a second.

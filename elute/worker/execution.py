@@ -8,9 +8,8 @@ from dbt_warm import Event, Invocation, Outcome
 from elute.database.sessions import Session
 from elute.failures import error_kind, explain, fault_of
 from elute.runs import queue
+from elute.runs.ending import end_by_fault, end_sessions, finish, finish_and_retry
 from elute.runs.run import Run
-from elute.worker.recovery import end_sessions
-from elute.worker.run_outcome import end_by_fault, finish, finish_and_retry, has_published
 
 _FLUSH_SECONDS = 0.1
 _CHECK_SECONDS = 0.25
@@ -52,10 +51,7 @@ class Execution:
         Raises:
             psycopg2.Error: the database is gone.
         """
-        for event in self._invocation.read():
-            self._unsaved.append(event)
-            if event.kind == "nodes":
-                queue.describe(self._session, self._run.run_id, **event.data)
+        self._unsaved += self._invocation.read()
         if self._invocation.outcome is not None:
             self._save()
             self._end(self._invocation.outcome)
@@ -88,7 +84,7 @@ class Execution:
             return
         if not end_sessions(session, run_id):
             logger.warning("Run %d: the server still works for it.", run_id)
-        if has_published(session, run_id=run_id, invocation_id=None):
+        if queue.has_published(session, run_id=run_id):
             finish(session, run_id, "succeeded")  # It was stopped, or died, too late for that.
         elif self._is_cancelled:
             finish(session, run_id, "cancelled")

@@ -13,20 +13,20 @@ from elute.database.queries import execute
 from elute.database.sessions import Session, accepts_sessions
 from elute.provenance import RebuildError
 from elute.runs import queue
+from elute.runs.ending import finish, finish_and_retry, recover, recover_terminal
 from elute.runs.run import Run, now
 from elute.settings import Settings
+from elute.signals import Waiter
 from elute.workbooks import WorkbookError
 from elute.worker import dbt_commands
 from elute.worker.docs import Docs
 from elute.worker.execution import STOPPED, Execution
 from elute.worker.messenger import Messenger
-from elute.worker.recovery import recover, recover_terminal
-from elute.worker.run_outcome import finish, finish_and_retry
-from elute.worker.signals import Waiter
 from elute.worker.triggers import Triggers
 
 _MESSAGES = "elute_messages"
 _UNIT_TESTED = "The unit tests passed with this project and these options; they are not run again."
+_COLD = "dbt cannot be kept loaded ({}), so it is loaded anew for this run."
 _IDLE_SECONDS = 2.0
 _CHECK_SECONDS = 5.0
 logger = logging.getLogger("elute.worker")
@@ -120,7 +120,7 @@ class RunLoop:
             first = [Event(now(), "started", {"is_warm": invocation.is_warm, **read})]
             first += [_log("info", said) for said in taken_in]
             if not invocation.is_warm:
-                first.append(_why_cold(self._dbt.problem))
+                first.append(_log("warn", _COLD.format(self._dbt.problem)))
             if is_tested:
                 first.append(_log("info", _UNIT_TESTED))
             execution = Execution(self._session, run, invocation, first)
@@ -155,11 +155,6 @@ class RunLoop:
             if notice.channel == _MESSAGES:
                 self._messenger.wake(notice.payload)
         self._session.notifies.clear()
-
-
-def _why_cold(problem: str | None) -> Event:
-    said = f"dbt cannot be kept loaded ({problem}), so it is loaded anew for this run."
-    return _log("warn", said)
 
 
 def _log(level: str, message: str) -> Event:

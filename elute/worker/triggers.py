@@ -7,12 +7,12 @@ from typing import Any
 from elute import provenance
 from elute.database.queries import execute
 from elute.database.sessions import Session
-from elute.inputs import COLUMNS
 from elute.runs import queue
 from elute.runs.run import now
 from elute.settings import Settings
+from elute.workbooks import files_signature
 from elute.worker.schedule import Schedule
-from elute.worker.watch import Watch, files_signature
+from elute.worker.watch import Watch
 
 logger = logging.getLogger("elute.worker")
 
@@ -33,7 +33,7 @@ class Triggers:
 
     def files(self) -> dict[str, Any]:
         """The three files as they are now; a run that starts now reads these."""
-        files = files_signature(self._settings.seeds_dir, tuple(COLUMNS))
+        files = files_signature(self._settings.seeds_dir)
         if self._watch:
             self._watch.was_read(files)
         return files
@@ -50,8 +50,7 @@ class Triggers:
             self._schedule.mark_done(now())
         if self._watch and time.monotonic() - self._checked_at >= 1.0:
             self._checked_at = time.monotonic()
-            names = tuple(COLUMNS)
-            files = files_signature(self._settings.seeds_dir, names)
+            files = files_signature(self._settings.seeds_dir)
             if not self._watch.is_due(files, self._checked_at):
                 return
             # A build in a terminal may have read them meanwhile.

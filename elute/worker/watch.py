@@ -1,28 +1,11 @@
 """When files have changed and settled."""
 
-import contextlib
 from collections.abc import Mapping
-from pathlib import Path
-
-from elute.workbooks import newer_workbook
 
 # Seconds without a change. A copy over a network may stall, at the end of a line as anywhere; how
 # long it has taken so far tells for how long to wait.
 LEAST_PATIENCE, MOST_PATIENCE = 10.0, 60.0
 Signature = Mapping[str, list[int] | None]
-
-
-def files_signature(folder: Path, names: tuple[str, ...]) -> dict[str, list[int] | None]:
-    """Modification time in nanoseconds and size in bytes of each file; None for a missing one.
-
-    Those of a workbook that is to take its place.
-    """
-    found: dict[str, list[int] | None] = dict.fromkeys(names)
-    for name in names:
-        with contextlib.suppress(OSError):
-            status = (newer_workbook(folder, name) or folder / name).stat()
-            found[name] = [status.st_mtime_ns, status.st_size]
-    return found
 
 
 class Watch:

@@ -7,6 +7,7 @@ from contextlib import closing
 
 import psycopg2
 
+from elute import logs
 from elute.database import faults, schema
 from elute.database.queries import execute
 from elute.database.server import connection_environment
@@ -14,10 +15,10 @@ from elute.database.sessions import Session, accepts_sessions, connect
 from elute.environment import drop_foreign, project_environment
 from elute.errors import ServerError
 from elute.settings import Settings
+from elute.signals import Waiter
 from elute.worker.dbt_commands import warm_dbt
 from elute.worker.docs import Docs
 from elute.worker.run_loop import RunLoop
-from elute.worker.signals import Waiter
 
 _STAND_BY_SECONDS = 1.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0  # seconds between two tries to reach the database
@@ -101,8 +102,6 @@ def run(settings: Settings, lifeline: int | None = None) -> int:
         settings: all of them.
         lifeline: descriptor of a pipe; when its other end is closed, it is time to stop.
     """
-    from elute import logs  # noqa: PLC0415
-
     waiter = Waiter(lifeline)
     waiter.listen()
     logs.configure(settings, "worker")

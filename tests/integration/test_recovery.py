@@ -13,9 +13,8 @@ from elute.database.faults import LOST
 from elute.database.queries import execute
 from elute.database.sessions import Session
 from elute.runs import queue
+from elute.runs.ending import end_sessions, finish_and_retry, recover
 from elute.runs.run import Run
-from elute.worker.recovery import end_sessions, recover
-from elute.worker.run_outcome import finish_and_retry
 from elute.worker.triggers import Triggers
 from tests.conftest import own_database
 from tests.integration.test_worker import settings_for

@@ -13,7 +13,7 @@ from elute import provenance
 from elute.database.sessions import connect
 from elute.runs import queue
 from elute.settings import Settings
-from elute.worker.watch import files_signature
+from elute.workbooks import files_signature
 from tests.books import rows_of, workbook
 from tests.conftest import SAMPLE
 from tests.integration.conftest import Laboratory
@@ -66,10 +66,10 @@ def test_the_newer_one_counts(folder: Path, built: Laboratory) -> None:
     header, *users = SHEETS["users.csv"]
     put(folder, "users.csv", workbook({"Users": [header, users[0]]}))
     (folder / "users.csv").write_bytes(SAMPLE["users.csv"])
-    seen = files_signature(folder, ("users.csv",))
+    seen = files_signature(folder)["users.csv"]
     built.write_only(SAMPLE)
     put(folder, "users.csv", workbook({"Users": [header, *users[:12]]}))
-    assert files_signature(folder, ("users.csv",)) != seen
+    assert files_signature(folder)["users.csv"] != seen
     assert built.build().returncode == 0
     [row] = built.rows(
         "select records_read from marts.input_summary where source_file = 'users.csv'"

@@ -19,7 +19,6 @@ from elute.database.sessions import Session
 from elute.runs import queue
 from elute.runs.run import Run
 from elute.settings import CHECKOUT, Settings
-from elute.worker.run_outcome import has_published
 from tests.conftest import SAMPLE, own_database
 from tests.integration.conftest import Laboratory
 from tests.service import (
@@ -212,7 +211,7 @@ def test_a_run_is_cancelled_while_it_waits_to_publish(place: Place, session: Ses
     place.laboratory.write(SAMPLE)
     assert (done.state, done.error) == ("cancelled", None)
     assert place.laboratory.marts() == marts
-    assert not has_published(session, run_id=run.run_id, invocation_id=None)
+    assert not queue.has_published(session, run_id=run.run_id)
 
 
 def test_a_run_whose_build_is_published_has_succeeded_whatever_came_after(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from api import measuring, problems
+from api import access_log, measuring, problems
 from elute import logs
 from elute.settings import Settings
 
@@ -23,11 +23,11 @@ def app(tmp_path: Path, request: pytest.FixtureRequest) -> Flask:
             "PGPASSWORD": "hunter22",
         }
     )
-    logs.configure(settings)
+    logs.configure(settings, request_id=access_log.request_id)
     app = Flask(__name__, static_folder=None)
     measuring.init_app(app)
     problems.init_app(app)
-    logs.init_app(app)
+    access_log.init_app(app, settings)
 
     @app.get("/fails")
     def fails() -> str:

@@ -17,8 +17,8 @@ from api.database import Database
 from elute.database.queries import execute
 from elute.database.sessions import Session
 from elute.runs import queue
+from elute.runs.ending import finish_and_retry
 from elute.runs.run import Run
-from elute.worker.run_outcome import finish_and_retry
 
 NODE = {"node": "seed.elute.users", "name": "users", "resource_type": "seed", "position": 1}
 

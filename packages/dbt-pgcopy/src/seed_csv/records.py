@@ -101,7 +101,9 @@ class RecordParser:
         self._quoted.append(closing[1])
         if not closing[2]:
             self._quoted.append("\n")
-            self._refuse_endless_quote(len(closing[1]))
+            self._quoted_size += len(closing[1])
+            if self._quoted_size > MAX_QUOTED:
+                self.finish()
             return len(text) + 1
         self._fields.append(_unquoted("".join(self._quoted)))
         self._quoted = None
@@ -116,11 +118,6 @@ class RecordParser:
             self._report(self._line, f'text after a closing quote ("): “{found}”')
             return len(text) + 1
         return position + 1
-
-    def _refuse_endless_quote(self, size: int) -> None:
-        self._quoted_size += size
-        if self._quoted_size > MAX_QUOTED:
-            self.finish()
 
 
 def _unquoted(text: str) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple
 
 from seed_csv.header import listed, read_header
@@ -87,12 +86,7 @@ class SeedFile:
     def __enter__(self) -> "SeedFile":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -125,7 +119,9 @@ class SeedFile:
 
     def _pieces(self, report: Report) -> Iterator[Piece]:
         parser = RecordParser(self.delimiter, report)
-        shortcut = self._shortcut()
+        # In a file of one column a blank line looks like a record.
+        columns = len(self.header)
+        shortcut = Shortcut(columns, self._positions, self.delimiter) if columns > 1 else None
         self._source.seek(self._header.end)
         for chunk in self._source.chunks(self._header.next_line, self._chunk_size):
             proven = shortcut and not parser.inside_quotes and shortcut.prove(chunk.data)
@@ -139,11 +135,6 @@ class SeedFile:
                 if parser.lost:
                     return
         parser.finish()
-
-    def _shortcut(self) -> Shortcut | None:
-        """None for a file of one column, where a blank line looks like a record."""
-        columns = len(self.header)
-        return Shortcut(columns, self._positions, self.delimiter) if columns > 1 else None
 
     def _careful(self, chunk: Chunk, parser: RecordParser, report: Report) -> Piece:
         rows: list[list[str]] = []

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.context import SpawnContext
 from selectors import EVENT_READ, DefaultSelector
-from typing import Any, Optional
+from typing import Optional
 
 import agate  # type: ignore[import-untyped]
 import psycopg2
@@ -169,7 +169,9 @@ class PgcopyConnectionManager(PostgresConnectionManager):
             session.reset()
             session.autocommit = bool(connection.credentials.autocommit)
             if connection.credentials.role:
-                _set_role(session, connection.credentials.role)
+                # As dbt-postgres puts it, so that whatever works there works here.
+                session.cursor().execute(f"set role {connection.credentials.role}")
+                session.commit()
         except psycopg2.Error:
             return False
         self._idle.append(session)
@@ -191,13 +193,6 @@ class PgcopyConnectionManager(PostgresConnectionManager):
                 return connection
             session.close()
         return self.open(connection)
-
-
-def _set_role(session: Any, role: str) -> None:
-    # As dbt-postgres puts it, so that whatever works there works here.
-    with session.cursor() as cursor:
-        cursor.execute(f"set role {role}")
-    session.commit()
 
 
 def _is_quiet(session: PostgresSession) -> bool:

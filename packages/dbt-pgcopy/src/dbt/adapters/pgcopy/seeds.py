@@ -110,20 +110,16 @@ def _refuse_other_than_utf8(path: Path) -> None:
 def _path(config: Any, model: Mapping[str, Any]) -> Path:
     folder = _meta(model).get("csv_folder")
     if folder:
-        return _in_folder(Path(config.project_root, Path(folder).expanduser()), model)
+        path = Path(config.project_root, Path(folder).expanduser(), f"{model['name']}.csv")
+        if not path.exists():
+            raise DbtRuntimeError(f"{path.name} is missing from the folder {absence(path)}")
+        return path
     # Where dbt itself looks for it; see load_agate_table in dbt's context.
     package = Path()
     if model["package_name"] != config.project_name:
         package = Path(config.packages_install_path, model["package_name"])
     path = Path(config.project_root, package, model["original_file_path"])
     return path if path.exists() else Path(model["root_path"], model["original_file_path"])
-
-
-def _in_folder(folder: Path, model: Mapping[str, Any]) -> Path:
-    path = folder / f"{model['name']}.csv"
-    if not path.exists():
-        raise DbtRuntimeError(f"{path.name} is missing from the folder {absence(path)}")
-    return path
 
 
 def _declared(model: Mapping[str, Any]) -> dict[str, str]:

@@ -1,6 +1,7 @@
-"""How a run ended: noted, and the run tried again if it ended through no fault of its own."""
+"""How runs end: noted, tried again if it was no fault of theirs, and found if nobody saw it."""
 
 import logging
+import time
 from typing import Any
 
 from psycopg2 import errors
@@ -8,10 +9,19 @@ from psycopg2 import errors
 from elute.database.faults import Fault
 from elute.database.queries import execute
 from elute.database.sessions import Session
+from elute.failures import STAYS
 from elute.runs import queue
 from elute.runs.run import Run, now
 
+_WITHIN = 10.0  # seconds for the sessions of a run to end
+_WORKER_GONE = f"The worker that ran it ended, or lost its connection to the database. {STAYS}"
+_TERMINAL_GONE = "The terminal it ran in was closed, or its process was killed."
 logger = logging.getLogger("elute.worker")
+
+
+def session_name(run_id: int) -> str:
+    """What the database sessions of a run's dbt are called, or begin with."""
+    return f"elute run {run_id}"
 
 
 def finish(
@@ -26,19 +36,6 @@ def finish(
     inputs = _inputs(session, run_id) if state == "succeeded" else None
     with session:  # a transaction
         _note(session, run_id, {"state": state, "error_kind": error_kind, "error": error}, inputs)
-
-
-def has_published(session: Session, *, run_id: int | None, invocation_id: str | None) -> bool:
-    """Whether the build of a run is published; ask when none of its sessions is left.
-
-    Args:
-        session: in autocommit mode.
-        run_id: of a run of the worker.
-        invocation_id: dbt's, of a run in a terminal.
-    """
-    values = {"run_id": run_id, "invocation_id": invocation_id}
-    [row] = execute(session, "has_published", values)
-    return bool(row["has_published"])
 
 
 def finish_and_retry(
@@ -65,6 +62,41 @@ def end_by_fault(session: Session, run: Run, fault: Fault, error: str) -> None:
         finish_and_retry(session, run, "crashed", error_kind="database", error=error)
     else:
         finish(session, run.run_id, "failed", error_kind="database", error=error)
+
+
+def recover(session: Session, fault: Fault | None = None) -> None:
+    """End the runs that say that they go on, and whose worker does not live.
+
+    For the active worker, when it becomes that.
+
+    Args:
+        session: holds the lock `lock_worker`, so that no other worker runs anything.
+        fault: why we lost our own session meanwhile, if we did.
+    """
+    for run in _running(session):
+        if run.trigger != "terminal":
+            _recover(session, run, fault)
+    recover_terminal(session)
+
+
+def recover_terminal(session: Session) -> None:
+    """End the runs in terminals that are no longer there."""
+    for run in _running(session):
+        number = {"run_id": run.run_id}
+        if run.trigger == "terminal" and execute(session, "lock_run", number)[0]["is_locked"]:
+            finish(session, run.run_id, "crashed", error_kind="elute", error=_TERMINAL_GONE)
+            execute(session, "unlock_run", number)
+
+
+def end_sessions(session: Session, run_id: int) -> bool:
+    """End what the database still does for a run; False if something would not end in time."""
+    deadline, name = time.monotonic() + _WITHIN, {"name": session_name(run_id)}
+    while execute(session, "backends", name):
+        execute(session, "terminate_backends", name)
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def _note(
@@ -105,6 +137,15 @@ def _inputs(session: Session, run_id: int) -> list[dict[str, Any]] | None:
     return inputs
 
 
-def session_name(run_id: int) -> str:
-    """What the database sessions of a run's dbt are called, or begin with."""
-    return f"elute run {run_id}"
+def _recover(session: Session, run: Run, fault: Fault | None) -> None:
+    end_sessions(session, run.run_id)
+    if queue.has_published(session, run_id=run.run_id):
+        finish(session, run.run_id, "succeeded")
+    elif fault:
+        end_by_fault(session, run, fault, f"{fault.detail} {STAYS}")
+    else:
+        finish_and_retry(session, run, "crashed", error_kind="elute", error=_WORKER_GONE)
+
+
+def _running(session: Session) -> list[Run]:
+    return [Run(**values) for values in execute(session, "running")]

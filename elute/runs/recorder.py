@@ -13,20 +13,17 @@ from contextlib import closing
 import psycopg2
 from dbt_warm import Event, Outcome
 
-from elute import log_file
+from elute import logs
 from elute.database import schema
 from elute.database.queries import execute
 from elute.database.sessions import Session, connect
 from elute.errors import EluteError
 from elute.failures import error_kind, explain
-from elute.inputs import COLUMNS
 from elute.runs import queue
+from elute.runs.ending import finish, recover_terminal
 from elute.runs.run import now
 from elute.settings import Settings
-from elute.workbooks import WorkbookError
-from elute.worker.recovery import recover_terminal
-from elute.worker.run_outcome import finish, has_published
-from elute.worker.watch import files_signature
+from elute.workbooks import WorkbookError, files_signature
 
 _BATCH_SECONDS = 0.2
 _LAST_WORDS_SECONDS = 5.0
@@ -49,7 +46,7 @@ class Recorder:
 
     def start(self) -> None:
         """Note that dbt begins with the files as they are now."""
-        files = files_signature(self._settings.seeds_dir, tuple(COLUMNS))
+        files = files_signature(self._settings.seeds_dir)
         self.add(Event(now(), "started", {"is_warm": False, "files": files}))
 
     def add(self, event: Event) -> None:
@@ -71,7 +68,7 @@ class Recorder:
         except (psycopg2.Error, EluteError) as error:
             message = f"This build is not in the history: {' '.join(str(error).split())}"
             with contextlib.suppress(OSError):
-                log_file.write(self._settings, message)
+                logs.write(self._settings, message)
 
     def _write(self, session: Session) -> None:
         run_id = self._begin(session)
@@ -79,9 +76,6 @@ class Recorder:
         while end is None:
             events, end = self._next_batch()
             queue.append_events(session, run_id, events)
-            for event in events:
-                if event.kind == "nodes":
-                    queue.describe(session, run_id, **event.data)
         if isinstance(end, WorkbookError):
             finish(session, run_id, "failed", error_kind="input", error=str(end))
         else:
@@ -91,7 +85,7 @@ class Recorder:
         invocation_id = outcome.invocation_id
         noted = {"run_id": run_id, "invocation_id": invocation_id}
         execute(session, "note_publication", noted)
-        if outcome.succeeded or has_published(session, run_id=None, invocation_id=invocation_id):
+        if outcome.succeeded or queue.has_published(session, invocation_id=invocation_id):
             finish(session, run_id, "succeeded")
         elif outcome.status == "interrupted":
             finish(session, run_id, "cancelled")
