@@ -114,12 +114,12 @@ def _origins(text: str) -> tuple[str, ...]:
 
 
 def _urls(text: str) -> tuple[str, ...]:
-    valid = (
-        r"https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,4}|:[1-5][0-9]{4})?([/?][!-~]*)?"
-    )
+    valid = r"https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?([/?][!-~]*)?"
     urls = tuple(dict.fromkeys(text.split()))
-    if not all(re.fullmatch(valid, url) for url in urls):  # They may be secrets.
-        raise ValueError("must be addresses of the web, https://… or http://…")
+    for url in urls:
+        found = re.fullmatch(valid, url)
+        if found is None or int(found["port"] or 0) > 65535:  # It may be a secret.
+            raise ValueError("must be addresses of the web, https://… or http://…")
     return urls
 
 

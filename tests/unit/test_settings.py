@@ -47,7 +47,7 @@ def test_variables_are_read() -> None:
             "ELUTE_CORS_ORIGINS": "https://a.example http://B.example:8080",
             "ELUTE_SCHEDULE": "0 6 * * mon-fri",
             "ELUTE_WATCH": "1",
-            "ELUTE_WEBHOOK_URL": "https://a.example/b?c=d http://[::1]:8080",
+            "ELUTE_WEBHOOK_URL": "https://a.example/b?c=d http://[::1]:65535",
             "ELUTE_WEBHOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
             "ELUTE_APPRISE_URL": "mailto://a:b@c.example slack://d/e/f",
             "ELUTE_PING_URL": "https://hc.example/7",
@@ -83,7 +83,7 @@ def test_variables_are_read() -> None:
         cors_origins=("https://a.example", "http://b.example:8080"),
         schedule="0 6 * * mon-fri",
         watches_files=True,
-        webhook_urls=("https://a.example/b?c=d", "http://[::1]:8080"),
+        webhook_urls=("https://a.example/b?c=d", "http://[::1]:65535"),
         webhook_secret="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         apprise_urls=("mailto://a:b@c.example", "slack://d/e/f"),
         ping_url="https://hc.example/7",
@@ -116,7 +116,7 @@ def test_sites_that_may_read_are_named(origin: str) -> None:
 
 @pytest.mark.parametrize("name", ["ELUTE_WEBHOOK_URL", "ELUTE_PING_URL"])
 @pytest.mark.parametrize(
-    "url", ["lab.example", "file:///etc/passwd", "http:///x", "http://a:b@c/x"]
+    "url", ["lab.example", "file:///etc/passwd", "http:///x", "http://a:b@c/x", "http://c:65536/x"]
 )
 def test_who_is_told_has_an_address_of_the_web(name: str, url: str) -> None:
     with pytest.raises(SettingsError, match=f"{name} must be") as refused:
