@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -85,6 +86,16 @@ def test_ticks_that_were_missed_are_made_up_for_once(monkeypatch: pytest.MonkeyP
 def test_the_zone_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv("TZ", name)
     assert local_zone() == BERLIN
+
+
+def test_a_file_of_its_own_is_a_zone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "zoneinfo" / "Laboratory"
+    file.parent.mkdir()
+    head = b"TZif2" + bytes(15) + (0).to_bytes(16, "big") + b"\0\0\0\1\0\0\0\4"
+    block = head + bytes(6) + b"UTC\0"
+    file.write_bytes(2 * block + b"\nLAB-3\n")
+    monkeypatch.setenv("TZ", str(file))
+    assert datetime(2026, 7, 1, tzinfo=local_zone()).utcoffset() == timedelta(hours=3)
 
 
 @pytest.mark.parametrize(
