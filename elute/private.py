@@ -26,6 +26,7 @@ def own_token(home: Path) -> str:
 
     Raises:
         OSError: it cannot be read or made.
+        UnicodeError: it is not in ASCII.
     """
     path = home / "token"
     path.touch(0o600)

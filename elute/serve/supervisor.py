@@ -67,6 +67,10 @@ def _with_own_token(settings: Settings) -> Settings:
             f"The token in {settings.home} cannot be read or made: {error.strerror}. "
             "Give this account access to it, or set ELUTE_TOKEN."
         ) from error
+    except UnicodeError as error:
+        raise ServeError(
+            f"{settings.home / 'token'} is not in ASCII. Remove it, and a token is made anew."
+        ) from error
     print(f"Changes need the token in {settings.home / 'token'}.", flush=True)
     return Settings.from_environment()
 

@@ -197,6 +197,13 @@ def test_an_unexpected_failure_is_a_sentence_and_a_log_file(
     assert "Traceback" in log_file.read_text(encoding="utf-8")
 
 
+def test_a_token_file_that_is_no_text_is_told(own_home: Path, elute: Elute) -> None:
+    (own_home / "token").write_bytes(b"\xff\n")
+    refused = elute("serve", "--token")
+    assert refused.returncode == 1
+    assert f"{own_home / 'token'} is not in ASCII." in refused.stderr
+
+
 def test_a_wrong_command_is_status_2(elute: Elute) -> None:
     assert elute("frobnicate").returncode == 2
     assert elute().returncode == 2
