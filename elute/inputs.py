@@ -138,7 +138,7 @@ def _remove_stale(folder: Path) -> None:
     """Remove what uploads have left that were killed."""
     oldest = datetime.now(timezone.utc).timestamp() - _STALE_SECONDS
     for path in folder.glob(f".*{_UNFINISHED}"):
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # It has gone, or is another account's in a folder that both use.
             if path.stat().st_mtime < oldest:
                 path.unlink()
 
