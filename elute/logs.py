@@ -19,11 +19,18 @@ _SHORTEST_SECRET = 4  # Anything shorter is part of other words.
 class _Formatter(logging.Formatter):
     """Formats a record, and blots out the secrets wherever they come from."""
 
-    def __init__(self, secrets: list[str], request_id: Callable[[], str | None]) -> None:
+    def __init__(
+        self, settings: Settings, request_id: Callable[[], str | None] = lambda: None
+    ) -> None:
         super().__init__("%(asctime)s %(levelname)s %(message)s")
         self._request_id = request_id
-        written = [as_text(secret) for secret in secrets for as_text in (_in_json, quote)]
-        self._secrets = sorted({*secrets, *written}, key=len, reverse=True)
+        secrets = [
+            *settings.tokens, settings.read_token, settings.password, *settings.webhook_urls,
+            *settings.apprise_urls, settings.webhook_secret, settings.ping_url,
+        ]  # fmt: skip
+        known = [secret for secret in secrets if secret and len(secret) >= _SHORTEST_SECRET]
+        written = [as_text(secret) for secret in known for as_text in (_in_json, quote)]
+        self._secrets = sorted({*known, *written}, key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:
         line = self.written(record)
@@ -69,12 +76,8 @@ def configure(
     because two cannot rotate one. Where it cannot be written, there is none. `request_id` gives
     that of the request that is being answered, if any.
     """
-    secrets = [
-        *settings.tokens, settings.read_token, settings.password,
-        *settings.webhook_urls, *settings.apprise_urls, settings.webhook_secret, settings.ping_url,
-    ]  # fmt: skip
-    known = [secret for secret in secrets if secret and len(secret) >= _SHORTEST_SECRET]
-    formatter = (_JsonFormatter if settings.log_format == "json" else _Formatter)(known, request_id)
+    kind = _JsonFormatter if settings.log_format == "json" else _Formatter
+    formatter = kind(settings, request_id)
     handlers = _handlers(settings, name)
     for handler in handlers:
         handler.setFormatter(formatter)
@@ -100,7 +103,7 @@ def write(settings: Settings, message: str, error: BaseException | None = None) 
     path = settings.home / "logs" / "elute.log"
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = RotatingFileHandler(path, maxBytes=1_000_000, backupCount=_KEPT, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    handler.setFormatter(_Formatter(settings))
     logger = logging.Logger("elute")  # of its own: nothing else gets into this file
     logger.addHandler(handler)
     logger.error("%s", message, exc_info=error)

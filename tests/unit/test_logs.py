@@ -72,3 +72,11 @@ def test_a_home_that_cannot_be_written_keeps_nobody_from_serving(tmp_path: Path)
     (tmp_path / "logs").write_text("no folder")
     logs.configure(Settings.from_environment({"ELUTE_HOME": str(tmp_path)}))
     assert len(logging.getLogger("elute").handlers) == 1
+
+
+def test_what_goes_wrong_in_a_terminal_is_written_without_secrets(tmp_path: Path) -> None:
+    settings = Settings.from_environment({"ELUTE_HOME": str(tmp_path), "PGPASSWORD": "hunter22"})
+    path = logs.write(settings, "It broke.", RuntimeError("password=hunter22"))
+    written = path.read_text(encoding="utf-8")
+    assert "It broke." in written
+    assert "RuntimeError: password=***" in written
