@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,19 @@ def test_the_image_has_what_the_program_reads() -> None:
     assert all((CHECKOUT / name).exists() for name in copied)
     ignored = (CHECKOUT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     assert {f"!{name}" for name in copied} <= set(ignored)
+
+
+def test_the_image_keeps_what_the_program_reads() -> None:
+    sources = [
+        path for name in ("api", "dashboard", "elute") for path in (CHECKOUT / name).rglob("*.py")
+    ]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    read = set(re.findall(r'CHECKOUT / "([^"]+)"', text)) - {"run_app.sh"}  # which is asked for
+    copied = set(" ".join(re.findall(r"(?m)^COPY (.*) \S+$", BUILD)).split())
+    [removed] = re.findall(r"rm -rf (.*?) &&", BUILD)
+    gone = {name for name in copied for pattern in removed.split() if fnmatch(name, pattern)}
+    assert "requirements.txt" in read
+    assert read <= copied - gone
 
 
 def test_the_image_runs_as_an_account_of_its_own_with_a_number() -> None:
