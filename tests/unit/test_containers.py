@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from elute import extras
 from elute.commands import build
 from elute.environment import dbt_environment
 from elute.settings import CHECKOUT, VARIABLES, Settings
@@ -158,3 +159,11 @@ def test_a_build_in_a_container_names_no_script_that_is_not_there(
     monkeypatch.setattr(build, "CHECKOUT", tmp_path)
     assert 'eval "$(elute env)"' in build.next_steps()
     assert "run_app.sh" not in build.next_steps()
+
+
+def test_an_image_that_lacks_an_extra_names_no_lock_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "-r requirements-arrow.txt" in extras.how_to_install("arrow")
+    monkeypatch.setattr(extras, "_LOCKS", tmp_path)
+    assert extras.how_to_install("arrow") == "build the image with --build-arg EXTRAS=arrow"
