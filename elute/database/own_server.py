@@ -1,5 +1,6 @@
 """Elute's own PostgreSQL: where it is, and what its errors mean for Elute's settings."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,11 +58,11 @@ def _advice(error: postgres_here.ServerError) -> str:
             return " A build makes it again from the CSV files. ELUTE_HOME sets another folder."
         case FolderError():
             return " Set ELUTE_HOME to have it in another folder."
-        case AccountError():
+        case AccountError() if os.geteuid() == 0:  # Others cannot choose.
             return (
                 " ELUTE_POSTGRES_USER names the account; or set PGHOST to a PostgreSQL server "
                 "that is running already."
             )
-        case ProgramsError():
+        case AccountError() | ProgramsError():
             return " Or set PGHOST to a PostgreSQL server that is running already."
     return ""
