@@ -120,14 +120,16 @@ def test_secrets_come_from_outside() -> None:
                 assert value == "${PGPASSWORD:-elute-local}"
 
 
-def start(data: Path, seeds: Path) -> "subprocess.CompletedProcess[str]":
+def start(
+    data: Path, seeds: Path, path: str = os.environ["PATH"]
+) -> "subprocess.CompletedProcess[str]":
     script = CHECKOUT / "scripts" / "container.sh"
     return subprocess.run(
         [script, "echo", "started"],
         check=False,
         capture_output=True,
         text=True,
-        env={"PATH": os.environ["PATH"], "ELUTE_HOME": str(data), "ELUTE_SEEDS_DIR": str(seeds)},
+        env={"PATH": path, "ELUTE_HOME": str(data), "ELUTE_SEEDS_DIR": str(seeds)},
     )
 
 
@@ -142,6 +144,18 @@ def test_the_container_says_what_a_folder_lacks(tmp_path: Path) -> None:
     result = start(tmp_path / "missing", tmp_path)
     assert result.returncode == 1
     assert "cannot write to" in result.stderr
+
+
+def test_the_container_says_how_another_user_id_can_be_had(tmp_path: Path) -> None:
+    # As `id` is where the image has no account of that id, and a named volume is of no help.
+    program = tmp_path / "id"
+    program.write_text('#!/bin/sh\necho 12345\n[ "$1" = -u ]\n', encoding="utf-8")
+    program.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    result = start(tmp_path / "missing", tmp_path, path)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "--build-arg ELUTE_UID=12345" in result.stderr
+    assert "named volume" not in result.stderr
 
 
 def test_containers_are_confined() -> None:
