@@ -15,7 +15,11 @@ if ! [ -w "$ELUTE_HOME" ]; then
 fi
 # A folder mounted over /data hides the sample.
 if ! [ -e "$ELUTE_SEEDS_DIR" ]; then
-  mkdir -p "$ELUTE_SEEDS_DIR"
+  mkdir -p "$ELUTE_SEEDS_DIR" || {
+    echo "There is no folder $ELUTE_SEEDS_DIR (ELUTE_SEEDS_DIR). Mount one there, or leave the setting" \
+      "out and mount it at $ELUTE_HOME/seeds." >&2
+    exit 1
+  }
   cp /elute/seeds/*.csv "$ELUTE_SEEDS_DIR"
 fi
 exec "$@"

@@ -146,6 +146,13 @@ def test_the_container_says_what_a_folder_lacks(tmp_path: Path) -> None:
     assert "cannot write to" in result.stderr
 
 
+def test_the_container_says_that_a_folder_of_files_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = start(tmp_path, tmp_path / "file" / "seeds")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert f"There is no folder {tmp_path}/file/seeds (ELUTE_SEEDS_DIR)" in result.stderr
+
+
 def test_the_container_says_how_another_user_id_can_be_had(tmp_path: Path) -> None:
     # As `id` is where the image has no account of that id, and a named volume is of no help.
     program = tmp_path / "id"
