@@ -1,5 +1,6 @@
 """What a seed node says about its file and its table."""
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -121,8 +122,14 @@ def _path(config: Any, model: Mapping[str, Any]) -> Path:
 
 def _in_folder(folder: Path, model: Mapping[str, Any]) -> Path:
     path = folder / f"{model['name']}.csv"
-    if not path.exists():
-        raise DbtRuntimeError(f"{path.name} is missing from the folder {absence(path)}")
+    try:
+        os.stat(path)  # noqa: PTH116 - which `exists` of some Pythons does not tell from no file
+    except PermissionError as error:
+        what = f"the folder {folder} cannot be looked into: {error.strerror}"
+        raise DbtRuntimeError(f"{path.name}: {what}. Let user id {os.geteuid()} do so") from error
+    except OSError as error:
+        where = absence(path)
+        raise DbtRuntimeError(f"{path.name} is missing from the folder {where}") from error
     return path
 
 
