@@ -14,7 +14,10 @@ from elute.worker.run_outcome import end_by_fault, finish, finish_and_retry, has
 
 _FLUSH_SECONDS = 0.1
 _CHECK_SECONDS = 0.25
-_DIED = "dbt's process ended unexpectedly. What was published before stays."
+_DIED = (
+    "dbt's process ended unexpectedly, as it does when memory runs out. What was published before "
+    "stays."
+)
 STOPPED = "The worker was told to stop. What was published before stays."
 logger = logging.getLogger("elute.worker")
 
