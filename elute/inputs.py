@@ -77,10 +77,10 @@ def path_of(settings: Settings, name: str) -> Path:
 
 
 def version_of(settings: Settings, name: str) -> Version | None:
-    """The version that is there; None if there is no such file."""
+    """The version that is there; None if there is no such file, or none within our reach."""
     try:
         return Version.of(path_of(settings, name).stat())
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         return None
 
 
@@ -177,7 +177,10 @@ def swap(settings: Settings, name: str, new: Path) -> str | None:
 def replaced(settings: Settings, name: str) -> list[Path]:
     """The kept files that were once called `name`, the latest first."""
     folder = path_of(settings, name).parent / _REPLACED
-    return sorted(folder.glob(f"{name}.*"), reverse=True)
+    try:
+        return sorted(folder.glob(f"{name}.*"), reverse=True)
+    except PermissionError:
+        return []
 
 
 def _keep(path: Path, name: str) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from elute.errors import SettingsError
+from elute.extras import how_to_install
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -444,6 +445,5 @@ def _require_spark(settings: Settings, remote: str) -> None:
         )
     if not find_spec("pyspark"):
         raise SettingsError(
-            f"ELUTE_ENGINE=spark needs more packages: {sys.executable} -m pip install --no-deps "
-            "--require-hashes -r requirements-spark.txt"
+            f"ELUTE_ENGINE=spark needs more packages: {how_to_install('spark', sys.executable)}"
         )

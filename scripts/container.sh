@@ -2,6 +2,12 @@
 # What the container starts with: see that /data can be used, then run the command given.
 set -eu
 
+if ! [ -w "$ELUTE_HOME" ] && ! id -un >/dev/null 2>&1; then
+  echo "Elute cannot write to $ELUTE_HOME as user id $(id -u), which this image does not know. Leave" \
+    "--user out, or build the image with --build-arg ELUTE_UID=$(id -u). With PGHOST set, it is enough" \
+    "to mount a folder there that this user id may write to." >&2
+  exit 1
+fi
 if ! [ -w "$ELUTE_HOME" ]; then
   echo "Elute (user id $(id -u)) cannot write to $ELUTE_HOME. Use a named volume (-v elute:/data)," \
     "or let that user id write to the folder you mount there." >&2
@@ -9,7 +15,11 @@ if ! [ -w "$ELUTE_HOME" ]; then
 fi
 # A folder mounted over /data hides the sample.
 if ! [ -e "$ELUTE_SEEDS_DIR" ]; then
-  mkdir -p "$ELUTE_SEEDS_DIR"
+  mkdir -p "$ELUTE_SEEDS_DIR" || {
+    echo "There is no folder $ELUTE_SEEDS_DIR (ELUTE_SEEDS_DIR). Mount one there, or leave the setting" \
+      "out and mount it at $ELUTE_HOME/seeds." >&2
+    exit 1
+  }
   cp /elute/seeds/*.csv "$ELUTE_SEEDS_DIR"
 fi
 exec "$@"

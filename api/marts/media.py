@@ -12,6 +12,7 @@ from psycopg2.extensions import Column
 from api.marts import workbook
 from api.problems import Problem, postgrest
 from elute.database.sessions import Session
+from elute.extras import how_to_install
 
 JSON = "application/json"
 OBJECT = "application/vnd.pgrst.object+json"
@@ -191,8 +192,8 @@ def _arrow() -> ModuleType:
         from api.marts import arrow  # noqa: PLC0415 - not everybody has it, nor needs its 60 MB
     except ImportError as error:
         detail = (
-            "Parquet and Arrow need a library that is not installed here. Install it with "
-            "pip install --require-hashes -r requirements-arrow.txt, or ask for CSV."
+            "Parquet and Arrow need a library that is not installed here. Ask for CSV, or have it: "
+            f"{how_to_install('arrow')}"
         )
         raise not_acceptable("Not installed", detail) from error
     return arrow

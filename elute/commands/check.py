@@ -5,7 +5,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 from pathlib import Path
@@ -139,16 +139,20 @@ def _is_running(settings: Settings) -> bool:
 def _disk(settings: Settings) -> Iterator[Finding]:
     if not is_embedded(settings):
         return
-    sizes = [
-        path.stat().st_size for path in map(settings.seeds_dir.joinpath, COLUMNS) if path.is_file()
-    ]
-    needed = _COPIES * sum(sizes) + _SERVER_BYTES
+    sizes = sum(_size(settings.seeds_dir / name) for name in COLUMNS)
+    needed = _COPIES * sizes + _SERVER_BYTES
     folder = next(parent for parent in [settings.home, *settings.home.parents] if parent.exists())
     free = shutil.disk_usage(folder).free
     text = f"{free / 1e9:.1f} GB free in {folder} (a build of these files needs {needed / 1e9:.1f})"
     yield Finding(free >= needed, text)
     is_writable = folder.is_dir() and os.access(folder, os.W_OK)
     yield Finding(is_writable, f"{folder} {'can' if is_writable else 'cannot'} be written to")
+
+
+def _size(path: Path) -> int:
+    with suppress(OSError):  # That it is missing, or out of reach, is said of the file itself.
+        return path.stat().st_size if path.is_file() else 0
+    return 0
 
 
 def _audits(settings: Settings) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """Elute's own PostgreSQL: where it is, and what its errors mean for Elute's settings."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,13 +16,6 @@ SPARE = Path("/var/lib/elute")
 # A crash may lose the last moments of a build, which is simply run again; what is published, and
 # what the queue holds, is committed otherwise.
 _SERVER_SETTINGS = {"synchronous_commit": "off"}
-_ADVICE = {
-    VersionError: " A build makes it again from the CSV files. ELUTE_HOME sets another folder.",
-    FolderError: " Set ELUTE_HOME to have it in another folder.",
-    AccountError: " ELUTE_POSTGRES_USER names the account; or set PGHOST to a PostgreSQL server "
-    "that is running already.",
-    ProgramsError: " Or set PGHOST to a PostgreSQL server that is running already.",
-}
 
 
 @contextmanager
@@ -55,4 +49,20 @@ def _advised() -> Iterator[None]:
     try:
         yield
     except postgres_here.ServerError as error:
-        raise ServerError(f"{error}{_ADVICE.get(type(error), '')}") from error
+        raise ServerError(f"{error}{_advice(error)}") from error
+
+
+def _advice(error: postgres_here.ServerError) -> str:
+    match error:
+        case VersionError():
+            return " A build makes it again from the CSV files. ELUTE_HOME sets another folder."
+        case FolderError():
+            return " Set ELUTE_HOME to have it in another folder."
+        case AccountError() if os.geteuid() == 0:  # Others cannot choose.
+            return (
+                " ELUTE_POSTGRES_USER names the account; or set PGHOST to a PostgreSQL server "
+                "that is running already."
+            )
+        case AccountError() | ProgramsError():
+            return " Or set PGHOST to a PostgreSQL server that is running already."
+    return ""

@@ -51,8 +51,8 @@ def connect(environment: Mapping[str, str] = os.environ, name: str = "elute") ->
     except psycopg2.Error as error:
         raise ServerError(
             "No connection to the database. "
-            + " ".join(str(error).split())
-            + " Check PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE."
+            + " ".join(str(error).split()).rstrip(".")
+            + ". Check PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE."
         ) from error
     if session.server_version < OLDEST_SERVER:
         version = session.info.parameter_status("server_version")

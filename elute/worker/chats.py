@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
+from elute.extras import how_to_install
 from elute.worker.webhooks import LIMIT
 
 _TITLES = {
@@ -18,9 +19,6 @@ _TITLES = {
     "build.published": ("A build was published", "info"),
     "data.dropped_rose": ("More records were dropped", "warning"),
 }
-_NOT_INSTALLED = (
-    "Apprise is not installed: pip install --require-hashes -r requirements-apprise.txt"
-)
 
 
 def receiver(url: str) -> str:
@@ -33,7 +31,7 @@ def send(url: str, message: Mapping[str, Any], limit: float = LIMIT) -> tuple[bo
     try:
         import apprise  # noqa: PLC0415 - an extra
     except ModuleNotFoundError:
-        return False, _NOT_INSTALLED
+        return False, f"Apprise is not installed: {how_to_install('apprise')}"
     logging.getLogger("apprise").propagate = False  # What it says may hold the address.
     title, kind = _TITLES[message["type"]]
     channels = apprise.Apprise(asset=apprise.AppriseAsset(app_id="Elute", async_mode=False))

@@ -13,7 +13,10 @@ from elute.runs.run import Run
 
 _FLUSH_SECONDS = 0.1
 _CHECK_SECONDS = 0.25
-_DIED = "dbt's process ended unexpectedly. What was published before stays."
+_DIED = (
+    "dbt's process ended unexpectedly, as it does when memory runs out. What was published before "
+    "stays."
+)
 STOPPED = "The worker was told to stop. What was published before stays."
 logger = logging.getLogger("elute.worker")
 

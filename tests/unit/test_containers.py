@@ -3,12 +3,14 @@
 import os
 import re
 import subprocess
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from elute import extras
 from elute.commands import build
 from elute.environment import dbt_environment
 from elute.settings import CHECKOUT, VARIABLES, Settings
@@ -60,6 +62,19 @@ def test_the_image_has_what_the_program_reads() -> None:
     assert {f"!{name}" for name in copied} <= set(ignored)
 
 
+def test_the_image_keeps_what_the_program_reads() -> None:
+    sources = [
+        path for name in ("api", "dashboard", "elute") for path in (CHECKOUT / name).rglob("*.py")
+    ]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    read = set(re.findall(r'CHECKOUT / "([^"]+)"', text)) - {"run_app.sh"}  # which is asked for
+    copied = set(" ".join(re.findall(r"(?m)^COPY (.*) \S+$", BUILD)).split())
+    [removed] = re.findall(r"rm -rf (.*?) &&", BUILD)
+    gone = {name for name in copied for pattern in removed.split() if fnmatch(name, pattern)}
+    assert "requirements.txt" in read
+    assert read <= copied - gone
+
+
 def test_the_image_runs_as_an_account_of_its_own_with_a_number() -> None:
     assert re.search(r"(?m)^ARG ELUTE_UID=[1-9]\d+$", IMAGE)
     assert re.search(r"(?m)^USER \$\{ELUTE_UID\}$", IMAGE)
@@ -105,14 +120,16 @@ def test_secrets_come_from_outside() -> None:
                 assert value == "${PGPASSWORD:-elute-local}"
 
 
-def start(data: Path, seeds: Path) -> "subprocess.CompletedProcess[str]":
+def start(
+    data: Path, seeds: Path, path: str = os.environ["PATH"]
+) -> "subprocess.CompletedProcess[str]":
     script = CHECKOUT / "scripts" / "container.sh"
     return subprocess.run(
         [script, "echo", "started"],
         check=False,
         capture_output=True,
         text=True,
-        env={"PATH": os.environ["PATH"], "ELUTE_HOME": str(data), "ELUTE_SEEDS_DIR": str(seeds)},
+        env={"PATH": path, "ELUTE_HOME": str(data), "ELUTE_SEEDS_DIR": str(seeds)},
     )
 
 
@@ -127,6 +144,25 @@ def test_the_container_says_what_a_folder_lacks(tmp_path: Path) -> None:
     result = start(tmp_path / "missing", tmp_path)
     assert result.returncode == 1
     assert "cannot write to" in result.stderr
+
+
+def test_the_container_says_that_a_folder_of_files_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = start(tmp_path, tmp_path / "file" / "seeds")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert f"There is no folder {tmp_path}/file/seeds (ELUTE_SEEDS_DIR)" in result.stderr
+
+
+def test_the_container_says_how_another_user_id_can_be_had(tmp_path: Path) -> None:
+    # As `id` is where the image has no account of that id, and a named volume is of no help.
+    program = tmp_path / "id"
+    program.write_text('#!/bin/sh\necho 12345\n[ "$1" = -u ]\n', encoding="utf-8")
+    program.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    result = start(tmp_path / "missing", tmp_path, path)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "--build-arg ELUTE_UID=12345" in result.stderr
+    assert "named volume" not in result.stderr
 
 
 def test_containers_are_confined() -> None:
@@ -144,3 +180,11 @@ def test_a_build_in_a_container_names_no_script_that_is_not_there(
     monkeypatch.setattr(build, "CHECKOUT", tmp_path)
     assert 'eval "$(elute env)"' in build.next_steps()
     assert "run_app.sh" not in build.next_steps()
+
+
+def test_an_image_that_lacks_an_extra_names_no_lock_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "-r requirements-arrow.txt" in extras.how_to_install("arrow")
+    monkeypatch.setattr(extras, "_LOCKS", tmp_path)
+    assert extras.how_to_install("arrow") == "build the image with --build-arg EXTRAS=arrow"

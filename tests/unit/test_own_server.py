@@ -30,3 +30,17 @@ def test_an_account_that_cannot_run_it_is_a_clear_error(
         own_server(settings) as server,
     ):
         server.start()
+
+
+def test_an_account_without_a_name_is_told_of_no_setting_that_is_for_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nameless = 2_000_000_000
+    monkeypatch.setattr(os, "geteuid", lambda: nameless)
+    settings = Settings.from_environment({"ELUTE_HOME": str(tmp_path)})
+    with (
+        pytest.raises(ServerError, match=f"user id {nameless} has none.*PGHOST") as raised,
+        own_server(settings) as server,
+    ):
+        server.start()
+    assert "ELUTE_POSTGRES_USER" not in str(raised.value)

@@ -1,5 +1,6 @@
 """The input files over HTTP: what is said of them, and that only good ones get in, whole."""
 
+import errno
 import io
 import stat
 import threading
@@ -37,6 +38,26 @@ def test_each_file_is_described(client: FlaskClient, files: Path) -> None:
     assert not compounds["exists"]
     assert compounds["problems"][0]["reason"].startswith("there is no such file")
     assert compounds["workbook"] is None
+
+
+def test_files_out_of_reach_are_said_to_be(
+    client: FlaskClient, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without(function: Any) -> Any:
+        def refuse(path: Path, *others: Any, **options: Any) -> Any:
+            if path.parent == files:  # root may look into every folder
+                raise PermissionError(errno.EACCES, "Permission denied")
+            return function(path, *others, **options)
+
+        return refuse
+
+    monkeypatch.setattr(Path, "stat", without(Path.stat))
+    monkeypatch.setattr(Path, "open", without(Path.open))
+    users, *_ = client.get("/inputs").get_json()["inputs"]
+    assert users["problems"][0]["reason"] == "the file cannot be read: Permission denied"
+    answer = client.get("/inputs/users.csv")
+    assert (answer.status_code, answer.content_type) == (404, "application/problem+json")
+    assert "users.csv is out of reach" in answer.text
 
 
 def test_a_workbook_that_waits_beside_its_file_is_told(client: FlaskClient, files: Path) -> None:

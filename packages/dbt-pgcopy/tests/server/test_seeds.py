@@ -1,6 +1,8 @@
 """Seeds loaded with COPY: what ends up in the table, and what stays when a file is bad."""
 
+import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -357,6 +359,19 @@ class TestFolder(Seeded):
         _, output = run_dbt_and_capture(["seed"], expect_pass=False)
         assert f"users.csv is missing from the folder {folder}" in output
         assert len(query(RECORDS)) == 2
+
+    def test_a_folder_out_of_reach(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        stat = os.stat
+
+        def refuse(path: Any, **options: Any) -> os.stat_result:
+            if path == folder / "users.csv":  # root may look into every folder
+                raise PermissionError(errno.EACCES, "Permission denied")
+            return stat(path, **options)
+
+        monkeypatch.setattr(os, "stat", refuse)
+        _, output = run_dbt_and_capture(["seed"], expect_pass=False)
+        assert f"users.csv: the folder {folder} cannot be looked into" in output
+        assert f"Let user id {os.geteuid()} do so" in output
 
 
 class TestLeftToDbtPostgres(Seeded):

@@ -1,5 +1,6 @@
 """What a seed node says about its file and its table."""
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -110,16 +111,26 @@ def _refuse_other_than_utf8(path: Path) -> None:
 def _path(config: Any, model: Mapping[str, Any]) -> Path:
     folder = _meta(model).get("csv_folder")
     if folder:
-        path = Path(config.project_root, Path(folder).expanduser(), f"{model['name']}.csv")
-        if not path.exists():
-            raise DbtRuntimeError(f"{path.name} is missing from the folder {absence(path)}")
-        return path
+        return _in_folder(Path(config.project_root, Path(folder).expanduser()), model)
     # Where dbt itself looks for it; see load_agate_table in dbt's context.
     package = Path()
     if model["package_name"] != config.project_name:
         package = Path(config.packages_install_path, model["package_name"])
     path = Path(config.project_root, package, model["original_file_path"])
     return path if path.exists() else Path(model["root_path"], model["original_file_path"])
+
+
+def _in_folder(folder: Path, model: Mapping[str, Any]) -> Path:
+    path = folder / f"{model['name']}.csv"
+    try:
+        os.stat(path)  # noqa: PTH116 - which `exists` of some Pythons does not tell from no file
+    except PermissionError as error:
+        what = f"the folder {folder} cannot be looked into: {error.strerror}"
+        raise DbtRuntimeError(f"{path.name}: {what}. Let user id {os.geteuid()} do so") from error
+    except OSError as error:
+        where = absence(path)
+        raise DbtRuntimeError(f"{path.name} is missing from the folder {where}") from error
+    return path
 
 
 def _declared(model: Mapping[str, Any]) -> dict[str, str]:
