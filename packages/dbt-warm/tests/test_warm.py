@@ -188,13 +188,17 @@ def test_a_broken_project_is_a_crash_until_it_is_mended(project: Any, warm: Warm
     assert mended.outcome.succeeded
 
 
-def test_a_process_that_is_gone_is_done_without_and_replaced(project: Any, warm: WarmDbt) -> None:
+def test_a_process_that_is_gone_is_done_without_and_replaced(
+    project: Any, warm: WarmDbt, capfd: pytest.CaptureFixture[str]
+) -> None:
     killed(project, warm)
+    capfd.readouterr()
     ended(cold := warm.invoke(["build"]))
     assert not cold.is_warm
     assert cold.outcome
     assert cold.outcome.succeeded
     assert "its process is gone" in (warm.problem or "")
+    assert capfd.readouterr().err == ""
     renewed(project, warm)
     assert warm.problem is None
 

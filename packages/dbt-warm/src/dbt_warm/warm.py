@@ -21,8 +21,12 @@ from dbt_warm.invocation import Invocation
 _PREPARE_SECONDS = 120.0
 _END_SECONDS = 1.0
 _RETRY_SECONDS = 300.0  # after dbt could not be kept loaded
-# What multiprocessing says when a process was killed; it tidies up all the same.
-_QUIET = ("-W", "ignore::UserWarning:multiprocessing.resource_tracker")
+_QUIET = (
+    # What multiprocessing says when a process was killed; it tidies up all the same.
+    *("-W", "ignore::UserWarning:multiprocessing.resource_tracker"),
+    # That the package imports, too, the module that the process is to run.
+    *("-W", "ignore::RuntimeWarning:runpy"),
+)
 logger = logging.getLogger(__name__)
 
 
