@@ -2,15 +2,14 @@
 # What the container starts with: see that /data can be used, then run the command given.
 set -eu
 
-if ! [ -w "$ELUTE_HOME" ] && ! id -un >/dev/null 2>&1; then
-  echo "Elute cannot write to $ELUTE_HOME as user id $(id -u), which this image does not know. Leave" \
-    "--user out, or build the image with --build-arg ELUTE_UID=$(id -u). With PGHOST set, it is enough" \
-    "to mount a folder there that this user id may write to." >&2
-  exit 1
-fi
 if ! [ -w "$ELUTE_HOME" ]; then
-  echo "Elute (user id $(id -u)) cannot write to $ELUTE_HOME. Use a named volume (-v elute:/data)," \
-    "or let that user id write to the folder you mount there." >&2
+  echo "Elute (user id $(id -u)) cannot write to $ELUTE_HOME." >&2
+  if id -un >/dev/null 2>&1; then
+    echo "Use a named volume (-v elute:/data), or let that user id write to the folder you mount there." >&2
+  else
+    echo "This image does not know that user id. Leave --user out, or build the image with --build-arg" \
+      "ELUTE_UID=$(id -u). With PGHOST set, it is enough to mount a folder there that it may write to." >&2
+  fi
   exit 1
 fi
 # A folder mounted over /data hides the sample.

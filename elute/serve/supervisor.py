@@ -154,8 +154,8 @@ class Supervisor:
 
     def _answers(self) -> bool:
         """Whether the web app answers, with whatever."""
-        place = address(self._settings).removeprefix("http://")
-        with closing(HTTPConnection(place, timeout=2)) as web, suppress(OSError, HTTPException):
+        host = address(self._settings).removeprefix("http://")
+        with closing(HTTPConnection(host, timeout=2)) as web, suppress(OSError, HTTPException):
             web.request("GET", "/health/live")
             web.getresponse().read()
             return True

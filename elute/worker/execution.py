@@ -6,18 +6,15 @@ import time
 from dbt_warm import Event, Invocation, Outcome
 
 from elute.database.sessions import Session
-from elute.failures import error_kind, explain, fault_of
+from elute.failures import STAYS, error_kind, explain, fault_of
 from elute.runs import queue
 from elute.runs.ending import end_by_fault, end_sessions, finish, finish_and_retry
 from elute.runs.run import Run
 
 _FLUSH_SECONDS = 0.1
 _CHECK_SECONDS = 0.25
-_DIED = (
-    "dbt's process ended unexpectedly, as it does when memory runs out. What was published before "
-    "stays."
-)
-STOPPED = "The worker was told to stop. What was published before stays."
+_DIED = f"dbt's process ended unexpectedly, as it does when memory runs out. {STAYS}"
+STOPPED = f"The worker was told to stop. {STAYS}"
 logger = logging.getLogger("elute.worker")
 
 

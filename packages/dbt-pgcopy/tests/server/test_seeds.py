@@ -361,14 +361,14 @@ class TestFolder(Seeded):
         assert len(query(RECORDS)) == 2
 
     def test_a_folder_out_of_reach(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        stat = os.stat
+        stat = Path.stat
 
-        def refuse(path: Any, **options: Any) -> os.stat_result:
+        def refuse(path: Path, **options: Any) -> os.stat_result:
             if path == folder / "users.csv":  # root may look into every folder
                 raise PermissionError(errno.EACCES, "Permission denied")
             return stat(path, **options)
 
-        monkeypatch.setattr(os, "stat", refuse)
+        monkeypatch.setattr(Path, "stat", refuse)
         _, output = run_dbt_and_capture(["seed"], expect_pass=False)
         assert f"users.csv: the folder {folder} cannot be looked into" in output
         assert f"Let user id {os.geteuid()} do so" in output

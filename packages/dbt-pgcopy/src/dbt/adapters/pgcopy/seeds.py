@@ -123,7 +123,7 @@ def _path(config: Any, model: Mapping[str, Any]) -> Path:
 def _in_folder(folder: Path, model: Mapping[str, Any]) -> Path:
     path = folder / f"{model['name']}.csv"
     try:
-        os.stat(path)  # noqa: PTH116 - which `exists` of some Pythons does not tell from no file
+        path.stat()  # `exists` of some Pythons tells a folder out of reach as no file
     except PermissionError as error:
         what = f"the folder {folder} cannot be looked into: {error.strerror}"
         raise DbtRuntimeError(f"{path.name}: {what}. Let user id {os.geteuid()} do so") from error
