@@ -80,7 +80,6 @@ MEETING_OURS = {
     ),
     "functions": ("UDFsBasic",),
     "incremental": ("BaseMicrobatch",),
-    "persist_docs": ("BasePersistDocs", "BasePersistDocsCommentOnQuotedColumn"),
     "simple_snapshot": ("BaseSimpleSnapshot",),
     "store_test_failures_tests": ("BaseStoreTestFailures",),
     "utils": (

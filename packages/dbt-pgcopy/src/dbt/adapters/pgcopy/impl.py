@@ -12,7 +12,6 @@ from typing import Any
 import click
 import immutable_builds
 import psycopg2
-from dbt.adapters.base.impl import BaseAdapter
 from dbt.adapters.base.meta import available
 from dbt.adapters.contracts.connection import Connection
 from dbt.adapters.events.logging import AdapterLogger
@@ -65,15 +64,12 @@ class PgcopyAdapter(PostgresAdapter):
 
     @PostgresAdapter.behavior.setter  # type: ignore[attr-defined,untyped-decorator]
     def behavior(self, flags: list[Any]) -> None:
-        """Overridden to leave dbt's own list of flags as it is, and to say where they come from.
+        """Overridden to leave dbt's own list of flags as it is.
 
-        dbt adds ours to its list for each adapter made in a process, and looks through the whole
-        call stack for each flag without a source, which takes 40 ms: the twentieth run in a process
-        would take seconds to begin.
+        dbt adds ours to its list for each adapter made in a process, and looks through the call
+        stack for each: the hundredth run in a process would be slower to begin than the first.
         """
-        source = BaseAdapter.__module__
-        named = [{"source": source, **flag} for flag in flags]
-        PostgresAdapter.behavior.fset(self, named)  # type: ignore[attr-defined]
+        PostgresAdapter.behavior.fset(self, list(flags))  # type: ignore[attr-defined]
 
     def acquire_connection(self, name: str | None = None) -> Connection:
         """Overridden to take the run lock before anything is read, the relation cache included."""
