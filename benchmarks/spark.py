@@ -17,8 +17,9 @@ import tempfile
 from collections import defaultdict
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psutil  # type: ignore[import-untyped]
 
@@ -29,6 +30,9 @@ from elute.database.own_server import own_server
 from elute.environment import environment
 from elute.settings import Settings
 from scripts.spark_cluster import Cluster
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 LARGEST = "seed.elute.user_experiments"
 WARM_UP = 10_000  # experiments of the first build of each, which no table needs
@@ -78,15 +82,35 @@ def peak(process: psutil.Process) -> int:
     return 1024 * int(status.partition("VmHWM:")[2].split()[0])
 
 
-def own_seconds(target: Path) -> dict[str, float]:
-    """By node, the seconds that it took without its SQL: reading a file, or copying rows out."""
-    in_sql: dict[str, float] = defaultdict(float)
+def queries(target: Path) -> dict[str, list[tuple[float, float]]]:
+    """By node, when each of its queries began and ended, in seconds of Unix time."""
+    found = defaultdict(list)
     for line in (target / "dbt.log").read_text(encoding="utf-8").splitlines():
         event = json.loads(line)
         if event["info"]["name"] == "SQLQueryStatus" and "node_info" in event["data"]:
-            in_sql[event["data"]["node_info"]["unique_id"]] += event["data"]["elapsed"]
+            end = datetime.fromisoformat(event["info"]["ts"].replace("Z", "+00:00")).timestamp()
+            node = event["data"]["node_info"]["unique_id"]
+            found[node].append((end - event["data"]["elapsed"], end))
+    return found
+
+
+def seconds_of_any(moments: Iterable[tuple[float, float]]) -> float:
+    """Seconds in which at least one of them went on."""
+    seconds, done = 0.0, 0.0
+    for start, end in sorted(moments):
+        seconds += max(0.0, end - max(start, done))
+        done = max(done, end)
+    return seconds
+
+
+def own_seconds(target: Path, made: Mapping[str, list[tuple[float, float]]]) -> dict[str, float]:
+    """By node, the seconds that it took beside its queries: to read a file, or to copy rows out."""
     results = json.loads((target / "run_results.json").read_text(encoding="utf-8"))["results"]
-    return {r["unique_id"]: r["execution_time"] - in_sql[r["unique_id"]] for r in results}
+    took = {result["unique_id"]: float(result["execution_time"]) for result in results}
+    return {
+        node: seconds - sum(end - start for start, end in made.get(node, ()))
+        for node, seconds in took.items()
+    }
 
 
 def measure(engine: Engine, files: Path, home: Path) -> dict[str, Any]:
@@ -101,17 +125,21 @@ def measure(engine: Engine, files: Path, home: Path) -> dict[str, Any]:
         "--log-path", str(target), "--log-level-file", "debug", "--log-format-file", "json",
     ]  # fmt: skip
     for process in engine.processes.values():
-        Path(f"/proc/{process.pid}/clear_refs").write_text("5")  # forgets VmHWM
+        with suppress(FileNotFoundError):  # An executor that was idle may have ended.
+            Path(f"/proc/{process.pid}/clear_refs").write_text("5")  # forgets VmHWM
     before = engine.cpu_seconds()
     _, memory = run_measured(command, variables)
     after = engine.cpu_seconds()
-    own = own_seconds(target)
+    made = queries(target)
+    own = own_seconds(target, made)
+    of_models = [m for node, all_of in made.items() if node.startswith("model.") for m in all_of]
     size = (files / "user_experiments.csv").stat().st_size / 1e6
     return {
         "all": node_times(target)["all"],
         "staging": own[LARGEST],
         "MB/s": size / own[LARGEST],
-        "models": span(intervals(target)["model"]),
+        "models": seconds_of_any(of_models),
+        "models and copying": span(intervals(target)["model"]),
         "copying": sum(seconds for node, seconds in own.items() if node.startswith("model.")),
         "publishing": sum(
             seconds for node, seconds in own.items() if node.startswith("operation.")
