@@ -1,6 +1,6 @@
 {#-
   As dbt's own, in two statements: that asks twice which columns there are, in the information schema,
-  and comments twice, which is a twentieth of a build of small files.
+  and comments twice, which is a thirtieth of a build of small files.
 -#}
 {% macro pgcopy__persist_docs(relation, model, for_relation, for_columns) %}
   {%- set comments = [] -%}
