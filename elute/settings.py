@@ -386,7 +386,7 @@ class Settings:
     )
     spark_folder: str = _setting(
         "ELUTE_SPARK_FOLDER=",
-        "Folder of a build on Spark, which every worker has to see by the same path.",
+        "Folder of a build on Spark that every worker sees by the same path, or s3://bucket/folder.",
     )
 
     @classmethod
@@ -438,10 +438,11 @@ def _require_spark(settings: Settings, remote: str) -> None:
             "With ELUTE_ENGINE=spark, SPARK_REMOTE must be the address of a Spark Connect server, "
             "such as sc://spark.lab.example:15002."
         )
-    if not Path(settings.spark_folder).is_absolute():
+    if not re.match("/|s3a?://[^/]", settings.spark_folder):
         raise SettingsError(
             "With ELUTE_ENGINE=spark, ELUTE_SPARK_FOLDER must be the whole path of a folder that "
-            f"every worker of Spark sees too, and is {settings.spark_folder!r}."
+            "every worker of Spark sees too, or s3://bucket/folder, and is "
+            f"{settings.spark_folder!r}."
         )
     if not find_spec("pyspark"):
         raise SettingsError(

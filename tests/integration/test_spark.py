@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import tempfile
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+from moto.server import ThreadedMotoServer
 
 from scripts.spark_cluster import Cluster
 from tests.integration.conftest import (
@@ -87,7 +89,18 @@ def one_spark() -> Iterator[Spark]:
     with tempfile.TemporaryDirectory() as name:
         cluster, folder = Cluster(Path(name, "cluster")), Path(name, "folder")
         folder.mkdir()
+        bucket = Path(name, "bucket")
+        bucket.mkdir()
+        # Hadoop's client of S3 is in no package that can be installed here: what Spark calls
+        # s3a://elute is a folder to it, where `object_store` mounts that bucket.
+        Path(name, "spark-defaults.conf").write_text(
+            "spark.hadoop.fs.s3a.impl org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme\n"
+            "spark.hadoop.fs.viewfs.overload.scheme.target.file.impl "
+            "org.apache.hadoop.fs.LocalFileSystem\n"
+            f"spark.hadoop.fs.viewfs.mounttable.elute.link./builds file://{bucket}/builds\n"
+        )
         with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("SPARK_CONF_DIR", name)
             # To compile as quickly as can be pays here: no Java machine lives for long.
             environment.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
             try:
@@ -103,6 +116,33 @@ def spark(one_spark: Spark) -> Spark:
     if "connect" not in one_spark.cluster.processes:
         one_spark.cluster.start_connect()
     return one_spark
+
+
+@pytest.fixture
+def object_store(spark: Spark) -> Iterator[dict[str, str]]:
+    """A server of S3 with a bucket `elute`, and what has a build use it."""
+    bucket, key = spark.folder.with_name("bucket"), spark.folder.with_name("key")
+    key.write_text("id:secret")
+    key.chmod(0o600)
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    try:
+        endpoint = "{}:{}".format(*server.get_host_and_port())
+        urllib.request.urlopen(urllib.request.Request(f"http://{endpoint}/elute", method="PUT"))
+        options = f"url=http://{endpoint},use_path_request_style,passwd_file={key}"
+        mounted = subprocess.run(["s3fs", "elute", str(bucket), "-o", options], check=False)
+        if mounted.returncode:
+            pytest.skip("no file system can be mounted here")
+        try:
+            yield {
+                "ELUTE_SPARK_FOLDER": f"s3a://elute/builds?scheme=http&endpoint_override={endpoint}",
+                "AWS_ACCESS_KEY_ID": "id",
+                "AWS_SECRET_ACCESS_KEY": "secret",
+            }
+        finally:
+            subprocess.run(["umount", "--lazy", str(bucket)], check=True)
+    finally:
+        server.stop()
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -170,6 +210,26 @@ def test_a_full_disk_stops_the_build_in_a_sentence(
     finally:
         # Lazily: Spark leaves a file open that it could not write, until its memory is tidied up.
         subprocess.run(["umount", "--lazy", str(small)], check=True)
+
+
+def test_the_folder_may_be_in_an_object_store(
+    laboratory: Laboratory, spark: Spark, object_store: dict[str, str]
+) -> None:
+    laboratory.write(files_of("take_home"))
+    left = spark.folder.with_name("bucket") / "builds" / ("dbt_" + "0" * 32)
+    left.mkdir(parents=True)
+    (left / "part-0.parquet").write_bytes(b"of a build that was killed")
+    build = spark.build(laboratory, **object_store)
+    assert build.returncode == 0, build.stdout + build.stderr
+    assert laboratory.build(**RATIOS).returncode == 0
+    assert_equal_on_both(laboratory)
+    assert not any(left.parent.iterdir())
+    assert spark.has_left_nothing()
+    elsewhere = object_store["ELUTE_SPARK_FOLDER"].replace("elute", "nowhere")
+    build = spark.build(laboratory, **object_store | {"ELUTE_SPARK_FOLDER": elsewhere})
+    assert build.returncode == 1
+    said = " ".join(build.stderr.split())  # It is wrapped.
+    assert f"No folder can be made in {elsewhere}: Bucket 'nowhere' not found" in said
 
 
 @settings(

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from dbt.adapters.pgcopy.seeds import Seed, seed_for_copy
 from dbt.adapters.sparkcopy import staging
+from dbt.adapters.sparkcopy.folder import Folder
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from seed_csv import SEPARATOR, SeedFile, SeedFileError
 
@@ -54,7 +55,7 @@ def seed_of(folder: Path, content: bytes) -> Seed:
 
 def staged(seed: Seed, folder: Path) -> list[tuple[Any, ...]]:
     with SeedFile(seed.path, list(seed.wanted)) as file:
-        number = staging.stage(file, seed, folder)
+        number = staging.stage(file, seed, Folder.of(str(folder)))
     rows = [tuple(row.values()) for row in pq.read_table(folder).to_pylist()]
     assert len(rows) == number
     return rows
@@ -110,11 +111,12 @@ VALUES: Mapping[str, tuple[pa.DataType, list[Any], str]] = {
 def test_what_is_copied_out_is_what_was_written(tmp_path: Path, cursor: Cursor) -> None:
     table = pa.table({name: pa.array(v, type_) for name, (type_, v, _) in VALUES.items()})
     pq.write_table(table, tmp_path / "part-0.parquet")
-    columns = staging.columns_of(tmp_path)
+    folder = Folder.of(str(tmp_path))
+    columns = staging.columns_of(folder)
     assert columns == {name: wanted for name, (_, _, wanted) in VALUES.items()}
     declared = ", ".join(f"{name} {type_}" for name, type_ in columns.items())
     cursor.execute(f"create temporary table copied ({declared})")
-    lines = b"".join(staging.lines(tmp_path, list(columns)))
+    lines = b"".join(staging.lines(folder, list(columns)))
     cursor.copy_expert("copy copied from stdin (format csv)", BytesIO(lines))
     cursor.execute("select * from copied")
     assert cursor.fetchall() == [tuple(row.values()) for row in table.to_pylist()]

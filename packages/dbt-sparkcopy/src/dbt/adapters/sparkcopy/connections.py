@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.context import SpawnContext
-from pathlib import Path
 from threading import Lock
 from typing import Any, Dict  # noqa: UP035
 from uuid import uuid4
@@ -27,6 +26,7 @@ from dbt.adapters.spark.connections import (
     SparkCredentials,
 )
 from dbt.adapters.spark.session import Cursor, SessionConnectionWrapper
+from dbt.adapters.sparkcopy.folder import is_folder
 from dbt_common.exceptions import DbtDatabaseError, DbtRuntimeError
 from dbt_common.invocation import get_invocation_id
 from immutable_builds import STAYS
@@ -49,7 +49,8 @@ class SparkcopyCredentials(SparkCredentials):
 
     Attributes:
         publish_to: what a target of type pgcopy has: the database that is published in.
-        folder: for all that a build makes, seen by this machine and by every worker alike.
+        folder: for all that a build makes, seen by this machine and by every worker alike; see
+            `Folder.of`.
     """
 
     # dbt makes a JSON schema of these, for which the annotations have to be of the old kind.
@@ -62,10 +63,10 @@ class SparkcopyCredentials(SparkCredentials):
         super().__post_init__()
         # Where a number does not fit, an error is better than a null.
         self.server_side_parameters["spark.sql.ansi.enabled"] = "true"
-        if not Path(self.folder).is_absolute():
+        if not is_folder(self.folder):
             raise DbtRuntimeError(
-                "The folder of a Spark build has to be an absolute path that this machine and "
-                f"every worker see, and is {self.folder!r}."
+                "The folder of a Spark build has to be an absolute path, or s3://bucket/folder, "
+                "that this machine and every worker see."
             )
 
     @property

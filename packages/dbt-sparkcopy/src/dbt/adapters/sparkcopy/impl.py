@@ -2,12 +2,11 @@
 
 import copy
 import errno
+import os
 import re
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing.context import SpawnContext
-from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -21,6 +20,7 @@ from dbt.adapters.postgres.impl import PostgresAdapter
 from dbt.adapters.spark.impl import SparkAdapter
 from dbt.adapters.sparkcopy import staging
 from dbt.adapters.sparkcopy.connections import SparkcopyConnectionManager, said
+from dbt.adapters.sparkcopy.folder import Folder
 from dbt.adapters.sparkcopy.relation import FOR_POSTGRES, SparkcopyRelation, build_name
 from dbt_common.exceptions import DbtRuntimeError
 from immutable_builds import STAYS, transaction
@@ -58,7 +58,7 @@ class SparkcopyAdapter(SparkAdapter):
         published_to = copy.copy(config)
         published_to.credentials = config.credentials.postgres
         self._postgres = PgcopyAdapter(published_to, mp_context)
-        self._folder: Path | None = None
+        self._folder: Folder | None = None
         self._preparing = Lock()
 
     def acquire_connection(self, name: str | None = None) -> Connection:
@@ -92,32 +92,18 @@ class SparkcopyAdapter(SparkAdapter):
 
     @available
     def build_folder(self) -> str:
-        """The folder of this build. What builds that were broken off have left is cleared first."""
-        with self._preparing:
-            if self._folder is None:
-                folder = Path(self.config.credentials.folder, build_name())
-                try:
-                    folder.mkdir(parents=True)
-                except OSError as error:
-                    raise DbtRuntimeError(f"{folder} cannot be made: {error.strerror}.") from error
-                self._folder = folder
-                self._clear_leftovers()
-            return str(self._folder)
+        """The address of the folder of this build; see `_build`."""
+        return self._build().address
 
     @available
     def stage_seed(self, relation: SparkcopyRelation, seed: Seed) -> Staged:
         """Write the file of a seed as Parquet."""
-        folder = Path(self.build_folder(), str(relation.table_name))
-        with self._postgres.reading(seed) as file:
-            try:
-                records = staging.stage(file, seed, folder)
-            except OSError as error:
-                is_full = error.errno == errno.ENOSPC
-                why = "its disk is full" if is_full else str(error)
-                raise DbtRuntimeError(
-                    f"{seed.path.name} cannot be staged in {folder.parent}: {why}. {STAYS}"
-                ) from error
-        return Staged(str(folder), records)
+        build = self._build()
+        folder = build / str(relation.table_name)
+        unable = f"{seed.path.name} cannot be staged in {build.address}"
+        with self._postgres.reading(seed) as file, _failing_as(unable):
+            records = staging.stage(file, seed, folder)
+        return Staged(folder.address, records)
 
     @available
     def copy_out(
@@ -135,9 +121,10 @@ class SparkcopyAdapter(SparkAdapter):
             model: its node.
             constraints: what its contract says besides columns, as changes of the table.
         """
-        folder = Path(self.build_folder(), str(relation.table_name))
-        columns = _columns(model, staging.columns_of(folder))
-        with self._new("table", builds_schema, model) as (cursor, table):
+        folder = self._build() / str(relation.table_name)
+        unable = f"{model['name']} cannot be read from {folder.address}"
+        with _failing_as(unable), self._new("table", builds_schema, model) as (cursor, table):
+            columns = _columns(model, staging.columns_of(folder))
             cursor.execute(_create(table, columns, model["config"]))
             query = sql.SQL("copy {} from stdin (format csv)").format(table).as_string(cursor)
             self._postgres.copy_from(staging.lines(folder, list(columns)), query)
@@ -237,21 +224,44 @@ class SparkcopyAdapter(SparkAdapter):
             if cursor.fetchone() == (None,):
                 cursor.execute(sql.SQL("create schema {}").format(schema))
 
-    def _clear_leftovers(self) -> None:
-        if self._postgres.is_alone:
-            for folder in Path(self.config.credentials.folder).iterdir():
-                found = _BUILD.fullmatch(folder.name)
-                if found and folder != self._folder:
-                    self.connections.end(str(UUID(found[1])))
-                    self._clear(folder)
+    def _build(self) -> Folder:
+        """The folder of this build. What builds that were broken off have left is cleared first."""
+        with self._preparing:
+            if self._folder is None:
+                address = self.config.credentials.folder
+                with _failing_as(f"No folder can be made in {address}"):
+                    every = Folder.of(address)
+                    own = every / build_name()
+                    own.make()
+                self._folder = own
+                if self._postgres.is_alone:
+                    for folder in every.folders():
+                        found = _BUILD.fullmatch(folder.name)
+                        if found and folder.name != own.name:
+                            self.connections.end(str(UUID(found[1])))
+                            self._clear(folder)
+            return self._folder
 
-    def _clear(self, folder: Path) -> None:
+    def _clear(self, folder: Folder) -> None:
         """Drop the schema and the folder of a build; that it cannot be done fails nothing."""
         try:
             self.connections.session.sql(f"drop schema if exists {folder.name} cascade")
         except (PySparkException, DbtRuntimeError) as error:
             logger.warning(f"The schema {folder.name} stays for now: {said(error)}")
-        shutil.rmtree(folder, ignore_errors=True)
+        folder.remove()
+
+
+@contextmanager
+def _failing_as(unable: str) -> Iterator[None]:
+    """Say what could not be done, and why, where a file system or an object store says less."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            why = "its disk is full"
+        else:
+            why = os.strerror(error.errno) if error.errno else str(error).rstrip(".")
+        raise DbtRuntimeError(f"{unable}: {why}. {STAYS}") from error
 
 
 def _columns(model: Mapping[str, Any], found: dict[str, str]) -> dict[str, str]:

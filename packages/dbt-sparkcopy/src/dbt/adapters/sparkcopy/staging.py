@@ -1,12 +1,12 @@
 """Rows on their way: CSV files to Parquet for Spark, and Spark's Parquet to lines for COPY."""
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 from dbt.adapters.pgcopy import Seed
+from dbt.adapters.sparkcopy.folder import Folder
 from pyarrow import compute
 from seed_csv import SEPARATOR, SeedFile
 
@@ -21,7 +21,7 @@ _TYPES = {
 _BLOCK = 8 << 20  # bytes of a file in one group of rows: little memory, and enough for each worker
 
 
-def stage(file: SeedFile, seed: Seed, folder: Path) -> int:
+def stage(file: SeedFile, seed: Seed, folder: Folder) -> int:
     """Write the records of a file into a folder as Parquet and return their number.
 
     Columns are text; one that PostgreSQL would fill with an identity is filled the same way.
@@ -30,9 +30,10 @@ def stage(file: SeedFile, seed: Seed, folder: Path) -> int:
     types = {name: pa.string() if name in loaded else pa.int64() for name in seed.columns}
     schema = pa.schema(list(types.items()))
     records = 0
-    folder.mkdir(parents=True)
+    folder.make()
+    path = (folder / "part-0.parquet").path
     # Most texts are there once: a dictionary of them takes time and saves nothing.
-    with pq.ParquetWriter(folder / "part-0.parquet", schema, use_dictionary=False) as writer:
+    with pq.ParquetWriter(path, schema, use_dictionary=False, filesystem=folder.files) as writer:
         for columns, chunks in file.copy_parts():
             stored = [seed.wanted[name] for name in columns]
             for block in _blocks(chunks):
@@ -89,17 +90,17 @@ def _parsed(block: bytes, columns: list[str], delimiter: str) -> pa.Table:
     )
 
 
-def columns_of(folder: Path) -> dict[str, str]:
+def columns_of(folder: Folder) -> dict[str, str]:
     """The columns of a table, and for each a type of PostgreSQL's that takes its values."""
     return {
         column.name: "numeric"
         if pa.types.is_decimal(column.type)
         else _TYPES.get(column.type, "text")
-        for column in pq.read_schema(_parts(folder)[0])
+        for column in pq.read_schema(folder.parts()[0], filesystem=folder.files)
     }
 
 
-def lines(folder: Path, columns: list[str]) -> Iterator[bytes]:
+def lines(folder: Folder, columns: list[str]) -> Iterator[bytes]:
     """The rows of a table as lines for COPY in CSV format, in memory that does not grow."""
     options = pc.WriteOptions(include_header=False, quoting_style="all_valid")
     for batch in _batches(folder, columns):
@@ -110,16 +111,12 @@ def lines(folder: Path, columns: list[str]) -> Iterator[bytes]:
             yield sink.getvalue().to_pybytes()
 
 
-def _batches(folder: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+def _batches(folder: Folder, columns: list[str]) -> Iterator[pa.RecordBatch]:
     # A group at a time: asked for all of them, Arrow reads ahead as much as there is.
-    for path in _parts(folder):
-        with pq.ParquetFile(path) as file:
+    for path in folder.parts():
+        with pq.ParquetFile(path, filesystem=folder.files) as file:
             for group in range(file.num_row_groups):
                 yield from file.iter_batches(row_groups=[group], columns=columns)
-
-
-def _parts(folder: Path) -> list[Path]:
-    return sorted(folder.glob("part-*.parquet"))
 
 
 def _plain(array: pa.Array) -> pa.Array:
