@@ -438,11 +438,11 @@ def _require_spark(settings: Settings, remote: str) -> None:
             "With ELUTE_ENGINE=spark, SPARK_REMOTE must be the address of a Spark Connect server, "
             "such as sc://spark.lab.example:15002."
         )
-    if not re.match("/|s3a?://[^/]", settings.spark_folder):
+    # Here, too, there may be a secret in what is wrong.
+    if not re.fullmatch(r"/+[^/].*|s3://[\w.-]+([/?].*)?", settings.spark_folder):
         raise SettingsError(
             "With ELUTE_ENGINE=spark, ELUTE_SPARK_FOLDER must be the whole path of a folder that "
-            "every worker of Spark sees too, or s3://bucket/folder, and is "
-            f"{settings.spark_folder!r}."
+            "every worker of Spark sees too, or s3://bucket/folder."
         )
     if not find_spec("pyspark"):
         raise SettingsError(

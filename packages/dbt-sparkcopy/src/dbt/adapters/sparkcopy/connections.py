@@ -64,9 +64,9 @@ class SparkcopyCredentials(SparkCredentials):
         # Where a number does not fit, an error is better than a null.
         self.server_side_parameters["spark.sql.ansi.enabled"] = "true"
         if not is_folder(self.folder):
-            raise DbtRuntimeError(
+            raise DbtRuntimeError(  # Without it, for it may hold credentials.
                 "The folder of a Spark build has to be an absolute path, or s3://bucket/folder, "
-                "that this machine and every worker see."
+                "which ?region=, endpoint_override= and scheme= may follow."
             )
 
     @property

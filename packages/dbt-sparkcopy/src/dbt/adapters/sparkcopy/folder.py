@@ -4,31 +4,39 @@ from __future__ import annotations
 
 import re
 import shutil
-from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+from urllib.parse import parse_qsl
 
-from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
+from pyarrow.fs import (
+    FileInfo,
+    FileSelector,
+    FileSystem,
+    FileType,
+    LocalFileSystem,
+    S3FileSystem,
+    resolve_s3_region,
+)
 
-if TYPE_CHECKING:
-    from pyarrow.fs import FileInfo
+_OPTION = r"(region|endpoint_override)=[^&]+|scheme=https?"
+_ADDRESS = re.compile(rf"/+[^/].*|s3://[\w.-]+(/[\w.=-]+)*/?(\?(({_OPTION})(&|$))+)?", re.ASCII)
 
 
 def is_folder(address: str) -> bool:
-    """Whether it can be the address of one; Arrow would take one with credentials, too."""
-    return bool(re.match(r"/|s3a?://[\w.-]+([/?]|$)", address))
+    """Whether it is an absolute path, or `s3://…` without credentials; see `Folder.of`."""
+    return bool(_ADDRESS.fullmatch(address))
 
 
 class Folder(NamedTuple):
-    """A folder, or one in it.
+    """A folder on a disk or in an object store.
 
     Attributes:
         address: what Spark calls it.
-        files: what reads and writes there from here.
-        path: what `files` calls it.
+        filesystem: what reads and writes there from here.
+        path: what `filesystem` calls it.
     """
 
     address: str
-    files: FileSystem
+    filesystem: FileSystem
     path: str
 
     @classmethod
@@ -36,20 +44,26 @@ class Folder(NamedTuple):
         """The folder at an address.
 
         Args:
-            address: an absolute path, or `s3://bucket/path` (`s3a:` if the cluster calls it so).
-                What follows a question mark there is for Arrow alone, such as `?region=eu-west-1`
-                or `?scheme=http&endpoint_override=host:port`.
+            address: an absolute path, or `s3://bucket/path`, which is `s3a:` to Spark. What
+                follows a question mark there is not for Spark: `?region=eu-west-1`, or
+                `?endpoint_override=host:port&scheme=http` of another store than Amazon's.
 
         Raises:
-            OSError: nobody says in which region the bucket is.
+            OSError: the region of the bucket cannot be found.
         """
-        files, path = FileSystem.from_uri(re.sub("^s3a:", "s3:", address))
-        if not isinstance(files, LocalFileSystem):
-            address = address.partition("?")[0]
-        return cls(address.rstrip("/"), files, path.rstrip("/"))
+        if address.startswith("/"):
+            path = address.rstrip("/")
+            return cls(path, LocalFileSystem(), path)
+        place, _, given = address.partition("?")
+        path = place.removeprefix("s3://").rstrip("/")
+        options = dict(parse_qsl(given))
+        if not options.keys() & {"region", "endpoint_override"}:
+            options["region"] = resolve_s3_region(path.partition("/")[0])
+        # In the background Arrow would hold whatever the network has not taken yet.
+        return cls(f"s3a://{path}", S3FileSystem(background_writes=False, **options), path)
 
     def __truediv__(self, name: str) -> Folder:
-        return Folder(f"{self.address}/{name}", self.files, f"{self.path}/{name}")
+        return Folder(f"{self.address}/{name}", self.filesystem, f"{self.path}/{name}")
 
     @property
     def name(self) -> str:
@@ -62,26 +76,42 @@ class Folder(NamedTuple):
         Raises:
             OSError: it cannot be made.
         """
-        self.files.create_dir(self.path)
+        if isinstance(self.filesystem, LocalFileSystem):
+            self.filesystem.create_dir(self.path)
+        else:
+            # An object store has no folders. A file, which Spark does not read because of its
+            # name, shows that we may write there.
+            self.filesystem.open_output_stream(f"{self.path}/_made").close()
 
     def remove(self) -> None:
-        """Remove it with all that is in it, if that can be done."""
-        if isinstance(self.files, LocalFileSystem):
+        """Remove it with all that is in it; on a disk, as much of it as can be removed.
+
+        Raises:
+            OSError: it cannot be removed from an object store.
+        """
+        if isinstance(self.filesystem, LocalFileSystem):
             # Arrow would stop at a file that Spark has removed meanwhile.
             shutil.rmtree(self.path, ignore_errors=True)
         else:
-            with suppress(OSError):
-                self.files.delete_dir(self.path)
+            self.filesystem.delete_dir(self.path)
 
     def folders(self) -> list[Folder]:
-        """Those in it."""
+        """Those in it; none if it is not there.
+
+        Raises:
+            OSError: it cannot be listed.
+        """
         return [self / one.base_name for one in self._content() if one.type == FileType.Directory]
 
     def parts(self) -> list[str]:
-        """The paths of the Parquet files of the table that it holds, in their order."""
+        """The paths of the Parquet files of the table that it holds, in their order.
+
+        Raises:
+            OSError: it cannot be listed.
+        """
         return sorted(
             one.path for one in self._content() if re.fullmatch(r"part-.*\.parquet", one.base_name)
         )
 
     def _content(self) -> list[FileInfo]:
-        return self.files.get_file_info(FileSelector(self.path))
+        return self.filesystem.get_file_info(FileSelector(self.path, allow_not_found=True))

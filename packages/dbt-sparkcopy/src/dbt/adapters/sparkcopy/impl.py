@@ -123,11 +123,12 @@ class SparkcopyAdapter(SparkAdapter):
         """
         folder = self._build() / str(relation.table_name)
         unable = f"{model['name']} cannot be read from {folder.address}"
-        with _failing_as(unable), self._new("table", builds_schema, model) as (cursor, table):
+        with _failing_as(unable):
             columns = _columns(model, staging.columns_of(folder))
+        with self._new("table", builds_schema, model) as (cursor, table):
             cursor.execute(_create(table, columns, model["config"]))
             query = sql.SQL("copy {} from stdin (format csv)").format(table).as_string(cursor)
-            self._postgres.copy_from(staging.lines(folder, list(columns)), query)
+            self._postgres.copy_from(_lines(folder, list(columns), unable), query)
             for change in constraints:
                 cursor.execute(sql.SQL("alter table {} ").format(table) + sql.SQL(change))
             for index in _indexes(table, model["config"]):
@@ -230,16 +231,15 @@ class SparkcopyAdapter(SparkAdapter):
             if self._folder is None:
                 address = self.config.credentials.folder
                 with _failing_as(f"No folder can be made in {address}"):
-                    every = Folder.of(address)
-                    own = every / build_name()
+                    root = Folder.of(address)
+                    leftovers = root.folders() if self._postgres.is_alone else []
+                    own = root / build_name()
                     own.make()
                 self._folder = own
-                if self._postgres.is_alone:
-                    for folder in every.folders():
-                        found = _BUILD.fullmatch(folder.name)
-                        if found and folder.name != own.name:
-                            self.connections.end(str(UUID(found[1])))
-                            self._clear(folder)
+                for folder in leftovers:
+                    if found := _BUILD.fullmatch(folder.name):
+                        self.connections.end(str(UUID(found[1])))
+                        self._clear(folder)
             return self._folder
 
     def _clear(self, folder: Folder) -> None:
@@ -248,12 +248,15 @@ class SparkcopyAdapter(SparkAdapter):
             self.connections.session.sql(f"drop schema if exists {folder.name} cascade")
         except (PySparkException, DbtRuntimeError) as error:
             logger.warning(f"The schema {folder.name} stays for now: {said(error)}")
-        folder.remove()
+        try:
+            folder.remove()
+        except OSError as error:
+            logger.warning(f"{folder.address} stays for now: {error}")
 
 
 @contextmanager
 def _failing_as(unable: str) -> Iterator[None]:
-    """Say what could not be done, and why, where a file system or an object store says less."""
+    """Turn an error of a file system, or of an object store, into a sentence."""
     try:
         yield
     except OSError as error:
@@ -262,6 +265,11 @@ def _failing_as(unable: str) -> Iterator[None]:
         else:
             why = os.strerror(error.errno) if error.errno else str(error).rstrip(".")
         raise DbtRuntimeError(f"{unable}: {why}. {STAYS}") from error
+
+
+def _lines(folder: Folder, columns: list[str], unable: str) -> Iterator[bytes]:
+    with _failing_as(unable):
+        yield from staging.lines(folder, columns)
 
 
 def _columns(model: Mapping[str, Any], found: dict[str, str]) -> dict[str, str]:

@@ -33,7 +33,9 @@ def stage(file: SeedFile, seed: Seed, folder: Folder) -> int:
     folder.make()
     path = (folder / "part-0.parquet").path
     # Most texts are there once: a dictionary of them takes time and saves nothing.
-    with pq.ParquetWriter(path, schema, use_dictionary=False, filesystem=folder.files) as writer:
+    with pq.ParquetWriter(
+        path, schema, use_dictionary=False, filesystem=folder.filesystem
+    ) as writer:
         for columns, chunks in file.copy_parts():
             stored = [seed.wanted[name] for name in columns]
             for block in _blocks(chunks):
@@ -96,7 +98,7 @@ def columns_of(folder: Folder) -> dict[str, str]:
         column.name: "numeric"
         if pa.types.is_decimal(column.type)
         else _TYPES.get(column.type, "text")
-        for column in pq.read_schema(folder.parts()[0], filesystem=folder.files)
+        for column in pq.read_schema(folder.parts()[0], filesystem=folder.filesystem)
     }
 
 
@@ -114,7 +116,7 @@ def lines(folder: Folder, columns: list[str]) -> Iterator[bytes]:
 def _batches(folder: Folder, columns: list[str]) -> Iterator[pa.RecordBatch]:
     # A group at a time: asked for all of them, Arrow reads ahead as much as there is.
     for path in folder.parts():
-        with pq.ParquetFile(path, filesystem=folder.files) as file:
+        with pq.ParquetFile(path, filesystem=folder.filesystem) as file:
             for group in range(file.num_row_groups):
                 yield from file.iter_batches(row_groups=[group], columns=columns)
 

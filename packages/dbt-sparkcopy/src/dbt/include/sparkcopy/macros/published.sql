@@ -26,5 +26,10 @@
 
 
 {% macro sparkcopy__pgcopy_failing_sql(message) %}
-  {{ return("select raise_error('" ~ message | replace('\\', '\\\\') | replace("'", "\\'") ~ "')") }}
+  {{ return('select raise_error(' ~ sparkcopy_literal(message) ~ ')') }}
+{% endmacro %}
+
+
+{% macro sparkcopy_literal(text) %}
+  {{ return("'" ~ text | replace('\\', '\\\\') | replace("'", "\\'") ~ "'") }}
 {% endmacro %}

@@ -10,10 +10,11 @@
   {{ run_hooks(pre_hooks) }}
 
   {%- set staged = adapter.stage_seed(relation, seed) -%}
+  {%- set create = 'create table ' ~ relation ~ ' using parquet location ' ~ sparkcopy_literal(staged.folder) -%}
   {% call noop_statement('main', 'STAGE ' ~ staged.records, 'STAGE', staged.records) %}
-    create table {{ relation }} using parquet location '{{ staged.folder }}'
+    {{ create }}
   {% endcall %}
-  {%- do run_query("create table " ~ relation ~ " using parquet location '" ~ staged.folder ~ "'") -%}
+  {%- do run_query(create) -%}
   {%- do store_result('agate_table', response='OK', agate_table=none) -%}
 
   {{ run_hooks(post_hooks) }}
