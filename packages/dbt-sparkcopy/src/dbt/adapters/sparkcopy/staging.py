@@ -31,11 +31,14 @@ def stage(file: SeedFile, seed: Seed, folder: Folder) -> int:
     schema = pa.schema(list(types.items()))
     records = 0
     folder.make()
-    path = (folder / "part-0.parquet").path
-    # Most texts are there once: a dictionary of them takes time and saves nothing.
-    with pq.ParquetWriter(
-        path, schema, use_dictionary=False, filesystem=folder.filesystem
-    ) as writer:
+    options = {
+        "filesystem": folder.filesystem,
+        # Both take time and save none: most texts are there once, and no query looks for some.
+        "use_dictionary": False,
+        "write_statistics": False,
+        "column_encoding": dict.fromkeys(types.keys() - loaded, "DELTA_BINARY_PACKED"),
+    }
+    with pq.ParquetWriter((folder / "part-0.parquet").path, schema, **options) as writer:
         for columns, chunks in file.copy_parts():
             stored = [seed.wanted[name] for name in columns]
             for block in _blocks(chunks):
