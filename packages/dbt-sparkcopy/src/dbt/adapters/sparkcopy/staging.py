@@ -1,6 +1,7 @@
 """Rows on their way: CSV files to Parquet for Spark, and Spark's Parquet to lines for COPY."""
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pyarrow as pa
 import pyarrow.csv as pc
@@ -38,7 +39,10 @@ def stage(file: SeedFile, seed: Seed, folder: Folder) -> int:
         "write_statistics": False,
         "column_encoding": dict.fromkeys(types.keys() - loaded, "DELTA_BINARY_PACKED"),
     }
-    with pq.ParquetWriter((folder / "part-0.parquet").path, schema, **options) as writer:
+    path = (folder / "part-0.parquet").path
+    # A block is written while the next is read.
+    with pq.ParquetWriter(path, schema, **options) as writer, ThreadPoolExecutor(1) as thread:
+        written: Future[None] | None = None
         for columns, chunks in file.copy_parts():
             stored = [seed.wanted[name] for name in columns]
             for block in _blocks(chunks):
@@ -47,8 +51,13 @@ def stage(file: SeedFile, seed: Seed, folder: Folder) -> int:
                 constant = {seed.wanted.get(SEPARATOR): file.delimiter}
                 if file.delimiter == ",":
                     constant = {}
-                writer.write_table(_completed(table, schema, numbers, constant))
+                completed = _completed(table, schema, numbers, constant)
+                if written:
+                    written.result()
+                written = thread.submit(writer.write_table, completed)
                 records += table.num_rows
+        if written:
+            written.result()
     return records
 
 
