@@ -243,7 +243,9 @@ def written_files(
         lines.append(line([record[c] if isinstance(c, str) else draw(TEXTS) for c in order]))
     lines += blank_lines()
     is_whole = lines[-1].is_blank or len(lines[-1].cells) == len(order)
-    if is_whole and draw(st.booleans()):
+    # A Ctrl-Z that ended the file would be the end of the file, not of the text.
+    may_end = is_whole and not lines[-1].cells[-1].endswith("\x1a")
+    if may_end and draw(st.booleans()):
         lines[-1].ending = ""
     starts = ["", BYTE_ORDER_MARK]
     if plain:
