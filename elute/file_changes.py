@@ -3,6 +3,7 @@
 from typing import Any
 
 from psycopg2 import sql
+from seed_csv import OWN_COLUMNS
 
 from elute.database.history import Published
 from elute.database.sessions import Session
@@ -83,7 +84,8 @@ def _compared(
     session: Session, settings: Settings, name: str, before: Published, after: Published
 ) -> dict[str, Any]:
     columns = COLUMNS[name]
-    types = {**dict.fromkeys(columns, "text"), **_NUMBER}
+    # The reader's own are not compared, but it takes no short record where they are not declared.
+    types = {**dict.fromkeys((*columns, *OWN_COLUMNS), "text"), **_NUMBER}
     pairs = (part for column in columns for part in (sql.Literal(column), sql.Identifier(column)))
     statement = sql.SQL(_COMPARED).format(
         columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
