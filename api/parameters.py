@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
+from urllib.parse import unquote_plus
 
 from flask import request, url_for
 
@@ -77,8 +78,8 @@ def page(
 def query_without(*names: str) -> str:
     """The query string as it came, but for these parameters."""
     text = request.query_string.decode("utf-8", "surrogateescape")
-    starts = tuple(f"{name}=" for name in names)
-    return "&".join(part for part in text.split("&") if not part.startswith(starts))
+    parts = text.split("&")
+    return "&".join(part for part in parts if unquote_plus(part.partition("=")[0]) not in names)
 
 
 def switch(name: str) -> bool:

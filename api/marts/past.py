@@ -64,11 +64,10 @@ def _moment() -> datetime | None:
         if text is not None:
             iso = _PLUS.sub(r"\1+\2", text).replace("Z", "+00:00")
             found = datetime.fromisoformat(_FRACTION.sub(lambda part: f".{part[1]:0<6.6}", iso))
-            found = found if found.tzinfo else found.replace(tzinfo=local_zone())
-            return _in_utc(found)
+            return _in_utc(found if found.tzinfo else found.replace(tzinfo=local_zone()))
         if header is not None:
             found = parsedate_to_datetime(header)
-            return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+            return _in_utc(found if found.tzinfo else found.replace(tzinfo=timezone.utc))
     except (ValueError, TypeError, OverflowError) as error:
         given, wanted = (header, _HTTP) if text is None else (text, _ISO)
         raise Problem(400, "No such time", f"{wanted}, not {str(given)[:50]!r}.") from error
