@@ -32,11 +32,11 @@ def download(name: str) -> Response:
     _require_known(name)
     try:
         file = input_files.path_of(current_app.config["SETTINGS"], name).open("rb")
-    except FileNotFoundError:
-        raise Problem(404, "No such file", f"There is no {name} yet; PUT one.") from None
     except PermissionError:
         detail = f"{name} is out of reach: let the account that Elute runs as read it."
         raise Problem(404, "No such file", detail) from None
+    except OSError:  # Nothing, a folder, or what is in no folder.
+        raise Problem(404, "No such file", f"There is no {name} yet; PUT one.") from None
     # Of the open file: in the meantime its name may stand for another one.
     version = Version.of(os.fstat(file.fileno()))
     response = send_file(

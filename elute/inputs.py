@@ -80,7 +80,7 @@ def version_of(settings: Settings, name: str) -> Version | None:
     """The version that is there; None if there is no such file, or none within our reach."""
     try:
         return Version.of(path_of(settings, name).stat())
-    except (FileNotFoundError, PermissionError):
+    except OSError:
         return None
 
 

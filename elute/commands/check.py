@@ -196,13 +196,16 @@ def _elsewhere(settings: Settings, path: Path) -> Iterator[Finding]:
 
 
 def _report(settings: Settings, name: str, path: Path) -> Report:
-    with scratch_file(settings, name, beside=False) as copy:
-        try:
+    try:
+        with scratch_file(settings, name, beside=False) as copy:
             shutil.copyfile(path, copy)
-        except OSError as error:
-            problem = SeedFileError(str(path), f"the file cannot be read: {error.strerror}")
-            return Report(name, 0, (), (), (problem,))
-        return workbooks.check(settings, name, copy, path.name)
+            return workbooks.check(settings, name, copy, path.name)
+    except OSError as error:
+        # Of a pipe there is no `strerror`. What cannot be written is the copy, in ELUTE_HOME.
+        reason = f"the file cannot be read: {error.strerror or error}"
+        if error.filename not in (None, path):
+            reason += f" ({error.filename})"
+        return Report(name, 0, (), (), (SeedFileError(str(path), reason),))
 
 
 def _said(report: Report, what: str) -> Iterator[Finding]:

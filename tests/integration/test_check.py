@@ -1,5 +1,6 @@
 """`elute check`: what it says of a set-up and of files, and that it leaves them alone."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -94,6 +95,14 @@ def test_a_file_that_may_be_any_of_them_and_is_none_is_wrong_once(elute: Elute) 
     assert "1 to mend." in result.stdout
 
 
+def test_a_pipe_is_no_file_that_can_be_read(elute: Elute, tmp_path: Path) -> None:
+    pipe = tmp_path / "users.csv"
+    os.mkfifo(pipe)
+    result = elute("check", str(pipe))
+    assert f"the file cannot be read: `{pipe}` is a named pipe" in result.stdout
+    assert "1 to mend." in result.stdout
+
+
 def test_a_home_that_is_a_file_is_wrong(elute: Elute, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.write_text("")
@@ -101,6 +110,12 @@ def test_a_home_that_is_a_file_is_wrong(elute: Elute, tmp_path: Path) -> None:
     [wrong] = [line for line in result.stdout.splitlines() if line.startswith("WRONG")]
     assert f"{home} cannot be written to" in wrong
     assert "is not running" in elute("db", "status", ELUTE_HOME=str(home)).stdout
+    # Nor can a copy of a file be made there, to be read.
+    export = tmp_path / "users.csv"
+    export.write_bytes(SAMPLE["users.csv"])
+    result = elute("check", str(export), ELUTE_HOME=str(home))
+    assert f"{export}: the file cannot be read" in result.stdout
+    assert f"({home / 'uploads'})" in result.stdout
 
 
 def test_a_server_that_is_not_there_is_wrong(laboratory: Laboratory) -> None:

@@ -17,6 +17,7 @@ from elute import inputs as input_files
 from tests.books import rows_of, workbook
 from tests.conftest import SAMPLE
 from tests.integration.conftest import Laboratory
+from tests.integration.web.conftest import ClientWith
 
 USERS = SAMPLE["users.csv"]
 MORE = USERS + b"99,Zoe,zoe@lab.example,2024-02-29\n"
@@ -58,6 +59,23 @@ def test_files_out_of_reach_are_said_to_be(
     answer = client.get("/inputs/users.csv")
     assert (answer.status_code, answer.content_type) == (404, "application/problem+json")
     assert "users.csv is out of reach" in answer.text
+
+
+def test_a_folder_is_no_file(client: FlaskClient, files: Path) -> None:
+    (files / "users.csv").unlink()
+    (files / "users.csv").mkdir()
+    users, *_ = client.get("/inputs").get_json()["inputs"]
+    assert users["problems"]
+    answer = client.get("/inputs/users.csv")
+    assert (answer.status_code, answer.get_json()["title"]) == (404, "No such file")
+    (files / "users.csv").rmdir()
+
+
+def test_the_folder_of_the_files_may_be_a_file(client_with: ClientWith, files: Path) -> None:
+    client = client_with(seeds_dir=files / "users.csv")
+    users, *_ = client.get("/inputs").get_json()["inputs"]
+    assert (users["exists"], bool(users["problems"])) == (False, True)
+    assert client.get("/inputs/users.csv").status_code == 404
 
 
 def test_a_workbook_that_waits_beside_its_file_is_told(client: FlaskClient, files: Path) -> None:
