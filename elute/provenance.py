@@ -119,16 +119,23 @@ def as_it_was(session: Session, settings: Settings, build: int) -> dict[str, str
     if published is None:
         raise RebuildError(f"There is no build {build}; /builds lists those there are.")
     folder = settings.home / "worker" / "rebuilt-from"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for name, path in kept_files(settings, published).items():
-        if sha256_of(path) != path.name:
-            path.unlink()
-            raise RebuildError(
-                f"Build {build} cannot be made again: the kept {name} was damaged and is "
-                "removed. Build from a copy of your own."
-            )
-        (folder / name).symlink_to(path)
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for name, path in kept_files(settings, published).items():
+            if sha256_of(path) != path.name:
+                path.unlink()
+                raise RebuildError(
+                    f"Build {build} cannot be made again: the kept {name} was damaged and is "
+                    "removed. Build from a copy of your own."
+                )
+            (folder / name).symlink_to(path)
+    except OSError as error:
+        raise RebuildError(
+            f"Build {build} cannot be made again: with {error.filename}, {error.strerror}. Let the "
+            "account that Elute runs as read and write in ELUTE_HOME, and see that its disk has "
+            "room."
+        ) from error
     variables = {f"ELUTE_{name.upper()}": text for name, text in published.options.items()}
     return {**variables, "ELUTE_SEEDS_DIR": str(folder)}
 

@@ -343,6 +343,13 @@ def test_a_build_is_made_again_from_its_files_and_options(place: Place, session:
     assert carried_out(session).state == "succeeded"
     assert publications(place)[0]["returns_to"] is None
     before = place.laboratory.marts()
+    laid_out = place.folder / "home" / "worker" / "rebuilt-from"
+    shutil.rmtree(laid_out)
+    laid_out.write_text("in the way")
+    lost = carried_out(session, options={"returns_to": first["build"]})
+    assert (lost.state, lost.error_kind) == ("failed", "input")
+    assert f"with {laid_out}, File exists" in (lost.error or "")
+    laid_out.unlink()
     kept = place.folder / "home" / "kept-files" / first["files"]["users.csv"]
     kept.write_bytes(b"damaged")
     for _ in range(2):  # The second time it is gone.
