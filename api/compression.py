@@ -43,6 +43,9 @@ def _compressed(response: Response) -> Response:
     if not _is_text(response):
         return response
     response.vary.add("Accept-Encoding")
+    length = response.content_length
+    if length is not None and length < LEAST:
+        return response
     is_wanted = request.accept_encodings.best_match(["gzip", "identity"]) == "gzip"
     # HTTP/1.0 knows no end but the length, which is not known of a stream before its end.
     if is_wanted and request.environ.get("SERVER_PROTOCOL") != "HTTP/1.0":
@@ -60,10 +63,7 @@ def _is_text(response: Response) -> bool:
 
 def _compress(response: Response) -> None:
     if response.is_sequence:
-        data = response.get_data()
-        if len(data) < LEAST:
-            return
-        response.set_data(b"".join(_blocks([data])))
+        response.set_data(b"".join(_blocks([response.get_data()])))
     else:
         for name in ("Content-Length", "Accept-Ranges"):
             response.headers.pop(name, None)

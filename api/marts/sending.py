@@ -122,7 +122,8 @@ def is_not_modified(headers: dict[str, str]) -> bool:
     """Whether the client has the very answer that has these validators."""
     if request.if_none_match:
         return request.if_none_match.contains_weak(unquote_etag(headers["ETag"])[0])
-    since, modified = request.if_modified_since, parse_date(headers.get("Last-Modified"))
+    since = request.if_modified_since
+    modified = parse_date(headers.get("Last-Modified")) if since else None
     return since is not None and modified is not None and since >= modified
 
 
