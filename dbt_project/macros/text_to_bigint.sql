@@ -26,7 +26,7 @@
             then {{ text }}::bigint
         when {{ text }} ~ '^[+-]?0*[0-9]{1,19}([.]0+)?$'
             then case
-                when {{ whole }}::numeric between {{ bigint_minimum() }} and {{ bigint_maximum() }}
+                when {{ whole }}::numeric between -9223372036854775808 and 9223372036854775807
                     then {{ whole }}::bigint
             end
     end
@@ -42,10 +42,6 @@
             then try_cast(split_part({{ text }}, '.', 1) as bigint)
     end
 {%- endmacro %}
-
-{% macro bigint_minimum() %}-9223372036854775808{% endmacro %}
-
-{% macro bigint_maximum() %}9223372036854775807{% endmacro %}
 
 
 {#- Whether the server can say that a text is valid input for a type: PostgreSQL 16 and later. -#}

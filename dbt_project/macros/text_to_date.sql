@@ -3,46 +3,20 @@
   both fit.
 -#}
 {% macro text_to_date(text, format=none) -%}
-    {{ return(adapter.dispatch('text_to_date')(text, format or date_format())) }}
-{%- endmacro %}
-
-{#- Days are counted by hand: before PostgreSQL 16 a cast can only be tried, and then it fails. -#}
-{% macro postgres__text_to_date(text, format) -%}
-    {%- set iso = iso_date_parts(text) -%}
     case
-        {%- if format != 'YYYY-MM-DD' %}
-        {%- set parts = date_parts(text, format) %}
-        when {{ matches(text, date_pattern(format)) }}
-            then {{ checked_date(parts, 'make_date(' ~ [parts.year, parts.month, parts.day] | join('::integer, ') ~ '::integer)') }}
-        {%- endif %}
-        when {{ matches(text, date_pattern('YYYY-MM-DD')) }}
-            then {{ checked_date(iso, text ~ '::date') }}
+        {%- for each in [format or date_format(), 'YYYY-MM-DD'] | unique %}
+        when {{ matches(text, date_pattern(each)) }}
+            then {{ adapter.dispatch('checked_date')(date_parts(text, each)) }}
+        {%- endfor %}
     end
 {%- endmacro %}
 
-{#- Spark's own cast would take 2023-1-5, 2023, and a year 0. -#}
-{% macro spark__text_to_date(text, format) -%}
-    {%- set iso = iso_date_parts(text) -%}
-    case
-        {%- if format != 'YYYY-MM-DD' %}
-        {%- set parts = date_parts(text, format) %}
-        when {{ matches(text, date_pattern(format)) }}
-            then {{ spark_date(parts) }}
-        {%- endif %}
-        when {{ matches(text, date_pattern('YYYY-MM-DD')) }}
-            then {{ spark_date(iso) }}
-    end
-{%- endmacro %}
-
-{% macro spark_date(parts) -%}
-    case
-                when cast({{ parts.year }} as int) >= {{ first_year() }}
-                    then try_cast(concat_ws('-', {{ parts.year }}, {{ parts.month }}, {{ parts.day }}) as date)
-            end
-{%- endmacro %}
-
-{#- A date if its year, month and day are of the calendar. -#}
-{% macro checked_date(parts, date) -%}
+{#-
+  A date if its year, month and day are of the calendar. Days are counted by hand: before PostgreSQL
+  16 a cast can only be tried, and then it fails.
+-#}
+{% macro postgres__checked_date(parts) -%}
+    {%- set date = 'make_date(' ~ [parts.year, parts.month, parts.day] | join('::integer, ') ~ '::integer)' -%}
     case
                 when {{ parts.year }}::integer < {{ first_year() }}
                     then null
@@ -58,6 +32,14 @@
                     end
                 when {{ parts.day }}::integer <= 30 or {{ parts.month }}::integer not in (4, 6, 9, 11)
                     then {{ date }}
+            end
+{%- endmacro %}
+
+{#- Spark's own cast would take 2023-1-5, 2023, and a year 0. -#}
+{% macro spark__checked_date(parts) -%}
+    case
+                when cast({{ parts.year }} as int) >= {{ first_year() }}
+                    then try_cast(concat_ws('-', {{ parts.year }}, {{ parts.month }}, {{ parts.day }}) as date)
             end
 {%- endmacro %}
 
@@ -109,13 +91,4 @@
         {%- endif -%}
     {%- endfor -%}
     {{ return(found) }}
-{%- endmacro %}
-
-{#- The same of one written YYYY-MM-DD. -#}
-{% macro iso_date_parts(text) -%}
-    {{ return(namespace(
-        year='substr(' ~ text ~ ', 1, 4)',
-        month='substr(' ~ text ~ ', 6, 2)',
-        day='substr(' ~ text ~ ', 9, 2)',
-    )) }}
 {%- endmacro %}

@@ -123,9 +123,12 @@
   {%- if not built -%}
     {{ return('') }}
   {%- endif -%}
-  {%- set problem = pgcopy_no_publication() -%}
+  {%- set problem = (
+    'tables built with --empty or --sample are not for readers.' if flags.EMPTY or adapter.is_sample()
+    else 'dbt retry builds only a part anew. Run dbt build.' if adapter.is_retry()
+  ) -%}
   {%- if problem -%}
-    {%- do log(problem, info=true) -%}
+    {%- do log('Nothing is published: ' ~ problem, info=true) -%}
     {{ return('') }}
   {%- endif -%}
 
@@ -163,16 +166,6 @@
   {%- do adapter.drop_unneeded_tables(builds_schema(), keep) -%}
   {%- do adapter.forget_files(builds_schema(), keep_files_mb) -%}
   {{ return('') }}
-{% endmacro %}
-
-
-{#- Why a run like this publishes nothing; none if it does. -#}
-{% macro pgcopy_no_publication() %}
-  {%- if flags.EMPTY or adapter.is_sample() -%}
-    {{ return('Nothing is published: tables built with --empty or --sample are not for readers.') }}
-  {%- elif adapter.is_retry() -%}
-    {{ return('Nothing is published: dbt retry builds only a part anew. Run dbt build.') }}
-  {%- endif -%}
 {% endmacro %}
 
 

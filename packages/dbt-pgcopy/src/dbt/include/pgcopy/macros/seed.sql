@@ -107,9 +107,9 @@
   {%- do run_query(
     'create temporary table dbt_pgcopy_declared (' ~ pgcopy_seed_columns(seed) ~ ') on commit drop'
   ) -%}
-  {%- set found = pgcopy_table_shape(old_relation.include(database=false)) -%}
-  {%- set declared = pgcopy_table_shape('pg_temp.dbt_pgcopy_declared') -%}
+  {%- set found = run_query(pgcopy_table_shape_sql(old_relation.include(database=false))).columns -%}
+  {%- set declared = run_query(pgcopy_table_shape_sql('pg_temp.dbt_pgcopy_declared')).columns -%}
   {%- do run_query('drop table pg_temp.dbt_pgcopy_declared') -%}
   {%- set persistence = 'u' if config.get('unlogged') else 'p' -%}
-  {{ return(found.columns == declared.columns and found.persistence == persistence) }}
+  {{ return(found[1].values() == declared[1].values() and persistence in found[0].values()) }}
 {% endmacro %}

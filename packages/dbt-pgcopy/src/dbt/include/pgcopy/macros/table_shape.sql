@@ -1,15 +1,4 @@
 {#- What makes two tables the same to COPY: persistence, and all there is to know of each column. -#}
-{% macro pgcopy_table_shape(relation) %}
-  {%- set table = run_query(pgcopy_table_shape_sql(relation)) -%}
-  {%- set shape = namespace(persistence=none, columns=[]) -%}
-  {%- for row in table.rows -%}
-    {%- set shape.persistence = row['persistence'] -%}
-    {%- do shape.columns.append(row['column_shape']) -%}
-  {%- endfor -%}
-  {{ return(shape) }}
-{% endmacro %}
-
-
 {% macro pgcopy_table_shape_sql(relation) %}
 select
     pg_class.relpersistence::text as persistence,
