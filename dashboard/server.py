@@ -66,6 +66,8 @@ class _Request(HTTPRequestParser):
         """Read the first line and the headers."""
         line, end, headers = header_plus.partition(b"\r\n")
         super().parse_header(quote(line, safe=_ASCII).encode() + end + headers)
+        # Waitress waits for a body after its "100 Continue", whether or not one is to come.
+        self.expect_continue &= bool(self.content_length) or self.chunked
 
 
 class _Refusal(ErrorTask):

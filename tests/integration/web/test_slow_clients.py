@@ -119,6 +119,16 @@ def test_a_client_that_waits_for_leave_to_send_gets_it(port: int) -> None:
         assert client.recv(10_000).startswith(b"HTTP/1.1 404 ")
 
 
+@pytest.mark.parametrize("length", [b"", b"Content-Length: 0\r\n"])
+def test_a_client_that_waits_for_leave_and_has_nothing_to_send_is_answered(
+    port: int, length: bytes
+) -> None:
+    head = b"GET /health/live HTTP/1.1\r\n" + HOST + length
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(head + b"Expect: 100-continue\r\n\r\n")
+        assert client.recv(10_000).startswith(b"HTTP/1.1 200 ")
+
+
 def test_an_upload_that_is_broken_off_never_arrives(port: int) -> None:
     before = ask(port, "/inputs").headers["Content-Length"]
     for beginning in (BEGINNINGS["a body"], BEGINNINGS["chunks"]):
