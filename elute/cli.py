@@ -117,7 +117,8 @@ def _unexpected(error: Exception) -> str:
     """Write the traceback to the log file and return one sentence that says where it is."""
     from elute import logs  # noqa: PLC0415
 
-    what = f"something unexpected went wrong ({type(error).__name__})"
+    reason = error if isinstance(error, OSError) else type(error).__name__
+    what = f"something unexpected went wrong ({reason})"
     try:
         path = logs.write(Settings.from_environment(), f"elute {' '.join(sys.argv[1:])}", error)
     except (OSError, EluteError):

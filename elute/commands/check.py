@@ -203,7 +203,7 @@ def _report(settings: Settings, name: str, path: Path) -> Report:
     except OSError as error:
         # Of a pipe there is no `strerror`. What cannot be written is the copy, in ELUTE_HOME.
         reason = f"the file cannot be read: {error.strerror or error}"
-        if error.filename not in (None, path):
+        if error.filename and str(error.filename) != str(path):
             reason += f" ({error.filename})"
         return Report(name, 0, (), (), (SeedFileError(str(path), reason),))
 

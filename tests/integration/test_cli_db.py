@@ -197,6 +197,21 @@ def test_an_unexpected_failure_is_a_sentence_and_a_log_file(
     assert "Traceback" in log_file.read_text(encoding="utf-8")
 
 
+def test_output_that_cannot_be_written_is_told(own_environment: dict[str, str]) -> None:
+    environment = {**own_environment, "PYTHONPATH": str(CHECKOUT)}
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*COMMAND, "check", "/no/such/export.csv"],
+            check=False,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "No space left on device" in done.stderr
+
+
 def test_a_token_file_that_is_no_text_is_told(own_home: Path, elute: Elute) -> None:
     (own_home / "token").write_bytes(b"\xff\n")
     refused = elute("serve", "--token")
