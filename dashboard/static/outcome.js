@@ -34,6 +34,7 @@ const TRIGGERS = {
 
 const BROWSER = /^(Mozilla|Firefox|Edg|OPR|Chrome|Safari)\//;
 const HERE = new Set(["127.0.0.1", "::1"]);
+const ADDRESS = /^(\d+\.){3}\d+$|:/; // No name has a colon.
 
 /** Who or what asked for a run: "the page, by anna", "a script on this machine", "the schedule". */
 export function asker({ trigger, requested_by: who }) {
@@ -43,9 +44,9 @@ export function asker({ trigger, requested_by: who }) {
 // The API writes "anna, 127.0.0.1, curl/8.5.0": the token's name and the program may be missing.
 export function caller(who) {
   const parts = (who ?? "").split(", ");
-  const program = parts.find((part) => part.includes("/")) ?? "";
-  const place = parts.some((part) => HERE.has(part)) ? " on this machine" : "";
-  const name = parts.find((part) => part && part !== program && !/^[\da-f.:]+$/i.test(part));
+  const index = parts.findIndex((part) => ADDRESS.test(part));
+  const [name, address, program] = [parts[index - 1], parts[index], parts[index + 1]];
+  const place = HERE.has(address) ? " on this machine" : "";
   return `${BROWSER.test(program) ? "the page" : `a script${place}`}${name ? `, by ${name}` : ""}`;
 }
 

@@ -175,6 +175,9 @@ def test_what_a_return_has_no_records_of_is_built_again(site: Site, open_page: O
         ("anna, 10.1.2.3, Firefox/140", "the page, by anna"),
         ("127.0.0.1, curl/8.5.0", "a script on this machine"),
         ("ci, 10.1.2.3, python-requests/2.32", "a script, by ci"),
+        ("ada, 127.0.0.1, curl/8.5.0", "a script on this machine, by ada"),
+        ("a.b, fe80::1", "a script, by a.b"),
+        ("127.0.0.1, anna", "a script on this machine"),
     ],
 )
 def test_who_asked_for_a_run_is_said_in_words(
@@ -183,9 +186,9 @@ def test_who_asked_for_a_run_is_said_in_words(
     page = is_ready(open_page("/history"))
     run_id = page.locator("#runs tbody a").first.inner_text()
     site.execute(
-        sql.SQL("update elute.runs set requested_by = {} where run_id = {}").format(
-            sql.Literal(requested_by), sql.Literal(int(run_id))
-        )
+        sql.SQL(
+            "update elute.runs set trigger = 'http', requested_by = {} where run_id = {}"
+        ).format(sql.Literal(requested_by), sql.Literal(int(run_id)))
     )
     page.reload()
     first = is_ready(page).locator("#runs tbody tr").first
