@@ -4,6 +4,7 @@ import { rows } from "./api.js";
 import { comparison, keptBuilds, orNothing, withRows } from "./builds.js";
 import { downloads } from "./downloads.js";
 import { element, facts, find, none, plainTable, unseen } from "./elements.js";
+import { contains } from "./filters.js";
 import { count, counted, day } from "./format.js";
 import { plot } from "./plot.js";
 import { page } from "./states.js";
@@ -111,9 +112,9 @@ function reasonTable(reasons) {
 
 function narrower({ source_file: file, column_name: column, problem, records }) {
   const conditions = [
-    ["source_file", `ilike.*${file.replaceAll("_", "\\_")}*`],
-    ["column_name", `ilike.*${column.replaceAll("_", "\\_")}*`],
-    ["problem", `ilike.*${problem}*`],
+    ["source_file", `ilike.${contains(file)}`],
+    ["column_name", `ilike.${contains(column)}`],
+    ["problem", `eq.${problem}`], // One problem may be the beginning of another.
   ];
   const onclick = () => {
     issues.filterBy(conditions);

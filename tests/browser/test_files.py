@@ -1,5 +1,6 @@
 """The page Files: looking, checking, replacing; and Data quality, which tells what came of it."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -96,6 +97,32 @@ def test_a_good_file_is_checked_then_replaced_then_built(page: Page, site: Site)
     reasons = page.locator("#reasons tbody tr")
     expect(reasons).to_have_count(4)
     expect(reasons.filter(has_text="compounds.csv")).to_contain_text("key is not an integer")
+
+
+def test_a_problem_leads_to_its_own_records_and_to_no_others(site: Site, open_page: Open) -> None:
+    days = [b"2024-02-30", b"2023-02-29", b"30.02.2024"]
+    users = [b"%d,Olga,,%s\n" % (number, day) for number, day in enumerate(days, start=15)]
+    site.write(users=SAMPLE["users.csv"] + b"".join(users))
+    try:
+        site.build()
+        page = is_ready(open_page("/quality"))
+        status, rows = page.locator("#issues-status"), page.locator("#issues tbody tr")
+        for records, problem in (
+            ("2 records", "not a calendar date"),
+            ("1 record", "not a calendar date, looks like a date in another format"),
+        ):
+            page.get_by_role(
+                "button", name=f"Show {records}: users.csv, {problem}", exact=True
+            ).click()
+            number = records.split()[0]
+            expect(status).to_have_text(re.compile(f"^1 to {number} of {number} problem"))
+            expect(rows.locator("td:nth-child(5)")).to_have_text([problem] * int(number))
+        expect(page.get_by_label("Column contains")).to_have_value("signup_date")
+        page.get_by_role("button", name="Clear filters").click()
+        expect(status).to_have_text("1 to 6 of 6 problems")
+    finally:
+        site.write()
+        site.build()
 
 
 def test_what_was_left_out_and_why(open_page: Open) -> None:
