@@ -50,6 +50,25 @@ export async function json(path, options = {}) {
   return parse(await (await call(path, options)).text());
 }
 
+/**
+ * The same function, of whose calls only the newest goes on.
+ *
+ * `work` is given a signal for its requests first, which the next call aborts; an overtaken call gives nothing.
+ */
+export function newestOnly(work) {
+  let pending;
+  return async (...given) => {
+    pending?.abort();
+    pending = new AbortController();
+    const { signal } = pending;
+    try {
+      return await work(signal, ...given);
+    } catch (problem) {
+      if (!signal.aborted) throw problem;
+    }
+  };
+}
+
 /** Rows of a mart, how many there are in all, and when they were published. */
 export async function rows(mart, query = "", { isCounted = false, signal } = {}) {
   const headers = { Accept: "application/json", ...(isCounted && { Prefer: "count=exact" }) };

@@ -1,6 +1,6 @@
 // The box that finds users and compounds by name, e-mail, formula or id, and leads to their pages.
 
-import { rows } from "./api.js";
+import { newestOnly, rows } from "./api.js";
 import { element, find, linked } from "./elements.js";
 import { contains } from "./filters.js";
 
@@ -11,22 +11,19 @@ const KINDS = [
   ["compound_usage", "compound_id", "compound_name", "compound_structure", "compound"],
 ];
 const [box, list] = [find("find"), find("found")];
-let [timer, pending] = [null, null];
+let timer = null;
 
-async function look() {
+const look = newestOnly(async (signal) => {
   clearTimeout(timer);
-  pending?.abort();
-  pending = new AbortController();
-  const { signal } = pending;
   const text = box.value.trim();
   try {
     const found = text ? await Promise.all(KINDS.map((kind) => matches(text, kind, signal))) : [];
     const items = found.flat();
     list.replaceChildren(...(text && !items.length ? [element("li", { class: "quiet" }, "Nobody and nothing is called so.")] : items));
   } catch (problem) {
-    if (problem.name !== "AbortError") list.replaceChildren(element("li", { class: "bad" }, problem.message));
+    if (!signal.aborted) list.replaceChildren(element("li", { class: "bad" }, problem.message));
   }
-}
+});
 
 async function matches(text, [mart, key, ...columns], signal) {
   const kind = columns.pop();

@@ -6,8 +6,8 @@ import { plot } from "./plot.js";
 
 /** Draw it into a figure; a click on a column calls `onpick` with the conditions it stands for. */
 export async function histogram(figure, options) {
-  const { mart, column, bins = 24, title, axis, singular, onpick } = options;
-  const found = await json(`/marts/${mart}/histogram?column=${column}&bins=${bins}`);
+  const { mart, column, bins = 24, title, axis, singular, onpick, signal } = options;
+  const found = await json(`/marts/${mart}/histogram?column=${column}&bins=${bins}`, { signal });
   const marks = found.bins.map((bin) => mark(bin, found, column));
   plot(figure, {
     title,

@@ -1,8 +1,8 @@
 // The page of any mart: its head comes with the page, from the published build; its rows from the API.
 
-import { rows } from "./api.js";
+import { Problem, newestOnly, rows } from "./api.js";
 import { downloads } from "./downloads.js";
-import { PAGES_OF, find, linked } from "./elements.js";
+import { PAGES_OF, element, find, linked } from "./elements.js";
 import { histogram } from "./histogram.js";
 import { plot } from "./plot.js";
 import { page } from "./states.js";
@@ -22,15 +22,24 @@ values?.addEventListener("toggle", () => values.open && drawValues());
 values?.querySelector("select").addEventListener("change", () => drawValues());
 
 /** How the numbers of the chosen column are distributed, or which of its values are the commonest. */
-async function drawValues() {
-  const { value: column, selectedOptions: [{ dataset: { kind } }] } = values.querySelector("select");
+const drawValues = newestOnly(async (signal) => {
   const figure = values.querySelector("figure");
+  try {
+    await drawColumn(figure, signal);
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    figure.replaceChildren(element("p", { class: "bad" }, problem.message));
+  }
+});
+
+async function drawColumn(figure, signal) {
+  const { value: column, selectedOptions: [{ dataset: { kind } }] } = values.querySelector("select");
   const onpick = (conditions) => table.filterBy(conditions);
   if (kind === "number") {
-    return histogram(figure, { mart: table.mart, column, title: column, axis: column, singular: "row", onpick });
+    return histogram(figure, { mart: table.mart, column, title: column, axis: column, singular: "row", onpick, signal });
   }
   const query = { select: `${column},count()`, order: `count.desc,${column}`, limit: 12 };
-  const { rows: found } = await rows(table.mart, new URLSearchParams(query));
+  const { rows: found } = await rows(table.mart, new URLSearchParams(query), { signal });
   return plot(figure, {
     title: column,
     note: "The commonest values, of all rows",

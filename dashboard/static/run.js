@@ -1,6 +1,6 @@
 // The page of one run: what became of it, its steps with their times, its log; live while it goes on.
 
-import { call, json } from "./api.js";
+import { call, json, newestOnly } from "./api.js";
 import { keptBuilds, orNothing, tellChanges } from "./builds.js";
 import { drawn, element, facts, find, plainTable, setText } from "./elements.js";
 import { day, moment, seconds } from "./format.js";
@@ -10,19 +10,20 @@ import { page } from "./states.js";
 const runId = find("run").dataset.run;
 let isDrawing = false;
 
-async function draw() {
-  const [run, log] = await Promise.all([json(`/runs/${runId}`), call(`/runs/${runId}/log`)]);
+const draw = newestOnly(async (signal) => {
+  const log = call(`/runs/${runId}/log`, { signal }).then((answer) => answer.text());
+  const [run, text] = await Promise.all([json(`/runs/${runId}`, { signal }), log]);
   find("run").replaceChildren(...summary(run));
   find("nodes").replaceChildren(steps(run));
-  const text = await log.text();
   setText(find("log"), text || "No log is kept of this run.");
   if (run.state !== "succeeded") return;
   const builds = await orNothing(keptBuilds());
+  signal.throwIfAborted();
   const ours = (builds ?? []).filter((build) => build.run_id === run.run_id);
   const made = ours.at(-1); // The others are returns to it.
   tellChanges(find("since"), builds?.[builds.indexOf(made) + 1], made);
   find("builds").replaceChildren(...published(ours));
-}
+});
 
 /** As which builds its tables were published, the newest first, and what made them. */
 function published(builds) {
@@ -106,10 +107,11 @@ function timeline(node, end) {
 }
 
 async function redraw({ detail }) {
-  if (isDrawing || String(detail.runId ?? detail.run_id) !== runId) return;
+  const isFirst = find("content").hidden; // Which the page draws itself.
+  if (isFirst || isDrawing || String(detail.runId ?? detail.run_id) !== runId) return;
   isDrawing = true;
   try {
-    await draw();
+    await orNothing(draw()); // What is shown stays.
   } finally {
     isDrawing = false;
   }
@@ -117,4 +119,4 @@ async function redraw({ detail }) {
 
 page(draw);
 document.addEventListener("elute:progress", redraw);
-document.addEventListener("elute:ended", () => draw());
+document.addEventListener("elute:ended", () => orNothing(draw()));

@@ -1,7 +1,7 @@
 // A table that sorts, filters and pages on the server. Its state is the page's address, and the
 // address is the API's own query: ?name=ilike.*wei*&order=experiment_count.desc
 
-import { Problem, rows } from "./api.js";
+import { Problem, newestOnly, rows } from "./api.js";
 import { element, find, setText, shown } from "./elements.js";
 import { boxes, complaints, conditions, restore } from "./filters.js";
 import { count } from "./format.js";
@@ -30,6 +30,7 @@ export class DataTable {
     this.clearer = find(`${id}-clear`);
     this.columns = [...this.table.querySelectorAll("th[data-column]")];
     this.chooser = document.getElementById(`${id}-columns`);
+    this.load = newestOnly((signal) => this.ask(signal));
     this.listen();
     this.readAddress();
   }
@@ -159,12 +160,9 @@ export class DataTable {
     });
   }
 
-  /** Ask the server and draw its answer, the rows before their number; an answer that was overtaken is dropped. */
-  async load() {
+  /** Ask the server and draw its answer, the rows before their number. */
+  async ask(signal) {
     if (this.moment !== null) throw new Problem(400, AS_OF);
-    this.pending?.abort();
-    this.pending = new AbortController();
-    const { signal } = this.pending;
     this.table.setAttribute("aria-busy", "true");
     const query = this.query();
     // The key makes the order of equal rows, and so the pages, the same each time.
@@ -181,8 +179,7 @@ export class DataTable {
       setText(this.status, [this.summary(found.length), ...complaints(this.table)].join(". "));
       this.drawPager();
     } catch (problem) {
-      if (problem.name === "AbortError") return;
-      setText(this.status, problem.message);
+      if (!signal.aborted) setText(this.status, problem.message);
       throw problem;
     } finally {
       if (!signal.aborted) this.table.removeAttribute("aria-busy");

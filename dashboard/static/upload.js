@@ -1,6 +1,6 @@
 // One file's box: drop or choose a file, read the check's answer, replace.
 
-import { Problem, json } from "./api.js";
+import { Problem, json, newestOnly } from "./api.js";
 import { refuse } from "./build.js";
 import { element } from "./elements.js";
 import { bytes, count, counted } from "./format.js";
@@ -8,7 +8,8 @@ import { bytes, count, counted } from "./format.js";
 /** The box for an input file and where its answers appear; `onreplaced` is called after a change. */
 export function uploader(input, onreplaced) {
   const answer = element("div", { class: "answer", role: "status" });
-  const check = (file) => file && checked({ input, file, answer, onreplaced });
+  const newest = newestOnly((signal, file) => checked({ input, file, answer, onreplaced }, signal));
+  const check = (file) => file && newest(file);
   const id = `choose-${input.name}`;
   const box = element(
     "div",
@@ -33,21 +34,22 @@ export function uploader(input, onreplaced) {
   return [box, answer];
 }
 
-async function checked(upload) {
+async function checked(upload, signal) {
   const { input, file, answer } = upload;
   answer.replaceChildren(element("p", { class: "quiet" }, `Checking ${file.name} …`));
   try {
-    const found = await put(input, file, "?dry_run=1");
+    const found = await put(input, file, "?dry_run=1", signal);
     answer.replaceChildren(offer(upload, found));
   } catch (problem) {
     tell(answer, problem, `${file.name} cannot be used`);
   }
 }
 
-function put(input, file, query) {
+function put(input, file, query, signal) {
   return json(`/inputs/${input.name}${query}`, {
     method: "PUT",
     body: file,
+    signal,
     headers: { "Content-Type": "text/csv" },
   });
 }

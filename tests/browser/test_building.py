@@ -232,6 +232,22 @@ def test_the_page_of_a_run_has_its_steps_with_times_and_its_log(page: Page) -> N
     expect(page.locator("#log")).to_contain_text("model input_summary success")
 
 
+def test_the_page_of_a_run_shows_its_end_whatever_was_asked_before(site: Site, page: Page) -> None:
+    with (
+        page.expect_event("requestfailed", lambda request: request.url.endswith("/log")),
+        held_up(site),
+    ):
+        page.get_by_role("button", name="Build now").click()
+        expect(page.locator("#progress-node")).to_have_text(STEP)
+        [run] = site.ask("GET", "/runs?limit=1").json["runs"]
+        page.goto(f"{site.address}/history/{run['run_id']}")
+        expect(page.locator("#run")).to_contain_text("running")
+        expect(page.locator("#progress-node")).to_have_text(STEP)
+        page.route("**/log", lambda _route: None, times=1)  # This one takes long.
+    expect(page.locator("#run")).to_contain_text("is done, in")
+    expect(page.locator("#log")).to_contain_text("model input_summary success")
+
+
 def test_durations_lead_to_their_runs(page: Page) -> None:
     page.locator("#durations summary").click()
     link = page.locator("#durations tbody a").first

@@ -99,6 +99,20 @@ def test_a_good_file_is_checked_then_replaced_then_built(page: Page, site: Site)
     expect(reasons.filter(has_text="compounds.csv")).to_contain_text("key is not an integer")
 
 
+@pytest.mark.usefixtures("mended")
+def test_of_two_files_the_later_one_is_offered(page: Page, site: Site) -> None:
+    checks = "**/inputs/compounds.csv?dry_run=1"
+    page.route(checks, lambda _route: None, times=1)  # This one takes long.
+    with page.expect_request(checks):
+        drop(page, "compounds.csv", LONG)
+    with page.expect_event("requestfailed", lambda request: "?dry_run=1" in request.url):
+        drop(page, "compounds.csv", ANOTHER)
+    compounds = card(page, "compounds.csv")
+    compounds.get_by_role("button", name="Replace compounds.csv").click()
+    expect(compounds.get_by_role("status")).to_contain_text("compounds.csv is replaced.")
+    assert (site.files / "compounds.csv").read_bytes() == ANOTHER
+
+
 def test_a_problem_leads_to_its_own_records_and_to_no_others(site: Site, open_page: Open) -> None:
     days = [b"2024-02-30", b"2023-02-29", b"30.02.2024"]
     users = [b"%d,Olga,,%s\n" % (number, day) for number, day in enumerate(days, start=15)]

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Open, is_ready
+from tests.browser.conftest import Open, Site, is_ready
+from tests.browser.test_states import out_of_reach
 
 
 def test_every_mart_has_a_page(open_page: Open) -> None:
@@ -55,6 +56,35 @@ def test_the_commonest_values_of_a_column_narrow_the_table(open_page: Open) -> N
     expect(page).to_have_url(f"{page.url.partition('?')[0]}?source_file=eq.user_experiments.csv")
     page.locator("#values select").select_option("record_number")
     expect(figure.locator("figcaption")).to_contain_text("record_number3 rows")
+
+
+def test_the_column_that_was_chosen_last_is_drawn(open_page: Open) -> None:
+    page = is_ready(open_page("/tables/user_summary"))
+    page.get_by_text("Values of a column").click()
+    columns, caption = page.locator("#values select"), page.locator("#values figcaption")
+    expect(caption).to_contain_text("name")
+    page.route("**/histogram?*", lambda _route: None, times=1)  # This one takes long.
+    with page.expect_request("**/histogram?*"):
+        columns.select_option("experiment_count")
+    with page.expect_event("requestfailed", lambda request: "/histogram?" in request.url):
+        columns.select_option("email")
+    expect(caption).to_contain_text("email")
+    columns.select_option("experiment_count")
+    expect(caption).to_contain_text("experiment_count")
+
+
+def test_a_column_that_cannot_be_drawn_says_why(site: Site, open_page: Open) -> None:
+    page = is_ready(open_page("/tables/user_summary", expected=("503",)))
+    page.get_by_text("Values of a column").click()
+    columns, figure = page.locator("#values select"), page.locator("#values figure")
+    for column in ("experiment_count", "email"):
+        with out_of_reach(site):
+            columns.select_option(column)
+            expect(figure).to_contain_text("The database cannot be reached")
+            expect(page.locator("#trouble")).to_contain_text("The database cannot be reached")
+        expect(page.locator("#trouble")).to_be_empty()
+    columns.select_option("experiment_count")
+    expect(figure.locator("figcaption")).to_contain_text("experiment_count")
 
 
 def test_a_mart_with_json_and_without_a_key_is_shown_too(open_page: Open) -> None:
