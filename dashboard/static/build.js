@@ -1,7 +1,7 @@
 // The build control in every page's head: start, follow, cancel, and tell how it ended. Runs that
 // were started elsewhere are noticed too.
 
-import { call, here, json } from "./api.js";
+import { Problem, call, here, json } from "./api.js";
 import { element, find, setText } from "./elements.js";
 import { seconds, time } from "./format.js";
 import { activity, follow, secondsLeft } from "./follow.js";
@@ -191,6 +191,7 @@ async function cancel() {
 
 /** Say why something was not done; for want of a token, where to enter it. */
 export function refuse(problem) {
+  if (!(problem instanceof Problem)) throw problem;
   const back = encodeURIComponent(here());
   const signIn = element("a", { href: `/sign-in?next=${back}` }, "Sign in");
   if (problem.status === 401) {

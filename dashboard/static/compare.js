@@ -65,7 +65,6 @@ async function goBack(event) {
     setText(find("returned"), message);
     look();
   } catch (problem) {
-    if (!(problem instanceof Problem)) throw problem;
     refuse(problem);
   }
 }

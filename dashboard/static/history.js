@@ -1,5 +1,6 @@
 // The page Runs: every build, the newest first, and how long they took.
 
+import { orNothing } from "./builds.js";
 import { element, find, plainTable } from "./elements.js";
 import { moment, seconds } from "./format.js";
 import { STATES, asker, badge } from "./outcome.js";
@@ -56,4 +57,4 @@ function durations(runs) {
 }
 
 page(load);
-for (const happening of ["elute:ended", "elute:started"]) document.addEventListener(happening, load);
+for (const happening of ["elute:ended", "elute:started"]) document.addEventListener(happening, () => orNothing(load()));

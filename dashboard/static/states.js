@@ -2,6 +2,7 @@
 // database. Each says what to do. And lists that are shown a page at a time.
 
 import { Problem, here, json } from "./api.js";
+import { refuse } from "./build.js";
 import { element, find } from "./elements.js";
 
 const PAGE = 30; // of a list, at once
@@ -42,7 +43,7 @@ export function newestFirst(path, name, key, draw) {
     find("older").hidden = next === null;
     draw(shown);
   }
-  find("older").addEventListener("click", () => load(shown.at(-1)[key]));
+  find("older").addEventListener("click", () => load(shown.at(-1)[key]).catch(refuse));
   return () => load();
 }
 

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -256,25 +257,42 @@ def test_durations_lead_to_their_runs(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text(words)
 
 
-def test_older_runs_stay_once_they_are_shown(site: Site, open_page: Open) -> None:
+@pytest.fixture
+def many_runs(site: Site) -> Iterator[int]:
+    """How many there are, with forty more than there have been."""
     site.execute(
         "insert into elute.runs (trigger, requested_by, state, finished_at) "
         "select 'schedule', 'an older test', 'cancelled', now() from generate_series(1, 40)"
     )
-    try:
-        everything = len(site.ask("GET", "/runs?limit=500").json["runs"])
-        page = is_ready(open_page("/history"))
-        rows = page.locator("#runs tbody tr")
-        older = page.get_by_role("button", name="Show older runs")
-        expect(rows).to_have_count(30)
-        while older.is_visible():
-            shown = rows.count()
-            older.click()
-            expect(rows).not_to_have_count(shown)
-        expect(rows).to_have_count(everything)
-        with page.expect_response("**/runs?*"):
-            page.evaluate("document.dispatchEvent(new CustomEvent('elute:ended'))")
-        expect(rows).to_have_count(everything)
-        expect(older).to_be_hidden()
-    finally:
-        site.execute("delete from elute.runs where requested_by = 'an older test'")
+    yield len(site.ask("GET", "/runs?limit=500").json["runs"])
+    site.execute("delete from elute.runs where requested_by = 'an older test'")
+
+
+def test_older_runs_stay_once_they_are_shown(many_runs: int, open_page: Open) -> None:
+    page = is_ready(open_page("/history"))
+    rows = page.locator("#runs tbody tr")
+    older = page.get_by_role("button", name="Show older runs")
+    expect(rows).to_have_count(30)
+    while older.is_visible():
+        shown = rows.count()
+        older.click()
+        expect(rows).not_to_have_count(shown)
+    expect(rows).to_have_count(many_runs)
+    with page.expect_response("**/runs?*"):
+        page.evaluate("document.dispatchEvent(new CustomEvent('elute:ended'))")
+    expect(rows).to_have_count(many_runs)
+    expect(older).to_be_hidden()
+
+
+@pytest.mark.usefixtures("many_runs")
+def test_older_runs_that_cannot_be_had_are_asked_for_again(open_page: Open) -> None:
+    page = is_ready(open_page("/history", expected=("ERR_INTERNET_DISCONNECTED",)))
+    rows = page.locator("#runs tbody tr")
+    older = page.get_by_role("button", name="Show older runs")
+    page.context.set_offline(True)
+    older.click()
+    expect(page.locator("#outcome")).to_contain_text("Elute does not answer.")
+    expect(rows).to_have_count(30)
+    page.context.set_offline(False)
+    older.click()
+    expect(rows).not_to_have_count(30)
