@@ -4,7 +4,7 @@ import { Problem, json, rows } from "./api.js";
 import { look, refuse } from "./build.js";
 import { keptBuilds, orNothing } from "./builds.js";
 import { element, find, linked, plainTable, setText, shown, unseen } from "./elements.js";
-import { count, day } from "./format.js";
+import { count, day, wholeNumber } from "./format.js";
 import { page } from "./states.js";
 
 const AT_ONCE = 50;
@@ -144,7 +144,7 @@ function section(mart, { from, build: to }) {
     }
   };
   const ontoggle = ({ target }) => {
-    if (target.open) turn(Number(body.dataset.offset) || (isNamed ? firstRow(address()) : 0));
+    if (target.open) turn(Number(body.dataset.offset) || (isNamed ? wholeNumber(address().get("offset")) : 0));
     else if (address().get("mart") === mart.name) remember({});
   };
   return element("details", { class: "card changes", name: "mart", open: isNamed, ontoggle },
@@ -155,10 +155,6 @@ function section(mart, { from, build: to }) {
     element("p", { class: "quiet" }, "Download these rows: ",
       element("a", { href: `/download${path}.csv?from=${from}` }, "CSV"), " ",
       element("a", { href: `/download${path}.xlsx?from=${from}` }, "XLSX")));
-}
-
-function firstRow(address) {
-  return /^\d+$/.test(address.get("offset")) ? Number(address.get("offset")) : 0;
 }
 
 function summary(mart) {

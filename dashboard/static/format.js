@@ -14,6 +14,11 @@ export function count(value) {
   return value === null || value === undefined ? "none" : INTEGER.format(BigInt(value));
 }
 
+/** The whole number that an address has; 0 if it has none. */
+export function wholeNumber(text) {
+  return /^\d{1,15}$/.test(text) ? Number(text) : 0;
+}
+
 /** A name with the unit of what it names, if that is known. */
 export function withUnit(name, unit) {
   return unit ? `${name} (${unit})` : name;

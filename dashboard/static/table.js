@@ -4,7 +4,7 @@
 import { Problem, newestOnly, rows } from "./api.js";
 import { element, find, setText, shown } from "./elements.js";
 import { boxes, complaints, conditions, restore } from "./filters.js";
-import { count } from "./format.js";
+import { count, wholeNumber } from "./format.js";
 
 const LOGIC = new Set(["and", "or", "not.and", "not.or"]);
 // A filter in the API's query language, whatever column it names.
@@ -57,8 +57,8 @@ export class DataTable {
   readAddress() {
     const query = new URLSearchParams(location.search);
     this.order = query.get("order") ?? this.usualOrder;
-    this.limit = Number(query.get("limit")) || 50;
-    this.offset = Number(query.get("offset")) || 0;
+    this.limit = wholeNumber(query.get("limit")) || 50;
+    this.offset = wholeNumber(query.get("offset"));
     this.moment = query.get("as_of");
     this.others = restore(this.table, [...query].filter((each) => this.isCondition(...each)));
     this.pager.querySelector("select").value = String(this.limit);

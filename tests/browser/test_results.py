@@ -162,6 +162,13 @@ def test_past_the_last_page_the_last_one_is_shown(open_page: Open) -> None:
     assert page.url.endswith("?limit=5&offset=10")
 
 
+@pytest.mark.parametrize("query", ["offset=-10", "offset=ten&limit=-5", "offset=1e1&limit=2.5"])
+def test_what_is_no_place_in_the_table_is_its_beginning(open_page: Open, query: str) -> None:
+    page = is_ready(open_page(f"/?{query}"))
+    expect(page.locator("#users-status")).to_have_text("1 to 14 of 14 users")
+    expect(page.locator("#users-pager select")).to_have_value("50")
+
+
 def test_long_names_stay_within_their_plot(site: Site, open_page: Open) -> None:
     long = b"DEXTROMETHORPHAN HYDROBROMIDE MONOHYDRATE"
     name = SAMPLE["compounds.csv"].splitlines()[1].split(b",")[1]
