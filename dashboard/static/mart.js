@@ -1,7 +1,6 @@
 // The page of any mart: its head comes with the page, from the published build; its rows from the API.
 
 import { Problem, newestOnly, rows } from "./api.js";
-import { downloads } from "./downloads.js";
 import { PAGES_OF, element, find, linked } from "./elements.js";
 import { histogram } from "./histogram.js";
 import { plot } from "./plot.js";
@@ -13,7 +12,6 @@ const table = place.matches("table")
   ? new DataTable("rows", {
     singular: "row",
     cells: Object.fromEntries(Object.keys(PAGES_OF).map((name) => [name, (id) => linked(name, id)])),
-    onchange: (shown) => downloads(shown),
   })
   : null;
 

@@ -2,7 +2,6 @@
 
 import { rows } from "./api.js";
 import { comparison, keptBuilds, orNothing, withRows } from "./builds.js";
-import { downloads } from "./downloads.js";
 import { element, facts, find, none, plainTable, unseen } from "./elements.js";
 import { contains } from "./filters.js";
 import { count, counted, day } from "./format.js";
@@ -20,7 +19,6 @@ const issues = new DataTable("issues", {
     value: (value) => element("code", {}, value),
     record: wholeRecord,
   },
-  onchange: (table) => downloads(table),
 });
 
 page(async () => {

@@ -3,7 +3,6 @@
 
 import { rows, unitOf } from "./api.js";
 import { earlier, keptBuilds, orNothing, tellChanges, withRows } from "./builds.js";
-import { downloads } from "./downloads.js";
 import { element, find, linked, none, setText } from "./elements.js";
 import "./find.js";
 import { count, counted, formula, short, withUnit } from "./format.js";
@@ -26,7 +25,6 @@ const users = new DataTable("users", {
     experiment_count: count,
     compound_structure: formula,
   },
-  onchange: (table) => downloads(table),
 });
 
 page(async () => {

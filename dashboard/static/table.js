@@ -2,6 +2,7 @@
 // address is the API's own query: ?name=ilike.*wei*&order=experiment_count.desc
 
 import { Problem, newestOnly, rows } from "./api.js";
+import { downloads } from "./downloads.js";
 import { element, find, setText, shown } from "./elements.js";
 import { boxes, complaints, conditions, restore } from "./filters.js";
 import { count, wholeNumber } from "./format.js";
@@ -18,13 +19,12 @@ const AS_OF = {
 
 /** One table of the page; `cells` has functions that draw a column's value, by column name. */
 export class DataTable {
-  constructor(id, { cells = {}, singular, onchange = () => {} }) {
+  constructor(id, { cells = {}, singular }) {
     this.table = find(id);
     this.mart = this.table.dataset.mart;
     this.usualOrder = this.table.dataset.order;
     this.cells = cells;
     this.names = [singular, `${singular}s`];
-    this.onchange = onchange;
     this.status = find(`${id}-status`);
     this.pager = find(`${id}-pager`);
     this.clearer = find(`${id}-clear`);
@@ -173,7 +173,7 @@ export class DataTable {
       const { rows: found } = await rows(this.mart, query, { signal });
       const isPast = !found.length && this.offset > 0; // There were more rows when the address was noted.
       if (!isPast) this.draw(found);
-      this.onchange(this);
+      downloads(this);
       this.total = await this.countAll(found.length, signal);
       if (isPast) return this.go(this.lastOffset(), "replaceState");
       setText(this.status, [this.summary(found.length), ...complaints(this.table)].join(". "));
