@@ -15,7 +15,7 @@ export async function histogram(figure, options) {
     marks,
     axis,
     singular,
-    onpick: (href) => onpick([...new URLSearchParams(href)]),
+    onpick,
   });
 }
 

@@ -49,7 +49,7 @@ async function drawColumn(figure, signal) {
       value: count,
       href: `?${new URLSearchParams({ [column]: value === null ? "is.null" : `eq.${value}` })}`,
     })),
-    onpick: (href) => onpick([...new URLSearchParams(href)]),
+    onpick,
   });
 }
 

@@ -20,7 +20,7 @@ const ruler = document.createElement("canvas").getContext("2d");
  *
  * marks: [{label, value, href, tick, style}], in order; axis: what runs along it; singular: what is counted.
  * layout: "columns" or "bars"; format: a value as text, if values are no counts; onpick: called with
- * a mark's href instead of going there.
+ * the conditions in a mark's href, such as [["compound_id", "eq.5"]], instead of going there.
  */
 export function plot(figure, options) {
   const { title, note, marks, axis, singular, layout = "columns", format, onpick } = options;
@@ -32,7 +32,7 @@ export function plot(figure, options) {
   ]);
   const pick = (event, href) => {
     event.preventDefault();
-    if (onpick) onpick(href);
+    if (onpick) onpick([...new URLSearchParams(href)]);
     else location.assign(href.startsWith("/") ? at(href) : href);
   };
   figure.replaceChildren(

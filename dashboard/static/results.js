@@ -125,7 +125,7 @@ async function compounds() {
     axis: "Compound",
     singular: "experiment",
     layout: "bars",
-    onpick: (href) => narrow([...new URLSearchParams(href)]),
+    onpick: narrow,
   });
 }
 
