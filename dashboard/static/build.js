@@ -2,8 +2,8 @@
 // were started elsewhere are noticed too.
 
 import { Problem, call, here, json } from "./api.js";
-import { element, find, setText } from "./elements.js";
-import { seconds, time } from "./format.js";
+import { element, find, setText, time } from "./elements.js";
+import { seconds } from "./format.js";
 import { activity, follow, secondsLeft } from "./follow.js";
 import { ACTIVE, STATES, outcome } from "./outcome.js";
 

@@ -1,8 +1,8 @@
 // The page of one compound: who used it, in which experiments, how long those ran, what was left out.
 
 import { json, unitOf } from "./api.js";
-import { card, element, facts, find, linked, none, plainTable, setText } from "./elements.js";
-import { count, counted, formula, withUnit } from "./format.js";
+import { card, element, facts, find, formula, linked, none, section, setText } from "./elements.js";
+import { count, counted, withUnit } from "./format.js";
 import { page } from "./states.js";
 
 const compoundId = find("compound").dataset.compound;
@@ -20,8 +20,8 @@ page(async () => {
     facts([["Compound", String(compound.compound_id)], ["Structure", formula(compound.compound_structure) ?? none()]], "facts across"),
     note ? element("p", { class: "notice" }, note) : "",
     element("div", { class: "cards" }, ...cards(found, unit)),
-    ...section("Users", users(found), compound.user_count),
-    ...section("Experiments", experiments(found, unit), compound.experiment_count),
+    ...section("Users", users(found), { total: compound.user_count }),
+    ...section("Experiments", experiments(found, unit), { total: compound.experiment_count }),
     ...section("Problems of records that name it", issues(found)),
   );
 });
@@ -33,13 +33,6 @@ function cards({ compound, run_time: { count: known, mean, min, max, rule } }, u
     card(withUnit("Mean run time", unit), mean === null ? none() : String(mean),
       mean === null ? "None of the run times is known." : `Of ${counted(known, "experiment")} with a run time, from ${min} to ${max}.`, rule),
   ];
-}
-
-/** A heading and a table; how many there are, if that is more than are listed. */
-function section(title, [columns, rows], total = rows.length) {
-  const more = total > rows.length ? element("p", { class: "quiet" }, `The first ${count(rows.length)} of ${count(total)}.`) : "";
-  const body = rows.length ? plainTable(title, columns, rows) : element("p", { class: "quiet" }, "None.");
-  return [element("h2", {}, title), more, body];
 }
 
 function users({ users: all }) {

@@ -1,6 +1,7 @@
 // Making and finding elements. Text is always set as text, so nothing in the data can be markup.
 
 import { at } from "./api.js";
+import { ago, count, moment } from "./format.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -68,6 +69,15 @@ export function plainTable(label, columns, rows) {
   );
 }
 
+/** A heading and a table of [columns, rows], or "None."; and how many rows there are, if more than are listed. */
+export function section(title, [columns, rows], { label = title, total = rows.length } = {}) {
+  return [
+    element("h2", {}, title),
+    total > rows.length ? element("p", { class: "quiet" }, `The first ${count(rows.length)} of ${count(total)}.`) : "",
+    rows.length ? plainTable(label, columns, rows) : element("p", { class: "quiet" }, "None."),
+  ];
+}
+
 /** The pages of what a column names, by the column. */
 export const PAGES_OF = { user_id: "/users", compound_id: "/compounds" };
 
@@ -99,4 +109,20 @@ export function shown(value) {
 /** How a null is shown. */
 export function none() {
   return element("span", { class: "none" }, "none");
+}
+
+/** A time with how long ago it was, exact to whoever points at it. */
+export function time(text) {
+  return element("time", { datetime: text, title: moment(text) }, ago(text));
+}
+
+/** A molecular formula with its numbers below the line; anything else as it stands. */
+export function formula(text) {
+  if (!/^([A-Z][a-z]?\d*)+$/.test(text ?? "")) return text;
+  const parts = text.split(/(\d+)/).filter(Boolean);
+  return element(
+    "span",
+    {},
+    ...parts.map((part) => (/\d/.test(part) ? element("sub", {}, part) : part)),
+  );
 }

@@ -1,7 +1,5 @@
 // Numbers, times and names as people read them.
 
-import { element } from "./elements.js";
-
 const INTEGER = new Intl.NumberFormat("en");
 const ROUNDED = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
 const MOMENT = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
@@ -72,15 +70,10 @@ export function isSameDay(one, other) {
 }
 
 /** "5 min. ago"; of what is longer ago than an hour the day and the time, as `day` has it. */
-function ago(text) {
+export function ago(text) {
   const minutes = Math.round((new Date(text) - Date.now()) / 60e3);
   if (minutes <= -60) return day(text);
   return minutes < 0 ? RELATIVE.format(minutes, "minute") : "just now";
-}
-
-/** A time with how long ago it was, exact to whoever points at it. */
-export function time(text) {
-  return element("time", { datetime: text, title: moment(text) }, ago(text));
 }
 
 /** A size of a file. */
@@ -88,15 +81,4 @@ export function bytes(value) {
   if (value < 1000) return `${value} bytes`;
   const [unit, size] = value < 1e6 ? ["kB", 1e3] : ["MB", 1e6];
   return `${ROUNDED.format(value / size)} ${unit}`;
-}
-
-/** A molecular formula with its numbers below the line; anything else as it stands. */
-export function formula(text) {
-  if (!/^([A-Z][a-z]?\d*)+$/.test(text ?? "")) return text;
-  const parts = text.split(/(\d+)/).filter(Boolean);
-  return element(
-    "span",
-    {},
-    ...parts.map((part) => (/\d/.test(part) ? element("sub", {}, part) : part)),
-  );
 }

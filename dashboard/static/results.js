@@ -3,9 +3,9 @@
 
 import { rows, unitOf } from "./api.js";
 import { earlier, keptBuilds, orNothing, tellChanges, withRows } from "./builds.js";
-import { element, find, linked, none, setText } from "./elements.js";
+import { element, find, formula, linked, none, setText } from "./elements.js";
 import "./find.js";
-import { count, counted, formula, short, withUnit } from "./format.js";
+import { count, counted, short, withUnit } from "./format.js";
 import { histogram } from "./histogram.js";
 import { plot, trend } from "./plot.js";
 import { page } from "./states.js";

@@ -1,8 +1,8 @@
 // The page of one user: each number, and the experiments and compounds that it comes from.
 
 import { json, unitOf } from "./api.js";
-import { card, element, facts, find, linked, none, plainTable, setText } from "./elements.js";
-import { count, counted, formula, withUnit } from "./format.js";
+import { card, element, facts, find, formula, linked, none, section, setText } from "./elements.js";
+import { count, counted, withUnit } from "./format.js";
 import { page } from "./states.js";
 
 const userId = find("user").dataset.user;
@@ -32,13 +32,12 @@ function about({ user, note }) {
 }
 
 function sections(found) {
+  const dropped = found.data_issues.filter(isDropped);
   return [
     element("div", { class: "cards" }, experiments(found), mean(found), compound(found)),
-    element("h2", {}, "Compounds"),
-    compounds(found),
-    element("h2", {}, "Experiments"),
-    listed(found),
-    ...leftOut(found),
+    ...section("Compounds", compounds(found), { label: "Compounds of this user" }),
+    ...section("Experiments", listed(found), { label: "Experiments of this user", total: found.experiment_count.value }),
+    ...(dropped.length ? section("Records left out", leftOut(dropped), { label: "Records of this user that were left out" }) : []),
   ];
 }
 
@@ -69,9 +68,7 @@ function compound({ user, compound_id: { value, tied_compound_ids: tied, rule },
 }
 
 function compounds({ compounds: all }) {
-  if (!all.length) return element("p", { class: "quiet" }, "None.");
-  return plainTable(
-    "Compounds of this user",
+  return [
     [["Compound", true], ["Name"], ["Structure"], ["Experiments", true], ["Remark"]],
     all.map((each) => [
       linked("compound_id", each.compound_id),
@@ -80,7 +77,7 @@ function compounds({ compounds: all }) {
       count(each.experiment_count),
       remark(each),
     ]),
-  );
+  ];
 }
 
 function remark({ is_most_common: isMost, is_tied_for_most: isTied }) {
@@ -88,11 +85,9 @@ function remark({ is_most_common: isMost, is_tied_for_most: isTied }) {
   return isTied ? "ties with it, has a higher id" : "";
 }
 
-function listed({ experiments: all, experiment_count: { value }, compounds: known, data_issues: issues }) {
-  if (!all.length) return element("p", { class: "quiet" }, "None.");
+function listed({ experiments: all, compounds: known, data_issues: issues }) {
   const names = new Map(known.map((each) => [each.compound_id, each.compound_name]));
-  const table = plainTable(
-    "Experiments of this user",
+  return [
     [["Record", true], ["Experiment", true], ["Compounds as written"], ["Compounds that count"], [withUnit("Run time", unit), true], ["Remark"]],
     all.map((each) => [
       count(each.record_number),
@@ -102,9 +97,7 @@ function listed({ experiments: all, experiment_count: { value }, compounds: know
       each.experiment_run_time === null ? null : String(each.experiment_run_time),
       problems(issues, each.record_number),
     ]),
-  );
-  const more = value > all.length ? `The first ${count(all.length)} of ${count(value)}.` : "";
-  return element("div", {}, element("p", { class: "quiet" }, more), table);
+  ];
 }
 
 function problems(issues, recordNumber) {
@@ -114,16 +107,10 @@ function problems(issues, recordNumber) {
     .join("; ");
 }
 
-function leftOut({ data_issues: issues }) {
-  const dropped = issues.filter(isDropped);
-  if (!dropped.length) return [];
+function leftOut(dropped) {
   return [
-    element("h2", {}, "Records left out"),
-    plainTable(
-      "Records of this user that were left out",
-      [["File"], ["Record", true], ["Column"], ["Value"], ["Problem"]],
-      dropped.map((each) => [each.source_file, count(each.record_number), each.column_name, each.value, each.problem]),
-    ),
+    [["File"], ["Record", true], ["Column"], ["Value"], ["Problem"]],
+    dropped.map((each) => [each.source_file, count(each.record_number), each.column_name, each.value, each.problem]),
   ];
 }
 
