@@ -1,6 +1,6 @@
 // The page Changes: what was changed over HTTP, and by whom, the newest first.
 
-import { element, find, none, plainTable } from "./elements.js";
+import { element, none, plainTable } from "./elements.js";
 import { moment } from "./format.js";
 import { newestFirst, page } from "./states.js";
 
@@ -14,13 +14,8 @@ const ACTIONS = {
   resend: "sent again",
 };
 
-const load = newestFirst("/audit", "changes", "change_number", (shown) => {
-  find("changes").replaceChildren(
-    shown.length
-      ? plainTable("Changes", COLUMNS, shown.map(row))
-      : element("p", { class: "panel" }, "Nothing has been changed yet."),
-  );
-});
+const load = newestFirst("/audit", "changes", "change_number", "Nothing has been changed yet.", (shown) =>
+  plainTable("Changes", COLUMNS, shown.map(row)));
 
 function row({ changed_at: when, who, action, subject, asked_from: from }) {
   const run = /^run (\d+)$/.exec(subject);

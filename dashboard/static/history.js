@@ -9,18 +9,13 @@ import { newestFirst, page } from "./states.js";
 
 const LATEST = 30; // runs in the plot
 
-const load = newestFirst("/runs", "runs", "run_id", (runs) => {
-  find("content").hidden = false;
-  find("durations").hidden = runs.length === 0;
-  if (!runs.length) {
-    find("runs").replaceChildren(element("p", { class: "panel" }, "There has been no run yet."));
-    return;
-  }
+const load = newestFirst("/runs", "runs", "run_id", "There has been no run yet.", (runs) => {
+  find("content").hidden = false; // The plot is drawn in the size it has.
   durations(runs.filter((run) => run.seconds !== null).slice(0, LATEST).reverse());
   const columns = [["Run", true], ["How it ended"], ["Asked by"], ["When"], ["Took", true]];
   const isWrong = runs.some(({ error }) => error);
   if (isWrong) columns.push(["What went wrong"]);
-  find("runs").replaceChildren(plainTable("Runs", columns, runs.map((run) => row(run).slice(0, columns.length))));
+  return plainTable("Runs", columns, runs.map((run) => row(run).slice(0, columns.length)));
 });
 
 function row(run) {

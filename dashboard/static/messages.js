@@ -2,19 +2,14 @@
 
 import { call } from "./api.js";
 import { refuse } from "./build.js";
-import { element, find, plainTable } from "./elements.js";
+import { element, plainTable } from "./elements.js";
 import { moment } from "./format.js";
 import { newestFirst, page } from "./states.js";
 
 const COLUMNS = [["When"], ["Message"], ["Receivers"], ["Again"]];
 
-const load = newestFirst("/messages", "messages", "message_number", (shown) => {
-  find("messages").replaceChildren(
-    shown.length
-      ? plainTable("Messages", COLUMNS, shown.map(row))
-      : element("p", { class: "panel" }, "There has been no message yet."),
-  );
-});
+const load = newestFirst("/messages", "messages", "message_number", "There has been no message yet.", (shown) =>
+  plainTable("Messages", COLUMNS, shown.map(row)));
 
 function row({ message_number: number, run_id: run, created_at: when, type, message, deliveries }) {
   const attributes = { type: "button", class: "quiet", "aria-label": `Send again message ${number}` };

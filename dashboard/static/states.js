@@ -29,9 +29,10 @@ export function page(load) {
 /**
  * Loads the newest of a list, and older ones at the press of the button `older`.
  *
- * `path` gives them as `name`, numbered by `key`; `draw` shows all that are loaded, the newest first.
+ * `path` gives them as `name`, numbered by `key`; `table` makes a table of all that are loaded, the
+ * newest first, for the element `name`. `empty` is said where there are none.
  */
-export function newestFirst(path, name, key, draw) {
+export function newestFirst(path, name, key, empty, table) {
   let shown = [];
 
   async function load(before) {
@@ -41,7 +42,7 @@ export function newestFirst(path, name, key, draw) {
     const { [name]: found, next } = await json(`${path}?${wanted}`);
     shown = before ? [...shown, ...found] : found;
     find("older").hidden = next === null;
-    draw(shown);
+    find(name).replaceChildren(shown.length ? table(shown) : element("p", { class: "panel" }, empty));
   }
   find("older").addEventListener("click", () => load(shown.at(-1)[key]).catch(refuse));
   return () => load();
