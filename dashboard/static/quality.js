@@ -123,10 +123,6 @@ function narrower({ source_file: file, column_name: column, problem, records }) 
 }
 
 function wholeRecord(record, { column_name: atFault }) {
-  const parts = Object.entries(record).map(([name, value]) =>
-    element("div", {},
-      element("dt", {}, name),
-      element("dd", { class: name === atFault ? "bad" : null }, value ?? none())),
-  );
-  return element("dl", { class: "facts record" }, ...parts);
+  const written = ([name, value]) => [name, element("span", { class: name === atFault && "bad" }, value ?? none())];
+  return facts(Object.entries(record).map(written), "facts record");
 }
