@@ -30,7 +30,7 @@ def site() -> Response:
         index = current_app.config["SETTINGS"].home / "docs" / "index.html"
         response = send_file(index, max_age=0, conditional=True)
     except FileNotFoundError:
-        return render("no_docs.html", 404, here="/docs/")
+        return render("no_docs.html", 404)
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["Referrer-Policy"] = "no-referrer"
     return response

@@ -66,7 +66,6 @@ function draw(current) {
   find("progress").hidden = false;
   document.body.classList.add("is-building");
   find("build-button").ariaDisabled = "true";
-  find("cancel").dataset.run = current.runId;
   find("cancel").hidden = current.isCancelling || current.isInTerminal;
   const bar = find("progress-bar");
   const [done, total] = [current.finished.size, current.total];
@@ -178,12 +177,10 @@ function tellCurrent({ message }) {
 }
 
 async function cancel() {
-  if (progress) {
-    progress.isCancelling = true;
-    draw(progress);
-  }
+  progress.isCancelling = true;
+  draw(progress);
   try {
-    await call(`/runs/${find("cancel").dataset.run}`, { method: "DELETE" });
+    await call(`/runs/${progress.runId}`, { method: "DELETE" });
   } catch (problem) {
     if (problem.status !== 409) refuse(problem); // 409: it had just ended.
   }

@@ -35,7 +35,6 @@ export async function follow(runId, { ondraw, onend }) {
     else progress.isLost = kind === "error";
     return ondraw(progress);
   });
-  return close;
 }
 
 /** Hear the events at an address, with the other tabs where the browser can; how to stop. */

@@ -25,7 +25,7 @@ function row(run) {
     asker(run),
     element("span", { class: "whole" }, moment(run.started_at ?? run.requested_at)),
     seconds(run.seconds),
-    element("span", { class: "error" }, firstLine(run.error)),
+    firstLine(run.error),
   ];
 }
 

@@ -3,7 +3,7 @@
 import { call } from "./api.js";
 import { refuse } from "./build.js";
 import { element, plainTable } from "./elements.js";
-import { moment } from "./format.js";
+import { counted, moment } from "./format.js";
 import { newestFirst, page } from "./states.js";
 
 const COLUMNS = [["When"], ["Message"], ["Receivers"], ["Again"]];
@@ -34,7 +34,7 @@ async function resend(number) {
 function became({ receiver, attempts, delivered_at: got, next_attempt_at: next, last_answer: answer }) {
   if (!attempts) return `${receiver}: waits`;
   const end = next ? `, next try ${moment(next)}` : got ? "" : ", given up";
-  return `${receiver}: ${answer}, ${attempts === 1 ? "1 try" : `${attempts} tries`}${end}`;
+  return `${receiver}: ${answer}, ${counted(attempts, "try", "tries")}${end}`;
 }
 
 page(load);

@@ -108,7 +108,7 @@ function timeline(node, end) {
 
 async function redraw({ detail }) {
   const isFirst = find("content").hidden; // Which the page draws itself.
-  if (isFirst || isDrawing || String(detail.runId ?? detail.run_id) !== runId) return;
+  if (isFirst || isDrawing || String(detail.runId) !== runId) return;
   isDrawing = true;
   try {
     await orNothing(draw()); // What is shown stays.
