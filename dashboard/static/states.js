@@ -40,6 +40,7 @@ export function newestFirst(path, name, key, empty, table) {
     const limit = before ? PAGE : Math.max(PAGE, Math.min(shown.length + 1, MOST));
     const wanted = new URLSearchParams({ limit, ...(before && { before }) });
     const { [name]: found, next } = await json(`${path}?${wanted}`);
+    if (before && shown.at(-1)[key] !== before) return; // A second click has asked for the same.
     shown = before ? [...shown, ...found] : found;
     find("older").hidden = next === null;
     find(name).replaceChildren(shown.length ? table(shown) : element("p", { class: "panel" }, empty));
