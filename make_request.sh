@@ -2,11 +2,18 @@
 # Have the running service build, show how it goes, and print the results as JSON.
 #
 # Progress goes to standard error, results to standard output. Status 0 if the build succeeded, 1 if
-# not, with the reason. Needs bash and curl; ELUTE_PORT, ELUTE_TOKEN and ELUTE_READ_TOKEN as the
-# service has them.
+# not, with the reason. Needs bash and curl; ELUTE_HOST, ELUTE_PORT, ELUTE_TOKEN and ELUTE_READ_TOKEN
+# as the service has them. Of several tokens it takes the first.
 set -euo pipefail
 
-base=http://127.0.0.1:${ELUTE_PORT:-5000}
+host=${ELUTE_HOST:-127.0.0.1}
+if [[ $host = *:* ]]; then host=[$host]; fi
+base=http://$host:${ELUTE_PORT:-5000}
+token=${ELUTE_TOKEN:-}
+if [[ $token = *:* ]]; then # NAME:TOKEN NAME:TOKEN
+  token=${token%% *}
+  token=${token#*:}
+fi
 
 fail() {
   printf '%s\n' "$*" >&2
@@ -22,8 +29,8 @@ request() { # TOKEN ARGUMENTS...
   } | curl --config - --silent --noproxy '*' "$@"
 }
 
-for_changes() { request "${ELUTE_TOKEN:-${ELUTE_READ_TOKEN:-}}" "$@"; }
-for_reading() { request "${ELUTE_READ_TOKEN:-${ELUTE_TOKEN:-}}" "$@"; }
+for_changes() { request "${token:-${ELUTE_READ_TOKEN:-}}" "$@"; }
+for_reading() { request "${ELUTE_READ_TOKEN:-$token}" "$@"; }
 
 # A number or text from a JSON object on one line: enough for what Elute sends.
 member() { # NAME

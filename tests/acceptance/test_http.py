@@ -192,6 +192,8 @@ def test_the_script_says_what_stops_it(service: Service) -> None:
     wrong = make_request(service, ELUTE_TOKEN="wrong")
     assert (wrong.returncode, wrong.stdout) == (1, "")
     assert "The token is not the right one." in wrong.stderr
+    named = make_request(service, ELUTE_TOKEN=f"anna:{TOKEN} lims:another", ELUTE_HOST="0.0.0.0")
+    assert named.returncode == 0, named.stderr
     alone = make_request(service, ELUTE_PORT=str(free_port()))
     assert alone.returncode == 1
     assert "Nothing answers at http://127.0.0.1:" in alone.stderr
