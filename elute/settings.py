@@ -290,7 +290,7 @@ class Settings:
     )
     tokens: Mapping[str, str] = _setting(
         "ELUTE_TOKEN=",
-        "Bearer token that whatever changes something needs; several: NAME:TOKEN NAME:TOKEN.",
+        "Bearer token that whatever changes something needs; several: 'NAME:TOKEN NAME:TOKEN'.",
         _tokens,
         is_secret=True,
     )
@@ -317,7 +317,7 @@ class Settings:
     )
     schedule: str | None = _setting(
         "ELUTE_SCHEDULE=",
-        "When to build by itself, as five cron fields such as 0 6 * * *, in the local time zone.",
+        "When to build by itself, as five cron fields such as '0 6 * * *', in the local time zone.",
         _schedule,
     )
     watches_files: bool = _setting(
