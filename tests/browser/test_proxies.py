@@ -12,29 +12,30 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from elute.settings import CHECKOUT
 from tests.browser.conftest import Open, Site, is_ready
-from tests.service import free_port, until, web_app
+from tests.service import fetch, free_port, until, web_app
 
 NGINX = """
 daemon off; pid {folder}/pid; error_log {folder}/error.log;
-events {{ worker_connections 256; }}
-http {{
+events { worker_connections 256; }
+http {
     access_log off;
     client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/other; uwsgi_temp_path {folder}/other; scgi_temp_path {folder}/other;
     proxy_http_version 1.1; proxy_buffering off;
-    server {{
+    server {
         listen 127.0.0.1:{port};
-        location / {{ proxy_pass http://127.0.0.1:{elute}; }}
-        location /lab/elute/ {{
+        location / { proxy_pass http://127.0.0.1:{elute}; }
+        location /lab/elute/ {
             proxy_pass http://127.0.0.1:{elute}/;
             proxy_set_header X-Forwarded-For $remote_addr;
             proxy_set_header X-Forwarded-Proto $scheme;
             proxy_set_header X-Forwarded-Host $http_host;
             proxy_set_header X-Forwarded-Prefix /lab/elute;
-        }}
-    }}
-}}
+        }
+    }
+}
 """
 PAGES = (
     "/",
@@ -63,13 +64,15 @@ READ = """async ({ address, token }) => {
 
 
 @contextmanager
-def nginx(folder: Path, elute: int) -> Iterator[str]:
+def nginx(folder: Path, elute: int, configuration: str = NGINX) -> Iterator[str]:
     """A real nginx in front of Elute; its address."""
     if not shutil.which("nginx"):
         pytest.skip("there is no nginx on this machine: apt-get install nginx-light")
     port = free_port()
     file = folder / "nginx.conf"
-    file.write_text(NGINX.format(folder=folder, port=port, elute=elute))
+    for name, value in (("folder", folder), ("port", port), ("elute", elute)):
+        configuration = configuration.replace(f"{{{name}}}", str(value))
+    file.write_text(configuration)
     with subprocess.Popen(["nginx", "-p", str(folder), "-c", str(file)]) as process:
         try:
             until(lambda: (folder / "pid").exists() and (folder / "pid").read_text())
@@ -185,3 +188,26 @@ def test_a_page_of_a_site_that_is_not_named_reads_nothing(site: Site, browser: B
         with pytest.raises(Exception, match="Failed to fetch"):
             page.evaluate(READ, {"address": f"http://127.0.0.1:{elute}", "token": ""})
         page.close()
+
+
+def test_the_nginx_of_the_docs_stops_what_has_no_token(site: Site, tmp_path: Path) -> None:
+    configuration = (CHECKOUT / "docs" / "nginx.conf").read_text(encoding="utf-8")
+    for ours, other in (
+        ("/tmp/elute-nginx.pid", "{folder}/pid"),
+        ("/tmp/elute-nginx-", "{folder}/"),
+        ("listen 8080", "listen 127.0.0.1:{port}"),
+        ("server 127.0.0.1:5000", "server 127.0.0.1:{elute}"),
+    ):
+        assert ours in configuration
+        configuration = configuration.replace(ours, other)
+    (tmp_path / "elute-token").write_text('"Bearer secret" 1;\n"secret" 1;\n')
+    guarded = {**site.environment, "ELUTE_TRUSTED_PROXIES": "1", "ELUTE_TOKEN": "secret"}
+    with web_app(guarded) as elute, nginx(tmp_path, elute, configuration) as address:
+        refused = fetch(f"{address}/inputs/none.csv", "PUT", b"x")
+        assert (refused.status, refused.json["title"]) == (401, "No token")
+        bearer = {"Authorization": "Bearer secret"}
+        assert fetch(f"{address}/inputs/none.csv", "PUT", b"x", bearer).json["status"] == 404
+        assert fetch(f"{address}/marts").status == 200
+        # Whose token is to come is let through, to where there is a form or none.
+        assert b"<form" in fetch(f"{address}/sign-in", "POST", b"token=wrong").text
+        assert fetch(f"{address}/lab/elute/sign-in", "POST", b"").status == 404
