@@ -77,10 +77,8 @@ unusable_files as (
                 then ' Mend the file and build again.'
             else
                 ' Mend the file, or set ELUTE_MAX_DROPPED_RATIO to '
-                || {{ without_zeros(
-                    'ceil(100.0 * input_summary.records_dropped / input_summary.records_read) / 100'
-                ) }}
-                || ' or more to build without these records.'
+                || {{ ratio_that_allows('input_summary.records_dropped', 'input_summary.records_read') }}
+                || ' to build without these records.'
         end as remedy
 
     from input_summary

@@ -131,7 +131,7 @@ select
     || {{ without_zeros('100 * ' ~ max_nulled_ratio()) }} || ' % allowed. The commonest reason: '
     || commonest_problem || ' (' || commonest_count || ' of them), such as “' || left(example, 40) || '”. '
     || way_out || ', or set ELUTE_MAX_NULLED_RATIO to '
-    || {{ without_zeros('ceil(100.0 * unusable_count / value_count) / 100') }}
-    || ' or more to build without these ' || things || '. What was published before stays.' as message
+    || {{ ratio_that_allows('unusable_count', 'value_count') }}
+    || ' to build without these ' || things || '. What was published before stays.' as message
 
 from unusable_columns

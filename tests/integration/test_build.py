@@ -141,6 +141,10 @@ UNUSABLE = {
             "Mend the file, or set ELUTE_MAX_DROPPED_RATIO to 0.23 or more"
         ),
     ),
+    "no usable value": (
+        {"users.csv": SAMPLE["users.csv"].replace(b"-", b"/")},
+        ", or set ELUTE_MAX_NULLED_RATIO to 1 to build without these values.",
+    ),
 }
 
 
