@@ -60,19 +60,17 @@ class Shortcut:
             return None
         if not chunk.endswith(b"\n"):
             chunk += b"\n"
-        return self._quoted(chunk) if _QUOTE in chunk else self._plain(chunk)
+        is_untidy = (
+            _QUOTE in chunk
+            or self._padding_in(chunk)
+            or self._blank in chunk
+            or chunk.startswith(self._record)
+        )
+        # A blank line fits the shape of no record, and is taken out by tidying.
+        return (None if is_untidy else self._shaped(chunk, [])) or self._tidied(chunk)
 
-    def _plain(self, chunk: bytes) -> Piece | None:
-        proven = None
-        if not (self._padding_in(chunk) or self._has_blank_record(chunk)):
-            proven = self._shaped(chunk, [])  # fails for a blank line, which tidying takes out
-        if not proven:
-            tidy = self._tidy(chunk)
-            proven = None if tidy is None else self._shaped(tidy, [])
-        return proven
-
-    def _quoted(self, chunk: bytes) -> Piece | None:
-        parts = chunk.replace(b'""', _EMPTY).split(_QUOTE)
+    def _tidied(self, chunk: bytes) -> Piece | None:
+        parts = chunk.replace(b'""', _EMPTY).split(_QUOTE) if _QUOTE in chunk else [chunk]
         if len(parts) % 2 == 0:
             return None  # the last quoted field goes on in the next chunk
         outside = self._tidy(_QUOTE.join(parts[::2]))
@@ -105,9 +103,6 @@ class Shortcut:
         wide = set() if text.isascii() else wide_white_space(text)
         return [*(character for character in self._padding if character in text), *wide]
 
-    def _has_blank_record(self, text: bytes) -> bool:
-        return self._blank in text or text.startswith(self._record)
-
     def _tidy(self, outside: bytes) -> bytes | None:
         """Take out padding and blank lines; None if a carriage return is left or rounds are up."""
         padding = self._padding_in(outside)
@@ -129,9 +124,9 @@ class Shortcut:
 
     def _whole(self, outside: bytes, mark: bytes) -> bool:
         """Whether the mark of a quoted field is always a field of its own."""
-        count = outside.count(mark)
-        if not count:
+        if mark not in outside:  # which is found out sooner than how many there are
             return True
+        count = outside.count(mark)
         before = outside.count(self._delimiter + mark) + outside.count(b"\n" + mark)
         after = outside.count(mark + self._delimiter) + outside.count(mark + b"\n")
         return before + outside.startswith(mark) == count == after
