@@ -122,8 +122,8 @@ class SeedFile:
         # In a file of one column a blank line looks like a record.
         columns = len(self.header)
         shortcut = Shortcut(columns, self._positions, self.delimiter) if columns > 1 else None
-        self._source.seek(self._header.end)
-        for chunk in self._source.chunks(self._header.next_line, self._chunk_size):
+        begin, line = self._header.end, self._header.next_line
+        for chunk in self._source.chunks(begin, line, self._chunk_size):
             proven = shortcut and not parser.inside_quotes and shortcut.prove(chunk.data)
             if proven:
                 yield proven

@@ -77,7 +77,7 @@ class Source:
         self._file.close()
 
     def header_lines(self) -> Iterator[Chunk]:
-        """The lines of the file one by one; `chunks` goes on after the last one taken."""
+        """The lines of the file one by one."""
         self._file.seek(0)
         line = 0
         while data := self._file.readline(MAX_LINE + 1):
@@ -87,14 +87,16 @@ class Source:
                 data = data.removeprefix(codecs.BOM_UTF8)
             yield Chunk(data.rstrip(_CTRL_Z), line)
 
-    def chunks(self, line: int, size: int = CHUNK_SIZE) -> Iterator[Chunk]:
-        """What follows, in pieces of about `size` bytes that end where a line ends.
+    def chunks(self, begin: int, line: int, size: int = CHUNK_SIZE) -> Iterator[Chunk]:
+        """What follows the header, in pieces of about `size` bytes that end where a line ends.
 
         Args:
-            line: number of the line that comes next.
+            begin: the place of the byte after the header.
+            line: number of the line that is there.
             size: bytes to read at once.
         """
-        self._digest = self._digest_so_far()
+        self._file.seek(0)
+        self._digest = hashlib.sha256(self._file.read(begin))
         rest = b""
         while block := self._file.read(size):
             self._digest.update(block)
@@ -116,18 +118,9 @@ class Source:
         raw = self._file.raw
         return raw.sha256 if isinstance(raw, Recoded) else self._digest.hexdigest()
 
-    def _digest_so_far(self) -> "hashlib._Hash":
-        position = self._file.tell()
-        self._file.seek(0)
-        return hashlib.sha256(self._file.read(position))
-
     def tell(self) -> int:
         """The place of the next byte that is read."""
         return self._file.tell()
-
-    def seek(self, position: int) -> None:
-        """Go on reading from there."""
-        self._file.seek(position)
 
     def refuse(self, line: int, message: str) -> None:
         """Raise a SeedFileError for a line."""
