@@ -29,16 +29,10 @@ from psycopg2 import sql
 from seed_csv import SEPARATOR, SeedFile, SeedFileError
 
 logger = AdapterLogger("Pgcopy")
-
-
-@functools.cache  # once in a process: what is garbage at that moment is kept, too
-def _exempt_what_is_loaded() -> None:
-    """Have garbage be looked for among what comes from now on.
-
-    dbt's modules are 140,000 objects that stay; to look through them again and again is an eighth
-    of a build of small files.
-    """
-    gc.freeze()
+# Have garbage be looked for among what comes from now on: dbt's modules are 140,000 objects that
+# stay, and to look through them again and again is an eighth of a build of small files. Once in a
+# process, for what is garbage at that moment is kept, too.
+_exempt_what_is_loaded = functools.cache(gc.freeze)
 
 
 class PgcopyAdapter(PostgresAdapter):
