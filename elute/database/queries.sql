@@ -108,6 +108,7 @@ order by run_id desc
 limit 5
 
 -- name: forget_events
+-- Those of all but the newest `keep_runs` runs.
 delete from elute.run_events
 where run_id <= (
     select run_id from elute.runs order by run_id desc offset %(keep_runs)s limit 1

@@ -214,11 +214,6 @@ def usual_seconds(session: Session) -> float | None:
     return seconds[len(seconds) // 2] if seconds else None
 
 
-def forget_events(session: Session, keep_runs: int) -> None:
-    """Delete the events of all but the newest `keep_runs` runs."""
-    execute(session, "forget_events", {"keep_runs": keep_runs})
-
-
 def _run(session: Session, name: str, values: Mapping[str, Any] | None = None) -> Run | None:
     rows = execute(session, name, values)
     return Run(**rows[0]) if rows else None

@@ -100,7 +100,7 @@ class RunLoop:
         except _BrokenOffError:
             finish_and_retry(self._session, run, "stopped", error_kind="elute", error=STOPPED)
         execute(self._session, "unlock_run", {"run_id": run.run_id})
-        queue.forget_events(self._session, self._settings.keep_runs)
+        execute(self._session, "forget_events", {"keep_runs": self._settings.keep_runs})
 
     def _build(self, run: Run) -> None:
         read: dict[str, Any] = {}
