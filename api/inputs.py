@@ -112,11 +112,8 @@ def _describe(name: str) -> dict[str, Any]:
         "can_be_replaced": input_files.can_be_replaced(settings, name),
         "replaced": [path.name for path in input_files.replaced(settings, name)],
     }
-    report = (
-        input_files.report_on(settings, name, version)
-        if version
-        else input_files.check(input_files.path_of(settings, name), name, settings.csv_encoding)
-    )
+    file = input_files.path_of(settings, name), name, settings.csv_encoding
+    report = input_files.report_on(*file, version) if version else input_files.check(*file)
     return {**about, **_contents(name, report)}
 
 

@@ -84,13 +84,9 @@ def version_of(settings: Settings, name: str) -> Version | None:
         return None
 
 
-def report_on(settings: Settings, name: str, version: Version) -> Report:
-    """What `elute check` finds in a file; each version is read once."""
-    return _report_on(path_of(settings, name), name, settings.csv_encoding, version)
-
-
 @lru_cache(maxsize=16)
-def _report_on(path: Path, name: str, encoding: str, _version: Version) -> Report:
+def report_on(path: Path, name: str, encoding: str, _version: Version) -> Report:
+    """What `elute check` finds in a file; each version is read once."""
     return check(path, name, encoding)
 
 
