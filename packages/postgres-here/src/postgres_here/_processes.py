@@ -106,13 +106,16 @@ def cluster_name(folder: Folder) -> str:
     return "here_" + hashlib.sha256(os.fsencode(folder.path)).hexdigest()[:12]
 
 
+# psutil is imported where it is needed: it takes longer than to find a running server.
 def _all_of(folder: Folder) -> list[int]:
     """The processes that hold `alive_lock`, but for the shells that start them."""
+    import psutil  # type: ignore[import-untyped] # noqa: PLC0415
+
     title = f"postgres: {cluster_name(folder)}: "
     arguments = {str(folder.data), f"--pgdata={folder.new_data}"}
     return [
         pid
-        for pid in _all()
+        for pid in psutil.pids()
         for words in [command_line(pid)]
         if words[0].startswith(title)
         or (Path(words[0]).name in ("postgres", "initdb") and arguments.intersection(words))
@@ -140,17 +143,10 @@ def command_line(pid: int) -> list[str]:
     return os.fsdecode(raw).rstrip("\0").split("\0")
 
 
-# psutil is imported where it is needed: it takes longer than to find a running server.
 def _command_line_elsewhere(pid: int) -> list[str]:
-    import psutil  # type: ignore[import-untyped] # noqa: PLC0415
+    import psutil  # noqa: PLC0415
 
     try:
         return psutil.Process(pid).cmdline() or [""]
     except psutil.Error:
         return [""]
-
-
-def _all() -> list[int]:
-    import psutil  # noqa: PLC0415
-
-    return list(psutil.pids())
