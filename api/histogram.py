@@ -16,7 +16,6 @@ from elute.database.sessions import Session
 
 blueprint = Blueprint("histogram", __name__)
 MOST_BINS = 200
-_WHOLE = frozenset({"smallint", "integer", "bigint"})
 _BINS = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
 
 
@@ -39,7 +38,7 @@ def histogram(name: str) -> Response:
             raise QueryError(f"{wanted} is of type {column.data_type}; histograms are of numbers.")
         query = parse(mart.table, f"select={selected}&{others}")
         rows = _rows(session, query, column, bins)
-        return jsonify(column=wanted, **_body(rows, column.data_type in _WHOLE))
+        return jsonify(column=wanted, **_body(rows, column.is_whole))
 
     return again(lambda: database.current().reader.read(read))
 
@@ -50,7 +49,7 @@ def _rows(session: Session, query: Query, column: Column, bins: int) -> list[tup
         column=f"_rows.{query.identifiers[0]}",
         rows=rows,
         bins=bins,
-        smallest=0 if column.data_type in _WHOLE else -300,
+        smallest=0 if column.is_whole else -300,
     )
     try:
         return figures(session, statement, values)

@@ -5,11 +5,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
+from pgrest_query import kind
+
 from elute.archive import Archive, Blocks
 from elute.database.builds import Build, Column, Mart
 
 _TYPES = {"boolean": "boolean", "date": "date", "text": "string"}
-_WHOLE = ("smallint", "integer", "bigint")
 
 
 class Table(NamedTuple):
@@ -89,12 +90,11 @@ def _field(column: Column) -> dict[str, Any]:
 
 
 def _type(column: Column) -> dict[str, str]:
-    name = column.data_type.partition("(")[0]
-    if name.startswith("timestamp"):
+    if column.data_type.startswith("timestamp") and kind(column.data_type) == "time":
         return {"type": "datetime", "format": "any"}
     if column.is_number:
-        return {"type": "integer" if name in _WHOLE else "number"}
-    return {"type": _TYPES.get(name, "any")}
+        return {"type": "integer" if column.is_whole else "number"}
+    return {"type": _TYPES.get(column.data_type, "any")}
 
 
 def _plain(name: str) -> str:

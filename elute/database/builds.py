@@ -13,7 +13,6 @@ from psycopg2.extras import Json, RealDictCursor
 
 from elute.database.sessions import Session
 
-_NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
 # The newest first: an index is read from its end, whatever the number of builds.
 NEWEST = "select invocation_id from builds.publications order by build desc limit 1"
 _BUILD = "select * from builds.publications where {} = %s"
@@ -53,7 +52,12 @@ class Column(pgrest_query.Column):
     @property
     def is_number(self) -> bool:
         """Whether it can be summed."""
-        return self.data_type.partition("(")[0] in _NUMBERS
+        return pgrest_query.kind(self.data_type) == "number"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a number without decimals."""
+        return self.data_type in ("smallint", "integer", "bigint")
 
 
 @dataclass(frozen=True, eq=False)

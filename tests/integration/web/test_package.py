@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 from elute.database.sessions import Session
 from tests.conftest import SAMPLE
 from tests.integration.conftest import MARTS, Laboratory
-from tests.integration.web.publishing import register, withdraw
+from tests.integration.web.publishing import publish, register, withdraw
 
 
 @pytest.fixture
@@ -91,6 +91,22 @@ def test_it_says_what_is_in_the_columns(client: FlaskClient, build: int) -> None
         told = {field["name"]: field["description"] for field in fields}
         assert told == {each["name"]: each["description"] for each in mart["columns"]}
         assert resources[mart["name"]]["description"] == mart["description"]
+
+
+def test_an_array_is_taken_for_nothing_that_is_in_it(client: FlaskClient, owner: Session) -> None:
+    columns = "user_id, array[1.5]::numeric(10,2)[] as sizes, array[now()]::timestamp(3)[] as times"
+    publish(owner, columns)
+    found = described(package(client, newest(owner)[0]))["resources"]
+    [users] = [each for each in found if each["name"] == "user_summary"]
+    types = {field["name"]: field["type"] for field in users["schema"]["fields"]}
+    assert types == {"user_id": "integer", "sizes": "any", "times": "any"}
+    answer = client.get("/marts/user_summary/histogram?column=sizes")
+    assert (answer.status_code, "histograms are of numbers" in answer.text) == (400, True)
+    paths = client.get("/openapi.json").get_json()["paths"]
+    [column, *_] = paths["/marts/user_summary/histogram"]["get"]["parameters"]
+    assert column["schema"]["enum"] == ["user_id"]
+    row = client.get("/openapi.json").get_json()["components"]["schemas"]["user_summary_row"]
+    assert row["properties"]["sizes"]["type"] == ["string", "null"]
 
 
 def test_a_unit_that_is_stated_is_told(client: FlaskClient, owner: Session) -> None:

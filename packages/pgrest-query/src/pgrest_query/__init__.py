@@ -4,7 +4,7 @@ from pgrest_query.errors import QueryError
 from pgrest_query.filters import LOGIC
 from pgrest_query.operators import OPERATORS
 from pgrest_query.query import Query, Statement, parse
-from pgrest_query.tables import CASTS, Column, Table
+from pgrest_query.tables import CASTS, Column, Table, kind
 
 __all__ = [
     "CASTS",
@@ -15,5 +15,6 @@ __all__ = [
     "QueryError",
     "Statement",
     "Table",
+    "kind",
     "parse",
 ]
