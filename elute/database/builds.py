@@ -88,7 +88,6 @@ class Build:
 
     number: int
     invocation_id: str
-    run_id: int | None
     published_at: datetime
     marts: Mapping[str, Mart]
     tables: Mapping[str, tuple[str, str]]
@@ -164,7 +163,6 @@ def _described(session: Session, column: str, value: object) -> Build | None:
     return Build(
         number=build["build"],
         invocation_id=build["invocation_id"],
-        run_id=build["run_id"],
         published_at=build["published_at"],
         marts={name: _mart(name, table, columns[name]) for name, table in served.items()},
         tables={name: (table["schema"], table["table"]) for name, table in build["tables"].items()},
