@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from immutable_builds import STAYS
+
 from api import database
 from api.problems import Problem, full_disk
 from elute.database.history import Published
@@ -60,7 +62,7 @@ def message_of(run: Run, has_worker: bool = True) -> str:
         # One of a part may have published nothing.
         return f"Built{' and published' if run.inputs else ''}{took}.{_counts(run)}"
     said = {
-        "cancelled": f"Run {run.run_id} was cancelled. What was published before stays.",
+        "cancelled": f"Run {run.run_id} was cancelled. {STAYS}",
         "stopped": f"Run {run.run_id} was stopped, because its worker was. Trigger again.",
     }
     return run.error or said.get(run.state, f"Run {run.run_id} {run.state}.")

@@ -3,6 +3,7 @@
 import re
 
 from dbt_warm import Failure, Outcome
+from immutable_builds import STAYS
 from seed_csv import absence
 
 from elute.database import faults
@@ -10,7 +11,6 @@ from elute.database.faults import Fault, without_sqlstate
 from elute.inputs import COLUMNS
 from elute.settings import CHECKOUT
 
-STAYS = "What was published before stays."
 # The audits whose findings are about the files, not about what we made of them.
 _AUDITS_OF_FILES = ("assert_files_are_usable", "assert_values_are_usable")
 _NO_NODE = re.compile(r"depends on a node named '(\w+)' which was not found")

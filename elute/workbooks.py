@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from immutable_builds import STAYS
 from seed_csv import Report, SeedFileError
 
 from elute import inputs, workbook_reader
@@ -150,7 +151,7 @@ def take_in(settings: Settings, go_on: Callable[[], object] = lambda: None) -> l
     try:
         return list(_taken_in(settings, go_on))
     except SeedFileError as error:
-        raise WorkbookError(f"{error}. What was published before stays.") from error
+        raise WorkbookError(f"{error}. {STAYS}") from error
     except OSError as error:
         raise WorkbookError(
             f"The workbooks in {settings.seeds_dir} are not read: {os.strerror(error.errno or 0)}. "

@@ -10,6 +10,7 @@ import textwrap
 
 import psycopg2
 from dbt_warm import Outcome, invoke, usage_error
+from immutable_builds import STAYS
 from seed_csv import printable
 
 from elute import provenance, workbooks
@@ -17,7 +18,7 @@ from elute.commands.tables import table
 from elute.database.sessions import connect, query
 from elute.environment import adopt
 from elute.errors import EluteError
-from elute.failures import STAYS, explain
+from elute.failures import explain
 from elute.runs import queue
 from elute.runs.recorder import Recorder
 from elute.settings import CHECKOUT, Settings

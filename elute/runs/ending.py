@@ -4,12 +4,12 @@ import logging
 import time
 from typing import Any
 
+from immutable_builds import STAYS
 from psycopg2 import errors
 
 from elute.database.faults import Fault
 from elute.database.queries import execute
 from elute.database.sessions import Session
-from elute.failures import STAYS
 from elute.runs import queue
 from elute.runs.run import Run, now
 

@@ -4,9 +4,10 @@ import logging
 import time
 
 from dbt_warm import Event, Invocation, Outcome
+from immutable_builds import STAYS
 
 from elute.database.sessions import Session
-from elute.failures import STAYS, error_kind, explain, fault_of
+from elute.failures import error_kind, explain, fault_of
 from elute.runs import queue
 from elute.runs.ending import end_by_fault, end_sessions, finish, finish_and_retry
 from elute.runs.run import Run

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from immutable_builds import STAYS
 
-from elute.failures import STAYS
 from tests.conftest import SAMPLE, Elute
 from tests.integration.conftest import Laboratory
 

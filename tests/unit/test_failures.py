@@ -2,8 +2,9 @@
 
 import pytest
 from dbt_warm import Failure, Outcome
+from immutable_builds import STAYS
 
-from elute.failures import STAYS, error_kind, explain
+from elute.failures import error_kind, explain
 
 HEADING = "Database Error in seed users (../seeds/users.csv)\n  "
 

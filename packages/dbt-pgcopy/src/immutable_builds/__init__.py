@@ -1,7 +1,6 @@
 """Builds that readers see whole: tables that never change, and views pointed at them. No dbt."""
 
 from immutable_builds.publishing import (
-    STAYS,
     Build,
     drop_unneeded,
     files_of_builds,
@@ -11,7 +10,7 @@ from immutable_builds.publishing import (
     table_name,
 )
 from immutable_builds.queries import named_queries
-from immutable_builds.waiting import PublishingError, transaction
+from immutable_builds.waiting import STAYS, PublishingError, transaction
 
 __all__ = [
     "STAYS",

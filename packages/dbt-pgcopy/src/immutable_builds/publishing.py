@@ -19,9 +19,8 @@ from immutable_builds.views import (
     drop_view,
     point_view,
 )
-from immutable_builds.waiting import PublishingError, Waiting, transaction
+from immutable_builds.waiting import STAYS, PublishingError, Waiting, transaction
 
-STAYS = "What was published before stays."
 _GONE = "it is no longer in the project"
 _MOST_BYTES = 63  # of a name in PostgreSQL
 _LOCK_TIMEOUT = "100ms"  # Others queue behind a lock that is waited for.

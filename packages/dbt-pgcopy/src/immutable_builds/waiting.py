@@ -10,6 +10,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from immutable_builds.queries import QUERIES
 
+STAYS = "What was published before stays."
 _BRIEF = 1.0  # seconds; a transaction that takes longer is named, and not queued behind
 _QUEUE_EVERY = 0.5  # seconds between two attempts that make readers wait
 _POLL, _LONG_POLL = 0.01, 0.2  # seconds; short, for a Ctrl-C does not interrupt a query
@@ -75,8 +76,8 @@ class Waiting:
             if now >= self._until:
                 raise PublishingError(
                     f"Publishing was held up for {self._seconds:g} s: {_listed(holders)}. "
-                    "This build stays unpublished. What was published before stays. Let that "
-                    "transaction end, and build again."
+                    f"This build stays unpublished. {STAYS} Let that transaction end, and build "
+                    "again."
                 )
             lasting = [h for h in holders if h.seconds is None or h.seconds > _BRIEF]
             if not lasting and now - self._queued_at >= _QUEUE_EVERY:

@@ -11,6 +11,7 @@ from dbt.adapters.events.logging import AdapterLogger
 from dbt.adapters.pgcopy.connections import PgcopyConnectionManager, PgcopyCredentials
 from dbt.adapters.pgcopy.database_errors import LOST
 from dbt_common.exceptions import DbtDatabaseError
+from immutable_builds import STAYS
 from psycopg2.extensions import connection as PostgresSession  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
@@ -65,8 +66,7 @@ class RunLock:
         """What to say when it is not held any more."""
         return (
             f"The session that held the run lock '{self._name}' was lost, so another run may be "
-            "going on. This build stays unpublished. What was published before stays. Build again."
-            f"\nSQLSTATE {LOST}"
+            f"going on. This build stays unpublished. {STAYS} Build again.\nSQLSTATE {LOST}"
         )
 
     def take(self) -> None:
