@@ -6,13 +6,14 @@ python -m elute.commands.probe web|worker
 import os
 import sys
 from contextlib import closing
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPException
 
 import psycopg2
 
 from elute.database.sessions import connect
 from elute.errors import EluteError
 from elute.runs import queue
+from elute.serve.lock import health
 from elute.settings import Settings
 
 _SECONDS = 4
@@ -31,10 +32,7 @@ def main(what: str) -> int:
 
 def _web() -> str | None:
     """Whether it answers; what it says without a database is for people to read."""
-    port = Settings.from_environment().web_port
-    with closing(HTTPConnection("127.0.0.1", port, timeout=_SECONDS)) as connection:
-        connection.request("GET", "/health/live")
-        status = connection.getresponse().status
+    status = health(Settings.from_environment(), _SECONDS)
     return None if status == 200 else f"/health/live answers {status}"
 
 

@@ -8,6 +8,8 @@ import json
 import os
 import socket
 import time
+from contextlib import closing
+from http.client import HTTPConnection
 
 from elute.addresses import is_address
 from elute.errors import EluteError
@@ -29,6 +31,24 @@ def address(settings: Settings) -> str:
     if ":" in host:
         host = f"[{host}]"
     return f"http://{host}:{settings.web_port}"
+
+
+def health(settings: Settings, seconds: float) -> int:
+    """The status with which the web app answers whether it lives.
+
+    Args:
+        settings: where it listens.
+        seconds: how long to wait for it.
+
+    Raises:
+        OSError, HTTPException: it does not answer.
+    """
+    host = address(settings).removeprefix("http://")
+    with closing(HTTPConnection(host, timeout=seconds)) as web:
+        web.request("GET", "/health/live")
+        response = web.getresponse()
+        response.read()
+        return response.status
 
 
 def lock_home(settings: Settings) -> int:

@@ -5,8 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import closing, suppress
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPException
 
 from elute.database import schema
 from elute.database.server import is_embedded
@@ -15,7 +14,7 @@ from elute.private import own_token
 from elute.serve import stop_server
 from elute.serve.child import Child
 from elute.serve.exposure import require_token_if_exposed
-from elute.serve.lock import ServeError, address, listen, lock_home
+from elute.serve.lock import ServeError, address, health, listen, lock_home
 from elute.settings import CHECKOUT, Settings
 from elute.signals import STOPPING, Waiter
 
@@ -154,9 +153,7 @@ class Supervisor:
 
     def _answers(self) -> bool:
         """Whether the web app answers, with whatever."""
-        host = address(self._settings).removeprefix("http://")
-        with closing(HTTPConnection(host, timeout=2)) as web, suppress(OSError, HTTPException):
-            web.request("GET", "/health/live")
-            web.getresponse().read()
-            return True
-        return False
+        try:
+            return bool(health(self._settings, 2))
+        except (OSError, HTTPException):
+            return False

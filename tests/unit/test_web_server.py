@@ -2,8 +2,10 @@
 
 import select
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from unittest.mock import Mock
 
 import pytest
@@ -11,6 +13,27 @@ import waitress
 from waitress import wasyncore
 
 from dashboard import server
+from elute.commands import probe
+
+
+class Live(BaseHTTPRequestHandler):
+    """Answers as a web app that lives."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/health/live" else 404)
+        self.end_headers()
+
+
+@pytest.mark.parametrize("listens_on", ["127.0.0.1", "127.0.0.2", "0.0.0.0"])
+def test_its_health_is_asked_for_where_it_listens(
+    monkeypatch: pytest.MonkeyPatch, listens_on: str
+) -> None:
+    with HTTPServer((listens_on, 0), Live) as web, ThreadPoolExecutor() as pool:
+        web.timeout = 10
+        pool.submit(web.handle_request)
+        monkeypatch.setenv("ELUTE_HOST", listens_on)
+        monkeypatch.setenv("ELUTE_PORT", str(web.server_port))
+        assert probe.main("web") == 0
 
 
 def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
