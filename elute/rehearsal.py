@@ -17,6 +17,7 @@ from typing import Any
 
 import psycopg2
 from dbt_warm import invoke
+from immutable_builds import table_name
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from seed_csv import SEPARATOR, SeedFile, SeedFileError
@@ -31,8 +32,9 @@ MOST_BYTES = 50_000_000  # of all files: more would take long
 _SECONDS = 20
 _AUDITS = ("test.elute.assert_files_are_usable", "test.elute.assert_values_are_usable")
 _COMPILED_WITH = re.compile(r"^-- compiled with (.*)$", re.MULTILINE)
-# A table of a build is called by its model and the invocation; of a long name by its beginning.
-_RELATION = re.compile(r'"[^"]+"\."[^"]+"\."([^"]+?)(_[0-9a-f]{6})?(?:__[0-9a-f]{32})?"')
+# A table of a build is called by its model and the invocation.
+_RELATION = re.compile(r'"[^"]+"\."[^"]+"\."([^"]+?)(?:__[0-9a-f]{32})?"')
+_INVOCATION = "0" * 32
 _LOG = logging.getLogger("elute")
 Nodes = Mapping[str, Mapping[str, Any]]
 
@@ -115,12 +117,13 @@ def _findings(
     needed: dict[str, None] = {}
     for audit in _AUDITS:
         _add_with_parents(audit, nodes, needed)
-    names = {nodes[key]["alias"] for key in needed}
+    aliases = {nodes[key]["alias"] for key in needed}
+    # A table of a build may have only the beginning of a long one.
+    cut = {table_name(each, _INVOCATION).removesuffix(f"__{_INVOCATION}"): each for each in aliases}
 
     def of_here(match: re.Match[str]) -> str:
-        start, is_cut = match[1], match[2] is not None
-        found = [name for name in names if name == start or (is_cut and name.startswith(start))]
-        return f'pg_temp."{found[0]}"' if found else match[0]
+        alias = match[1] if match[1] in aliases else cut.get(match[1])
+        return f'pg_temp."{alias}"' if alias else match[0]
 
     for key in needed:
         node = nodes[key]

@@ -1,13 +1,18 @@
 """`elute check`: what it says of a set-up and of files, and that it leaves them alone."""
 
+import json
 import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from string import ascii_letters
 
 import pytest
-from immutable_builds import STAYS
+from immutable_builds import STAYS, table_name
 
+from elute.provenance import options_of
+from elute.rehearsal import findings
+from elute.settings import Settings
 from tests.conftest import SAMPLE, Elute
 from tests.integration.conftest import Laboratory
 
@@ -181,6 +186,37 @@ def test_what_a_project_of_other_files_has_left_is_no_rehearsal(laboratory: Labo
     finally:
         manifest.write_text(left)
     assert (checked.returncode, checked.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["int_users_decade", "int_users_with_a_name_that_is_cut"])
+def test_what_is_rehearsed_is_found_by_its_whole_name(
+    laboratory: Laboratory, tmp_path: Path, name: str
+) -> None:
+    settings = Settings.from_environment({**laboratory.environment, "ELUTE_HOME": str(tmp_path)})
+    nodes = {
+        each: {
+            "alias": each,
+            "resource_type": "model",
+            "config": {"materialized": "table"},
+            "compiled_code": f"select '{each}' as message",
+            "depends_on": {},
+        }
+        for each in (*(f"int_users_with_{letter}" for letter in ascii_letters), name)
+    }
+    table = table_name(name, "1" * 32)
+    options = f"-- compiled with {json.dumps(options_of(settings, {}))}\n"
+    for audit, code in (
+        ("assert_files_are_usable", f'{options}select * from "elute"."builds"."{table}"'),
+        ("assert_values_are_usable", "select 'none' as message where false"),
+    ):
+        about = {"alias": audit, "resource_type": "test", "compiled_code": code}
+        nodes[f"test.elute.{audit}"] = {**about, "depends_on": {"nodes": [*nodes]}}
+    manifest = tmp_path / "target" / "manifest.json"
+    manifest.parent.mkdir()
+    manifest.write_text(json.dumps({"metadata": {"adapter_type": "pgcopy"}, "nodes": nodes}))
+    with laboratory.session() as session:
+        session.autocommit = True
+        assert findings(session, settings) == [name]
 
 
 def test_new_settings_hold_at_once(laboratory: Laboratory) -> None:
