@@ -98,6 +98,19 @@ def test_an_earlier_build_is_published_again_and_the_next_one_says_so(
 
 
 @pytest.mark.usefixtures("other_users")
+def test_what_a_return_replaces_is_said_once(
+    client: FlaskClient, session: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    (second, _), (first, _) = numbers(session)[:2]
+    caplog.set_level("INFO", "elute")
+    for build in (first, second, second):
+        assert client.post(f"/builds/{build}/publish").status_code == 200
+    [said] = [text for text in caplog.messages if "replaces" in text]
+    what = f"Build {second + 2} replaces build {second + 1}, a return to build {first} ("
+    assert said.startswith(what)
+
+
+@pytest.mark.usefixtures("other_users")
 def test_who_asks_at_once_for_the_same_return_gets_the_same(
     client: FlaskClient, session: Session
 ) -> None:

@@ -135,25 +135,24 @@ def publish(
     waiting = Waiting(build.views, _quoted(build.schema, "publications"), seconds, say)
     while (number := _attempt(session, build, also)) is None:
         waiting.wait(session)
-    _say_what_it_replaces(session, build.schema, number, say)
+    _say_what_it_replaces(session, build, number, say)
     return number
 
 
 def _say_what_it_replaces(
-    session: PostgresSession, schema: str, number: int, say: Callable[[str], object]
+    session: PostgresSession, build: Build, number: int, say: Callable[[str], object]
 ) -> None:
     """Say so if the build before was a return, which somebody has wanted."""
     with transaction(session) as cursor:
-        cursor.execute(
-            sql.SQL(QUERIES["build_before"]).format(sql.Identifier(schema, "publications")),
-            [number],
-        )
+        publications = sql.Identifier(build.schema, "publications")
+        query = sql.SQL(QUERIES["build_before"]).format(publications=publications)
+        cursor.execute(query, [build.invocation_id])
         before = cursor.fetchone()
     if before and before[1] is not None:
-        build, returns_to, *more = before
+        replaced, returns_to, *more = before
         by, why = (text or "unknown" for text in more)
         say(
-            f"Build {number} replaces build {build}, a return to build {returns_to} "
+            f"Build {number} replaces build {replaced}, a return to build {returns_to} "
             f"(asked for by: {by}; reason: {why})."
         )
 

@@ -9,7 +9,12 @@ values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 returning build
 
 -- name: build_before
-select build, returns_to, requested_by, reason from {} where build < %s order by build desc limit 1
+-- None before that of an invocation that published nothing.
+select build, returns_to, requested_by, reason
+from {publications}
+where build < (select build from {publications} where invocation_id = %s)
+order by build desc
+limit 1
 
 -- name: files
 select file.value
