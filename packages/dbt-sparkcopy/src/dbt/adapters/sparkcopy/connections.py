@@ -37,6 +37,10 @@ from pyspark.sql.connect.client.retries import DefaultPolicy
 
 _REMOTE = "SPARK_REMOTE"
 _CANCELLED = "The build was cancelled."
+_QUERY = re.compile(
+    r"(?:\s|\(|--[^\n]*\n|/\*(?:(?!\*/).)*\*/)*(?:select|with|values|from|table)\b",
+    re.IGNORECASE | re.DOTALL,
+)
 LOST = "08S01"  # the SQLSTATE of a link that has failed, written as dbt-pgcopy writes one
 # About ten seconds in all, where the default is ten minutes: a server that is started anew in the
 # meantime does not know the session any more.
@@ -143,7 +147,7 @@ class SparkcopyConnectionManager(SparkConnectionManager):
         """Overridden to have a query run though nobody wants its rows, as those of hooks are."""
         if self._is_cancelled:
             raise DbtDatabaseError(_CANCELLED)
-        fetch = fetch or sql.lstrip().startswith("select")
+        fetch = fetch or is_query(sql)
         with self.exception_handler(sql):  # Most goes wrong when the rows are fetched.
             result: tuple[AdapterResponse, agate.Table] = super().execute(
                 sql, auto_begin, fetch, limit
@@ -182,6 +186,11 @@ class _Cursor(Cursor):
 
     def execute(self, sql: str, *parameters: Any) -> None:
         self._df = self._session.sql(sql % parameters if parameters else sql)
+
+
+def is_query(sql: str) -> bool:
+    """Whether SQL asks for rows: Spark runs it only when they are fetched, and all else at once."""
+    return _QUERY.match(sql) is not None
 
 
 def said(error: Exception) -> str:
