@@ -9,6 +9,8 @@ from seed_csv.opening import SAVE_AS, Recoded, open_as_utf8
 from seed_csv.seed_file import SeedFile
 from seed_csv.source import Chunk
 
+MOST_PROBLEMS = 10
+
 
 @dataclass(frozen=True)
 class Report:
@@ -16,8 +18,8 @@ class Report:
 
     Attributes:
         file: name of the file.
-        records: records read, problems left out; only those of the beginning if there are as many
-            problems as were asked for.
+        records: records read, problems left out; only those of the beginning if there are
+            MOST_PROBLEMS.
         columns: the header as it stands in the file; empty if it could not be read.
         extra_columns: those of them that nobody asked for.
         problems: the first problems, in the order of the file; none if the file will load.
@@ -30,32 +32,30 @@ class Report:
     problems: tuple[SeedFileError, ...]
 
 
-def check(  # noqa: PLR0913 - by name, but for the first two
+def check(
     path: str | Path,
     columns: Sequence[str] | None = None,
     *,
-    delimiter: str = ",",
     name: str | None = None,
     encoding: str = "utf-8",
-    limit: int = 10,
 ) -> Report:
     """Read a file and say what is in it and what is wrong with it.
 
-    Takes the arguments of `SeedFile`, and `limit`, the number of problems after which to stop.
+    Its arguments are those of `SeedFile`.
     """
     problems: list[SeedFileError] = []
     file = name or Path(path).name
 
     def report(line: int, message: str) -> None:
         problems.append(SeedFileError(file, message, line))
-        if len(problems) == limit:
+        if len(problems) == MOST_PROBLEMS:
             raise _EnoughError
 
     records = 0
     header: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
     try:
-        with SeedFile(path, columns, delimiter=delimiter, name=name, encoding=encoding) as seed:
+        with SeedFile(path, columns, name=name, encoding=encoding) as seed:
             header, extra = seed.header, seed.extra_columns
             for count in seed.count(report):
                 records += count
@@ -67,10 +67,10 @@ def check(  # noqa: PLR0913 - by name, but for the first two
 
 
 class _EnoughError(Exception):
-    """There are as many problems as were asked for."""
+    """There are MOST_PROBLEMS."""
 
 
-def refuse_unreadable(path: str | Path, name: str | None = None) -> None:
+def refuse_unreadable(path: str | Path) -> None:
     """Raise if a file is there but is no text in UTF-8, whatever its shape.
 
     For files that another program is going to read whole.
@@ -80,7 +80,7 @@ def refuse_unreadable(path: str | Path, name: str | None = None) -> None:
     """
     if not Path(path).is_file():
         return
-    file = name or Path(path).name
+    file = Path(path).name
     with open_as_utf8(Path(path), file, "utf-8") as opened:
         if isinstance(opened.raw, Recoded):
             raise SeedFileError(file, f"this is UTF-16 text, not UTF-8; {SAVE_AS}")
