@@ -63,7 +63,6 @@ class Database:
             if not accepts_sessions(server):
                 self.reset()
             raise
-        session.autocommit = True
         session.set_client_encoding("UTF8")
         return session
 

@@ -125,7 +125,6 @@ def main() -> None:
     run_measured([str(BIN / "dbt"), "build"], {})  # What is made once is made now.
     log = settings.home / "benchmark-worker.log"
     with worker(log) as pid, closing(connect()) as session:
-        session.autocommit = True
         session.cursor().execute("listen elute_runs")
         result = in_turns(session, pid, arguments.rounds)
         row = [f"{result['cold']:.2f} s", f"{result['warm']:.2f} s", f"{result['ratio']:.1f}"]

@@ -162,7 +162,6 @@ def _audits(settings: Settings) -> Iterator[Finding]:
             return
         compile_anew(settings)
         with closing(connect(connection_environment(settings))) as session:
-            session.autocommit = True
             yield from (Finding(False, text) for text in findings(session, settings))
     except EluteError:
         return  # Said already.

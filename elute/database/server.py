@@ -88,7 +88,6 @@ def _ensure_database(environment: dict[str, str]) -> None:
     name = environment["PGDATABASE"]
     try:
         with closing(connect({**environment, "PGDATABASE": "postgres"})) as session:
-            session.autocommit = True
             cursor = session.cursor()
             cursor.execute("select from pg_database where datname = %s", [name])
             if cursor.fetchone() is None:

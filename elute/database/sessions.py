@@ -23,7 +23,7 @@ __all__ = ["OLDEST_SERVER", "Row", "Session", "accepts_sessions", "connect", "qu
 
 
 def connect(environment: Mapping[str, str] = os.environ, name: str = "elute") -> Session:
-    """Open a session on the server that PG* name.
+    """Open a session on the server that PG* name, in autocommit mode.
 
     Args:
         environment: the variables.
@@ -61,7 +61,8 @@ def connect(environment: Mapping[str, str] = os.environ, name: str = "elute") ->
             f"The server runs PostgreSQL {version}; Elute needs 15 or later. Set PGHOST to another "
             "server, or unset it: Elute then runs its own."
         )
-    with session, session.cursor() as cursor:
+    session.autocommit = True
+    with session.cursor() as cursor:
         cursor.execute(_DURABLE)
     return session
 

@@ -62,7 +62,6 @@ class Recorder:
         try:
             schema.upgrade(os.environ)
             with closing(connect(name="elute terminal")) as session:
-                session.autocommit = True
                 recover_terminal(session)
                 self._write(session)
         except (psycopg2.Error, EluteError) as error:

@@ -124,7 +124,6 @@ class Messenger:
     def _execute(self, *names: str, **values: Any) -> list[dict[str, Any]]:
         """Run queries, with a session that is not held while a receiver is waited for."""
         with closing(connect(name="elute messenger")) as session:
-            session.autocommit = True
             values["receivers"] = list(self._receivers)
             return [execute(session, name, values) for name in names][-1]
 

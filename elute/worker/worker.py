@@ -63,9 +63,7 @@ class Worker:
         with self._waiter.breaking_off():
             os.environ.update(connection_environment(self._settings))
             schema.upgrade(os.environ)
-        session = connect(name="elute worker")
-        session.autocommit = True
-        return session
+        return connect(name="elute worker")
 
     def _work(self, session: Session) -> None:
         if not self._become_active(session):

@@ -78,7 +78,6 @@ def built(built: Laboratory) -> Laboratory:
 @pytest.fixture
 def owner(one_laboratory: Laboratory) -> Iterator[Session]:
     with closing(connect(one_laboratory.environment)) as session:
-        session.autocommit = True
         yield session
 
 
@@ -86,7 +85,7 @@ def owner(one_laboratory: Laboratory) -> Iterator[Session]:
 def reader(laboratory: Laboratory, query: str = USERS) -> Iterator[Session]:
     """Somebody with an open transaction on a mart."""
     with closing(connect(laboratory.environment, name="a dump")) as session:
-        session.cursor().execute(query)
+        session.cursor().execute(f"begin; {query}")
         yield session
 
 
@@ -110,7 +109,6 @@ def test_an_open_transaction_on_a_mart_is_waited_for(
             cursor.execute("set statement_timeout = '1s'")
             for mart in MARTS * 5:
                 cursor.execute(f"select count(*) from marts.{mart}")
-                other.commit()
         assert built.rows(USERS) == [{"users": 14}]
     status, said = going_on.end()
     assert status == 0, said

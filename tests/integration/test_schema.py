@@ -19,7 +19,6 @@ from tests.integration.conftest import EXPLAINING, EXPLAINING_VIEWS, MARTS, Labo
 @contextmanager
 def session(laboratory: Laboratory) -> Iterator[Session]:
     with closing(connect(laboratory.environment)) as opened:
-        opened.autocommit = True
         yield opened
 
 

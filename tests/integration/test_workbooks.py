@@ -99,7 +99,6 @@ def test_one_that_cannot_be_read_stops_the_build(folder: Path, built: Laboratory
 def test_the_worker_takes_it_in(folder: Path, built: Laboratory, tmp_path: Path) -> None:
     settings = Settings.from_environment(built.environment)
     with closing(connect(built.environment)) as session:
-        session.autocommit = True
         worker = Process("worker", environment=built.environment, log=tmp_path / "worker.log")
         try:
             first = queue.request(session, "http")
@@ -147,7 +146,6 @@ def test_it_is_given_up_when_the_run_is_cancelled_or_the_worker_stopped(
     folder: Path, built: Laboratory, tmp_path: Path
 ) -> None:
     with closing(connect(built.environment)) as session:
-        session.autocommit = True
         worker = Process("worker", environment=built.environment, log=tmp_path / "worker.log")
         try:
             with endless_workbook(folder) as path:

@@ -95,7 +95,6 @@ def client(app: Flask) -> FlaskClient:
 def session(environment: dict[str, str]) -> Iterator[Session]:
     """A session as a worker has it, and an empty queue."""
     with closing(connect(os.environ)) as session:
-        session.autocommit = True
         session.cursor().execute("truncate elute.runs restart identity cascade")
         yield session
 
@@ -104,7 +103,6 @@ def session(environment: dict[str, str]) -> Iterator[Session]:
 def owner() -> Iterator[Session]:
     """A session that may do what a build does."""
     with closing(connect()) as session:
-        session.autocommit = True
         yield session
 
 

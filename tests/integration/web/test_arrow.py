@@ -41,7 +41,6 @@ _MART = {"schema": "builds", "table": "typed", "view_schema": "marts", "descript
 @pytest.fixture(scope="module")
 def typed(built: Laboratory) -> Laboratory:
     with closing(connect(built.environment)) as owner:
-        owner.autocommit = True
         owner.cursor().execute(_TABLE.replace("%", "%%").replace("%%s", "%s"), [ROWS])
         register(owner, {"typed": {**_MART, "meta": {}}})
     return built

@@ -31,7 +31,6 @@ WITH_NAMES_IN_CAPITALS = (
 def builds(built: Laboratory) -> Iterator[tuple[int, int]]:
     """The numbers of two builds: the sample, and the same with names in capitals, the newest."""
     with closing(connect()) as owner:
-        owner.autocommit = True
         withdraw(owner)
         publish(owner, WITH_NAMES_IN_CAPITALS)
         with owner.cursor() as cursor:

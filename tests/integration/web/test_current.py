@@ -24,7 +24,6 @@ def session(built: Laboratory) -> Iterator[Session]:
     """A session as a worker has it; the sample is built, and no run waits afterwards."""
     built.write_only(SAMPLE)
     with closing(connect(built.environment)) as session:
-        session.autocommit = True
         yield session
         session.cursor().execute("delete from elute.runs where state in ('queued', 'running')")
 

@@ -193,7 +193,6 @@ def try_out(operation: Any) -> None:
 
 def cancel_waiting_runs() -> None:
     with closing(connect(os.environ)) as session:
-        session.autocommit = True
         session.cursor().execute(
             "update elute.runs set state = 'cancelled', finished_at = now() where state = 'queued'"
         )

@@ -21,7 +21,6 @@ def session(built: Laboratory) -> Iterator[Session]:
     """A session as a worker has it; no run waits afterwards."""
     built.write_only(SAMPLE)
     with closing(connect(built.environment)) as session:
-        session.autocommit = True
         yield session
         session.cursor().execute("delete from elute.runs where state in ('queued', 'running')")
 
@@ -75,7 +74,7 @@ def test_an_earlier_build_is_published_again_and_the_next_one_says_so(
     noted = client.get("/audit?limit=1").get_json()
     assert noted["changes"][0]["subject"] == f"build {first}"
     with closing(connect(built.environment)) as reader:
-        reader.cursor().execute("select from marts.user_summary")
+        reader.cursor().execute("begin; select from marts.user_summary")
         for build in (first, row["build"]):
             again = client.post(f"/builds/{build}/publish").get_json()
             assert again["message"] == (
@@ -147,7 +146,7 @@ def test_a_return_waits_for_no_build_and_names_who_is_in_its_way(
     (second, _), (first, _) = numbers(session)[:2]
     hasty = client_with(publish_wait_seconds=1)
     with closing(connect(environment, name="a dump")) as reader:
-        reader.cursor().execute("select from marts.user_summary")
+        reader.cursor().execute("begin; select from marts.user_summary")
         refused = hasty.post(f"/builds/{first}/publish")
     assert (refused.status_code, refused.mimetype) == (409, "application/problem+json")
     assert "held up for 1 s: a dump" in refused.get_json()["detail"]

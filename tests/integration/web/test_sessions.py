@@ -32,7 +32,6 @@ from tests.integration.web.publishing import publish, withdraw
 @pytest.fixture
 def owner(environment: dict[str, str]) -> Iterator[Session]:
     with closing(connect(os.environ)) as session:
-        session.autocommit = True
         yield session
 
 

@@ -111,7 +111,6 @@ def site(one_laboratory: Laboratory) -> Iterator[Site]:
     environment = one_laboratory.environment
     schema.upgrade(environment)
     with closing(connect(environment)) as owner:
-        owner.autocommit = True
         owner.cursor().execute(_TABLES, {"rows": ROWS, "broken_at": BROKEN_AT})
         register(owner, _MARTS)
         with web_app(environment) as port:

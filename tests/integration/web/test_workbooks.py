@@ -39,7 +39,6 @@ DATES = ["2026-11-20", "1900-03-01", "1900-02-28", "1850-01-01", "infinity", "10
 @pytest.fixture(scope="module")
 def odd(built: Laboratory) -> Laboratory:
     with closing(connect(built.environment)) as owner, owner.cursor() as cursor:
-        owner.autocommit = True
         cursor.execute(
             """
             create table builds.odd_values as
