@@ -12,7 +12,9 @@ TABLE = "_t"  # what the table is called in the statements
 BLANKS = r"[ \t]*"
 QUOTED = r'"(?:[^"\\]|\\.)*"'
 _WORDS = r"[\w $]+"
-NAME = rf"(?:{QUOTED}|{_WORDS}(?:-(?!>){_WORDS})*)"
+# It begins with no blank, which could be of the blanks before it, too: the ways to tell a long row
+# of them apart would be as many as its letters squared.
+NAME = rf"(?:{QUOTED}|(?! ){_WORDS}(?:-(?!>){_WORDS})*)"
 _KEY_PART = r"[^(\-:.,>)]+"
 _ARROW = re.compile(
     rf"(?s)(?P<arrow>->>?)(?:(?P<index>-?\d+)(?=->|::|[.,)]|$)"
