@@ -23,7 +23,9 @@ from urllib.parse import quote
 import waitress
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
+from waitress.receiver import ChunkedReceiver
 from waitress.task import ErrorTask
+from waitress.utilities import BadRequest
 
 from api import problems
 from dashboard.app import create_app
@@ -40,6 +42,7 @@ SILENT_SECONDS = 60  # until a client that sends or takes nothing is dropped
 HEAD_SECONDS = 20  # for the first line and the headers
 LEAST_RATE = 1000  # bytes of a body in a second, of one that has taken longer than that
 _LARGEST_HEAD = 64 * 1024  # bytes; an address with a list of ids is long
+_LONGEST_LINE = 8 * 1024  # bytes of a body in chunks that are of none: of a size, or at its end
 _LARGEST_UPLOAD = 4 * 1024**3  # bytes
 _ASCII = bytes(range(128)).decode()
 _CURES = {
@@ -61,6 +64,18 @@ class _Request(HTTPRequestParser):
         seconds = time.monotonic() - self._begun_at
         is_slow = self.body_bytes_received < seconds * LEAST_RATE
         return seconds > HEAD_SECONDS and (not self.headers_finished or is_slow)
+
+    def received(self, data: bytes) -> int:
+        """Read what has come; how many bytes of it.
+
+        Waitress keeps a line between two chunks in memory, however long it is.
+        """
+        count: int = super().received(data)
+        body = self.body_rcv
+        lines = (body.control_line, body.trailer) if isinstance(body, ChunkedReceiver) else ()
+        if any(len(line) > _LONGEST_LINE for line in lines):
+            self.error, self.completed = BadRequest("a line between chunks is too long"), True
+        return count
 
     def parse_header(self, header_plus: bytes) -> None:
         """Read the first line and the headers."""

@@ -129,6 +129,14 @@ def test_a_client_that_waits_for_leave_and_has_nothing_to_send_is_answered(
         assert client.recv(10_000).startswith(b"HTTP/1.1 200 ")
 
 
+@pytest.mark.parametrize("beginning", [b"1;", b"0\r\n"])
+def test_a_line_between_chunks_that_does_not_end_is_refused(port: int, beginning: bytes) -> None:
+    head = b"PUT /inputs/none.csv HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(head + beginning + b"a" * 20_000)
+        assert client.recv(10_000).startswith(b"HTTP/1.1 400 ")
+
+
 def test_an_upload_that_is_broken_off_never_arrives(port: int) -> None:
     before = ask(port, "/inputs").headers["Content-Length"]
     for beginning in (BEGINNINGS["a body"], BEGINNINGS["chunks"]):
