@@ -73,6 +73,9 @@ def _embedded(settings: Settings, *, may_start: bool) -> dict[str, str]:
         "PGUSER": USER,
         "PGPASSWORD": password or "",
         "PGDATABASE": settings.database,
+        # By this a server shows that it knows the password, too, before libpq says it: when ours
+        # does not run, any account of this machine may listen on its port.
+        "PGREQUIREAUTH": "scram-sha-256",
     }
     if settings.database != "postgres":
         _ensure_database(environment)

@@ -40,6 +40,7 @@ def connect(environment: Mapping[str, str] = os.environ, name: str = "elute") ->
             # Without one, libpq looks into ~/.pgpass.
             password=environment.get("PGPASSWORD") or None,
             dbname=environment.get("PGDATABASE"),
+            require_auth=environment.get("PGREQUIREAUTH"),
             connect_timeout=5,
             application_name=name,
             # A server that has gone without a word, behind a network, is noticed after a minute.

@@ -52,6 +52,7 @@ def test_env_prints_lines_for_a_shell_and_nothing_else(elute: Elute) -> None:
         "export PGUSER",
         "export PGPASSWORD",
         "export PGDATABASE",
+        "export PGREQUIREAUTH",
         "export PGCLIENTENCODING",
         "export DBT_PROJECT_DIR",
         "export DBT_PROFILES_DIR",

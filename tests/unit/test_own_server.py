@@ -1,11 +1,15 @@
 """What goes wrong with Elute's own server names the setting that helps."""
 
 import os
+import socket
+import struct
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from elute.database.own_server import own_server
+from elute.database.sessions import connect
 from elute.errors import ServerError
 from elute.settings import Settings
 
@@ -44,3 +48,33 @@ def test_an_account_without_a_name_is_told_of_no_setting_that_is_for_root(
     ):
         server.start()
     assert "ELUTE_POSTGRES_USER" not in str(raised.value)
+
+
+def test_who_listens_on_its_port_in_its_place_is_not_told_the_password() -> None:
+    heard = []
+
+    def ask_for_it(listener: socket.socket) -> None:
+        client, _ = listener.accept()
+        with client:
+            while struct.unpack("!II", client.recv(8))[1] >> 16 == 1234:
+                client.sendall(b"N")  # neither TLS nor GSSAPI
+            client.recv(1000)
+            client.sendall(b"R" + struct.pack("!II", 8, 3))  # the password as it is
+            heard.append(client.recv(1000))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = Thread(target=ask_for_it, args=[listener])
+        thread.start()
+        with pytest.raises(ServerError, match="scram-sha-256"):
+            connect(
+                {
+                    "PGHOST": "127.0.0.1",
+                    "PGPORT": str(listener.getsockname()[1]),
+                    "PGUSER": "postgres",
+                    "PGPASSWORD": "secret",
+                    "PGDATABASE": "postgres",
+                    "PGREQUIREAUTH": "scram-sha-256",
+                }
+            )
+        thread.join()
+    assert heard == [b""]
