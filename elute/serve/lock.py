@@ -1,6 +1,5 @@
 """One `elute serve` for each home, and one program for each port."""
 
-import contextlib
 import errno
 import fcntl
 import ipaddress
@@ -87,8 +86,13 @@ def listen(settings: Settings) -> list[socket.socket]:
     """
     listeners = [_listen(settings.web_host, settings.web_port)]
     if settings.web_host in ("127.0.0.1", "localhost"):
-        with contextlib.suppress(ServeError):
+        try:
             listeners.append(_listen("::1", settings.web_port))
+        except ServeError as error:
+            # Without IPv6 nobody is there either, but another program would be asked in our place.
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EADDRINUSE:
+                listeners[0].close()
+                raise
     return listeners
 
 
@@ -98,11 +102,15 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, where = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)[0]
         listener = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise ServeError(_why_not(host, port, error)) from error
+    try:
         # A connection that has just ended does not keep the port.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(where)
         listener.listen(1024)
     except OSError as error:
+        listener.close()
         raise ServeError(_why_not(host, port, error)) from error
     return listener
 

@@ -1,9 +1,11 @@
 """Who may come in from other machines."""
 
+import socket
+
 import pytest
 
 from elute.serve.exposure import require_token_if_exposed, warn_if_exposed
-from elute.serve.lock import ServeError
+from elute.serve.lock import ServeError, listen
 from elute.settings import Settings
 
 LONG = "0123456789abcdef"
@@ -42,3 +44,14 @@ def test_open_reading_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     warn_if_exposed(settings(ELUTE_TOKEN=LONG, ELUTE_READ_TOKEN=LONG))
     warn_if_exposed(settings(ELUTE_HOST="localhost"))
     assert capsys.readouterr().err == ""
+
+
+def test_a_port_is_taken_on_both_addresses_of_this_machine_or_on_none() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as free,
+        socket.create_server(("::1", free.getsockname()[1]), family=socket.AF_INET6) as other,
+    ):
+        free.close()
+        port = str(other.getsockname()[1])
+        with pytest.raises(ServeError, match=f"Port {port} on ::1 is taken"):
+            listen(settings(ELUTE_HOST="127.0.0.1", ELUTE_PORT=port))
