@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, current_app, make_response, redirect, request, url_for
 
 from api.problems import Problem
-from elute.addresses import is_address
+from elute.addresses import is_address, is_loopback
 
 COOKIE = "elute_token"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -45,7 +45,7 @@ def tokens(changes_something: bool) -> set[str]:
 
 
 def _check() -> Response | None:
-    if not tokens(changes_something=True) and request.blueprint != "health":
+    if request.blueprint != "health" and _needs_its_own_name():
         _check_host()
     if request.method == "OPTIONS":
         return None  # Asks what may be asked, and calls no view.
@@ -90,8 +90,8 @@ def owner() -> str:
 def _check_origin() -> None:
     cors_origins = current_app.config["SETTINGS"].cors_origins
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    if origin in cors_origins and "Authorization" in request.headers:
-        return  # No browser adds a token by itself.
+    if origin in cors_origins and "Authorization" in request.headers and tokens(True):
+        return  # No browser adds a token by itself, and whether it is the right one is seen later.
     if site is not None:
         is_foreign = site not in ("same-origin", "none")
     else:
@@ -118,6 +118,19 @@ def _is_elsewhere(address: str | None) -> bool:
     return not host or host != request.host
 
 
+def _needs_its_own_name() -> bool:
+    """Whether a page of another site could see an answer under a name that it has for us.
+
+    In a network, or behind a proxy, it has names that it does not know; there the token decides.
+    """
+    settings = current_app.config["SETTINGS"]
+    if not tokens(changes_something=True):
+        return True
+    if tokens(changes_something=False) or settings.trusted_proxies:
+        return False
+    return is_loopback(settings.web_host) and not is_token(given_token(), {*settings.tokens})
+
+
 def _check_host() -> None:
     """Refuse names that another site has pointed at this machine (DNS rebinding)."""
     if not _is_our_name(request.host, current_app.config["SETTINGS"].web_host):
@@ -125,7 +138,8 @@ def _check_host() -> None:
             403,
             "Not called by its own name",
             "Without a token, Elute answers to localhost, to addresses, to names without a dot "
-            f"and to names in .local, not to {request.host!r}. Set ELUTE_TOKEN to use another.",
+            f"and to names in .local, not to {request.host!r}. Set ELUTE_TOKEN and send it to use "
+            "another, or ELUTE_TRUSTED_PROXIES if a proxy does.",
         )
 
 

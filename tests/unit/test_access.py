@@ -191,6 +191,26 @@ def test_a_name_that_points_here_from_elsewhere_is_refused(
         assert named.status_code == 200
 
 
+def test_a_name_from_elsewhere_reads_nothing_without_the_token_on_this_machine(
+    client: Client,
+) -> None:
+    named = {"Host": "evil.example"}
+    assert client(ELUTE_TOKEN="right").get("/read", headers=named).status_code == 403
+    # Where others reach it, it has names that it does not know.
+    for elsewhere in ({"ELUTE_HOST": "0.0.0.0"}, {"ELUTE_TRUSTED_PROXIES": "1"}):
+        other = client(ELUTE_TOKEN="right", **elsewhere)
+        assert other.get("/read", headers=named).status_code == 200
+
+
+def test_a_site_that_may_read_changes_something_only_with_the_token(client: Client) -> None:
+    page = {"Origin": "https://a.example", "Sec-Fetch-Site": "cross-site"}
+    origins = {"ELUTE_CORS_ORIGINS": "https://a.example"}
+    local, guarded = client(**origins), client(**origins, ELUTE_TOKEN="right")
+    assert local.post("/write", headers={**page, "Authorization": "x"}).status_code == 403
+    assert guarded.post("/write", headers={**page, "Authorization": "x"}).status_code == 401
+    assert guarded.post("/write", headers={**page, **bearer("right")}).status_code == 200
+
+
 def test_the_name_it_listens_on_is_its_own(client: Client) -> None:
     local = client(ELUTE_HOST="Elute.Lab.example")
     assert local.get("/read", headers={"Host": "elute.lab.example:5000"}).status_code == 200
