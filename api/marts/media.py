@@ -1,5 +1,6 @@
 """The media types that rows are served in: which a client takes, and how the rows are written."""
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import chain
@@ -54,7 +55,7 @@ with (format csv, quote E'\x01', delimiter E'\x02')
 """
 _NO_ROW = "select * from ({rows}) as _row limit 0"
 _CSV = "copy (select {columns} from ({rows}) as _row) to stdout with (format csv{header})"
-_CELL = "{name}::text as {name}"
+_CELL = "{name}::text as {title}"
 # A spreadsheet takes such a text for a formula, unless there is an apostrophe before it.
 _SPREADSHEET_CELL = r"""
 case
@@ -63,8 +64,9 @@ case
         and {name}::text !~ '^[+-]?[0-9.,]+([eE][+-]?[0-9]+)?$'
         then $$'$$ || {name}::text
     else {name}::text
-end as {name}
+end as {title}
 """
+_FORMULA = re.compile(r"[=+@\t\r-]")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # without it, Excel does not read UTF-8
 
 
@@ -143,7 +145,9 @@ def statement(
     rows, values = query.rows()
     if media_type.startswith(CSV) or media_type in ARROWS:
         cell = _SPREADSHEET_CELL if media_type == SPREADSHEET else _CELL
-        cells = ", ".join(cell.format(name=name) for name in query.identifiers)
+        cells = ", ".join(
+            cell.format(name=name, title=_title(name, media_type)) for name in query.identifiers
+        )
         header = "" if media_type in ARROWS else ", header"
         copied = _CSV.format(rows=rows, columns=cells, header=header)
     else:
@@ -153,6 +157,12 @@ def statement(
         copied = _JSON.format(rows=rows, row=row)
     with session.cursor() as cursor:
         return str(cursor.mogrify(copied, values).decode())
+
+
+def _title(name: str, media_type: str) -> str:
+    """What a column is called in the header, for which the same holds as for a cell."""
+    is_formula = media_type == SPREADSHEET and _FORMULA.match(name, 1)
+    return f"\"'{name[1:]}" if is_formula else name
 
 
 def body(

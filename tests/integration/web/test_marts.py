@@ -468,6 +468,9 @@ def test_a_download_does_no_harm_in_a_spreadsheet(client: FlaskClient, owner: Se
     assert names(saved.data) == [*(f"'{text}" for text in formulas), *data]
     assert exact.startswith(b"name\n")
     assert names(exact) == formulas + data
+    # What a link calls the columns is text of its author's.
+    headed = client.get("/download/user_summary.csv?select=%22%3D1%2B1%22:name,id:user_id&limit=1")
+    assert headed.data.decode("utf-8-sig").splitlines()[0] == "'=1+1,id"
     assert as_json == [{"name": name} for name in formulas + data]
 
 
