@@ -1,5 +1,6 @@
 """Sharing sessions among threads: kept open, handed round, thrown away when they have died."""
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,14 +23,15 @@ class Pool:
 
     Args:
         connect: opens a session that commits each statement by itself.
+        most_waiting: how many may wait for a session; whoever comes then is told at once.
 
     Attributes:
         waiting: how many ask for a session and have none yet.
         in_use: sessions that are borrowed.
     """
 
-    def __init__(self, connect: Callable[[], Session]) -> None:
-        self._connect = connect
+    def __init__(self, connect: Callable[[], Session], most_waiting: float = math.inf) -> None:
+        self._connect, self._most_waiting = connect, most_waiting
         self._idle: list[Session] = []
         self._turns = threading.Condition()
         self.waiting = self.in_use = 0
@@ -58,7 +60,9 @@ class Pool:
     def _turn(self) -> Iterator[None]:
         with self._turns:
             self.waiting += 1
-            is_free = self._turns.wait_for(lambda: self.in_use < SIZE, WAIT_SECONDS)
+            is_free = self.waiting <= self._most_waiting and self._turns.wait_for(
+                lambda: self.in_use < SIZE, WAIT_SECONDS
+            )
             self.waiting -= 1
             self.in_use += is_free
         if not is_free:

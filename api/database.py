@@ -17,6 +17,8 @@ from elute.database.sessions import Session, accepts_sessions, connect
 from elute.errors import EluteError
 from elute.settings import Settings
 
+# For sessions that may be held for minutes: with those who hold one, three quarters of the threads.
+_MOST_WAITING = 32
 _STREAM_SECONDS = 3600  # until a stream ends whose client goes on taking it, at whatever speed
 _READER_OPTIONS = """
 set default_transaction_read_only = on; set statement_timeout = '{seconds}s';
@@ -42,7 +44,7 @@ class Database:
     def __init__(self, settings: Settings) -> None:
         self.owner = Pool(self.connect)
         self.reader = Pool(lambda: self._connect_reader(settings.query_seconds))
-        self.streams = Pool(lambda: self._connect_reader(_STREAM_SECONDS))
+        self.streams = Pool(lambda: self._connect_reader(_STREAM_SECONDS), _MOST_WAITING)
         self.listener, self.catalogue = Listener(self.connect), Catalogue()
         self.figures: dict[str, list[tuple[Any, ...]]] = {}
         self._settings = settings
