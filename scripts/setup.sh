@@ -69,7 +69,8 @@ describe() { # VENV REQUIREMENTS...
 
 # Two starts at once take turns. The lock stays with descriptor 9 after this Python has ended;
 # flock(1) would do the same, and is not on every system.
-lock() { # FILE
+lock() { # FILE, for this account alone: whoever can open it can hold it
+  (umask 077 && : >>"$1")
   exec 9>>"$1"
   "$python" - <<'PYTHON'
 import fcntl, sys

@@ -94,7 +94,8 @@ def end(folder: Folder, *steps: tuple[signal.Signals, float]) -> bool:
         if number == signal.SIGINT:
             pids = [pid for pid in pids if is_postmaster(pid, folder)]
         for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
+            # Anybody may call a process of his own so.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, number)
         if pids:
             wait(has_ended, seconds)
