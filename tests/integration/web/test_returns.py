@@ -125,11 +125,21 @@ def test_who_asks_at_once_for_the_same_return_gets_the_same(
 
 @pytest.mark.usefixtures("other_users")
 def test_a_return_to_what_is_not_to_be_explained_says_how_it_is(
-    client: FlaskClient, built: Laboratory, session: Session
+    client: FlaskClient,
+    built: Laboratory,
+    session: Session,
+    environment: dict[str, str],
+    client_with: ClientWith,
 ) -> None:
     first = numbers(session)[1][0]
     built.write({"users.csv": SAMPLE["users.csv"] + b"98,Yan,,\n"})
     assert built.elute("build").returncode == 0
+    # What explains the newest has views that are dropped.
+    with closing(connect(environment, name="a dump")) as reader:
+        reader.cursor().execute("begin; select from intermediate.int_user_run_times")
+        refused = client_with(publish_wait_seconds=1).post(f"/builds/{first}/publish")
+    assert refused.status_code == 409
+    assert "held up for 1 s: a dump" in refused.get_json()["detail"]
     assert client.post(f"/builds/{first}/publish").status_code == 200
     refused = client.get("/etl-results/1/explain")
     assert (refused.status_code, refused.headers.get("Retry-After")) == (503, None)

@@ -132,11 +132,22 @@ def publish(
         PublishingError: it cannot be.
         psycopg2.Error: something went wrong; nothing is published, unless the session was lost.
     """
-    waiting = Waiting(build.views, _quoted(build.schema, "publications"), seconds, say)
+    waiting = None
     while (number := _attempt(session, build, also)) is None:
+        publications = _quoted(build.schema, "publications")
+        waiting = waiting or Waiting(_changed_views(session, build), publications, seconds, say)
         waiting.wait(session)
     _say_what_it_replaces(session, build, number, say)
     return number
+
+
+def _changed_views(session: PostgresSession, build: Build) -> list[str]:
+    """All views that an attempt locks: those of the build, and those that it may have no more."""
+    with transaction(session) as cursor:
+        cursor.execute(_LATEST.format(sql.Identifier(build.schema, "publications")))
+        _, _, tables = cursor.fetchone() or (None, {}, {})
+    before = [_quoted(entry["view_schema"], name) for name, entry in tables.items()]
+    return [*build.views, *before]
 
 
 def _say_what_it_replaces(

@@ -71,14 +71,14 @@ class Waiting:
             time.sleep(pause)
             holders = self._holders(session)
             now = time.monotonic()
-            if not holders:
-                return
             if now >= self._until:
                 raise PublishingError(
                     f"Publishing was held up for {self._seconds:g} s: {_listed(holders)}. "
                     f"This build stays unpublished. {STAYS} Let that transaction end, and build "
                     "again."
                 )
+            if not holders:
+                return
             lasting = [h for h in holders if h.seconds is None or h.seconds > _BRIEF]
             if not lasting and now - self._queued_at >= _QUEUE_EVERY:
                 self._queued_at = now
@@ -118,4 +118,4 @@ def transaction(session: PostgresSession) -> Iterator[Cursor]:
 
 
 def _listed(holders: Sequence[Holder]) -> str:
-    return "; ".join(map(str, holders))
+    return "; ".join(map(str, holders)) or "by a session that is not to be seen"
