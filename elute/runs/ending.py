@@ -48,12 +48,11 @@ def finish_and_retry(
     how = {"state": state, "error_kind": error_kind, "error": error}
     with session:  # a transaction
         current = queue.get(session, run.run_id)
-        is_cancelled = current is not None and current.cancel_requested_at  # In its last moment.
-        if is_cancelled:
+        if current and current.cancel_requested_at:  # In its last moment.
             how = {"state": "cancelled", "error_kind": None, "error": None}
-        ended = _note(session, run.run_id, how)
-        if ended and not is_cancelled and _may_try_again(ended):
-            _retry(session, run)
+        elif current and not current.has_ended and _may_try_again(current):
+            _retry(session, run)  # Before it ends: what is tried again is no news.
+        _note(session, run.run_id, how)
 
 
 def end_by_fault(session: Session, run: Run, fault: Fault, error: str) -> None:

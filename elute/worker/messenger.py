@@ -12,11 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-import psycopg2
-
 from elute.database.queries import execute
 from elute.database.sessions import Session, connect
-from elute.errors import EluteError
 from elute.settings import Settings
 from elute.worker import chats, webhooks
 
@@ -77,11 +74,11 @@ class Messenger:
                 happened = ""
             if happened is None:
                 return
-            if happened:
-                self._ping(*happened.split())
             try:
+                if happened:
+                    self._ping(*happened.split())
                 seconds = self._deliver_one() if self._receivers else _LONGEST_WAIT
-            except (psycopg2.Error, EluteError) as error:
+            except Exception as error:  # Whoever may connect may notify us, of whatever.
                 logger.warning("No message is sent: %s", " ".join(str(error).split()))
                 seconds = _WITHOUT_DATABASE
 

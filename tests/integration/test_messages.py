@@ -17,6 +17,7 @@ from elute.database import schema
 from elute.database.queries import execute
 from elute.database.sessions import Session
 from elute.runs import queue
+from elute.runs.ending import finish_and_retry
 from elute.settings import Settings
 from elute.worker import webhooks
 from elute.worker.messenger import PAUSES, Messenger
@@ -131,9 +132,13 @@ def test_a_run_that_is_tried_again_is_no_news(session: Session) -> None:
     queue.request(session, "schedule")
     run = queue.start_next(session)
     assert run is not None
-    queue.request(session, "schedule", retry_of=run.run_id)
-    queue.finish(session, run.run_id, "crashed")
+    finish_and_retry(session, run, "crashed", error_kind="elute", error="Its worker ended.")
     assert told(session) == []
+    again = queue.start_next(session)
+    assert again is not None
+    assert again.retry_of == run.run_id
+    queue.finish(session, again.run_id, "failed", error_kind="build")
+    assert [(run_id, what) for run_id, what, _ in told(session)] == [(again.run_id, "run.failed")]
 
 
 def test_each_receiver_gets_it_signed(session: Session) -> None:
@@ -264,6 +269,15 @@ def test_what_nobody_expected_keeps_the_others_from_nothing(
     what = r"Unicode(Encode)?Error in "  # by the version of Python
     assert re.search(f"Message 1 to geheim..example.*{what}", caplog.text)
     assert re.search(f"ELUTE_PING_URL was not told of fail: {what}", caplog.text)
+
+
+def test_what_others_notify_of_ends_nothing(session: Session) -> None:
+    with receiving(204) as receiver, messenger(session, receiver) as made:
+        for happened in ("a b c", "fail x", "fail 1"):
+            made.wake(happened)
+            finish(session, "failed")
+            finish(session, "succeeded")
+        until(lambda: delivered(session) == len(deliveries(session)) > 0)
 
 
 def test_nobody_is_there(session: Session) -> None:
