@@ -13,9 +13,16 @@ from elute.errors import ServerError
 
 # Elute's own server need not be in a hurry to write what a build can make again; what is answered
 # to a client is on disk first.
-_DURABLE = """
+# A session that waits for what happens elsewhere is not to be ended for that; and the server, too,
+# notices after a minute that whoever holds a lock has gone without a word.
+_SESSION = """
 select set_config('synchronous_commit', 'on', false)
-where current_setting('synchronous_commit') = 'off'
+where current_setting('synchronous_commit') = 'off';
+set idle_session_timeout = 0;
+set tcp_keepalives_idle = 30;
+set tcp_keepalives_interval = 10;
+set tcp_keepalives_count = 3;
+set tcp_user_timeout = 60000
 """
 OLDEST_SERVER = 150000  # PostgreSQL 15, as the server writes it
 Row = tuple[Any, ...]
@@ -64,7 +71,7 @@ def connect(environment: Mapping[str, str] = os.environ, name: str = "elute") ->
         )
     session.autocommit = True
     with session.cursor() as cursor:
-        cursor.execute(_DURABLE)
+        cursor.execute(_SESSION)
     return session
 
 

@@ -73,7 +73,11 @@ class RunLock:
         """Wait until nobody else holds the lock or works under it; say once who does."""
         PgcopyConnectionManager.open(self._connection)
         with self._connection.handle.cursor() as cursor:
-            cursor.execute("set idle_session_timeout = 0")
+            # Nor is a lock to be held for hours by who has gone without a word.
+            cursor.execute(
+                "set idle_session_timeout = 0; set tcp_keepalives_idle = 30; "
+                "set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3"
+            )
             self._wait_for(cursor, self._name)
             self._wait_for(cursor, self._sessions)
             cursor.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [self._sessions])
