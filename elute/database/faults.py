@@ -55,6 +55,22 @@ _FAULTS = {
     "53200": Fault(
         "Out of memory", "The database has run out of memory. Try again when it has less to do."
     ),
+    "53400": Fault(
+        "Too much for the database",
+        "The database was to keep more aside than it may (temp_file_limit). Have it allow more.",
+    ),
+    "25006": Fault(
+        "The database is read-only",
+        "The database takes no changes at the moment, as one that stands by for another does.",
+        ends_sessions=True,
+    ),
+    "25P": ENDED,
+    "40": Fault(
+        "Busy",
+        "Others changed the same at the same moment. Try again.",
+        ends_sessions=True,
+    ),
+    "55P03": Fault("Busy", "What is to be changed is locked for too long. Try again later."),
     "53300": Fault("Busy", "The database takes no more sessions at the moment. Try again shortly."),
     "57014": Fault(
         "Took too long",
