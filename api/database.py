@@ -2,19 +2,20 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from flask import current_app
 from psycopg2 import sql
 
-from api.connection_pool import Pool
+from api.connection_pool import WAIT_SECONDS, Pool
 from api.listener import Listener
 from elute.database import schema
 from elute.database.builds import Catalogue
 from elute.database.server import connection_environment
 from elute.database.sessions import Session, accepts_sessions, connect
-from elute.errors import EluteError
+from elute.errors import EluteError, ServerError
 from elute.settings import Settings
 
 # For sessions that may be held for minutes: with those who hold one, three quarters of the threads.
@@ -87,10 +88,20 @@ class Database:
                 cursor.execute(sql.SQL("set role {}").format(sql.Identifier(schema.READER)))
         return session
 
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """One at a time; who waits for long is told so, and leaves the thread to others."""
+        if not self._lock.acquire(timeout=WAIT_SECONDS):
+            raise ServerError("The database is still being started. Try again shortly.")
+        try:
+            yield
+        finally:
+            self._lock.release()
+
     def _prepare(self) -> Mapping[str, str]:
         """The PG* of the server, the schema of which is up to date."""
         asked_at = time.monotonic()
-        with self._lock:
+        with self._turn():
             if self._server:
                 return self._server
             if self._failure and self._failure[0] > asked_at:
