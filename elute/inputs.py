@@ -191,7 +191,8 @@ def _keep(path: Path, name: str) -> str:
     except OSError:  # Not every file system has links.
         shutil.copy2(path, kept)
     for old in sorted(folder.glob(f"{name}.*"), reverse=True)[KEPT:]:
-        old.unlink()
+        if old != kept:  # Which is the oldest by its name if the clock was set back.
+            old.unlink()
     return kept.name
 
 

@@ -203,6 +203,16 @@ def test_a_part_of_a_file_replaces_nothing(client: FlaskClient, files: Path) -> 
     assert (files / "users.csv").read_bytes() == SAMPLE["users.csv"]
 
 
+def test_what_was_replaced_is_kept_also_after_the_clock_was_set_back(
+    client: FlaskClient, files: Path
+) -> None:
+    (files / ".replaced").mkdir()
+    for number in range(input_files.KEPT):
+        (files / ".replaced" / f"users.csv.2999010{number}T000000.000000Z").touch()
+    kept = put(client, MORE).get_json()["kept_as"]
+    assert (files / ".replaced" / kept).read_bytes() == USERS
+
+
 def test_what_somebody_else_has_replaced_is_not_overwritten(
     client: FlaskClient, files: Path
 ) -> None:
