@@ -5,8 +5,10 @@ import select
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import BinaryIO
 
+import psycopg2
 from psycopg2 import errors
 
 from elute.database.sessions import Session
@@ -73,7 +75,8 @@ class Copy:
         """End it, whether or not all has been read."""
         os.close(self._reader)
         if not self._has_ended:
-            self._session.cancel()
+            with suppress(psycopg2.Error):  # Without a server, there is nothing to cancel.
+                self._session.cancel()
             self._thread.join()
             self._session.close()  # In the middle of a COPY it is of no use to anybody else.
 

@@ -52,16 +52,25 @@ class Child:
         """Start it again if it has ended and its pause is over; its status if it has just ended."""
         if self._process is None:
             if time.monotonic() >= self._start_at:
-                self._start()
+                try:
+                    self._start()
+                except OSError as error:  # As when there is no memory for one more process.
+                    print(
+                        f"elute: no {self.name} can be started: {error.strerror}", file=sys.stderr
+                    )
+                    self._pause(self.ends + 1)
             return None
         status = self._process.poll()
         if status is None:
             return None
         self._process = None
         lived = time.monotonic() - self._started_at
-        self.ends = 1 if lived >= _HEALTHY_AFTER else self.ends + 1
-        self._start_at = time.monotonic() + min(0.25 * 2 ** min(self.ends, 10), _LONGEST_PAUSE)
+        self._pause(1 if lived >= _HEALTHY_AFTER else self.ends + 1)
         return status
+
+    def _pause(self, ends: int) -> None:
+        self.ends = ends
+        self._start_at = time.monotonic() + min(0.25 * 2 ** min(ends, 10), _LONGEST_PAUSE)
 
     def terminate(self) -> None:
         """Ask it to end."""
