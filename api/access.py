@@ -124,11 +124,12 @@ def _needs_its_own_name() -> bool:
     In a network, or behind a proxy, it has names that it does not know; there the token decides.
     """
     settings = current_app.config["SETTINGS"]
-    if not tokens(changes_something=True):
+    for_changes = tokens(changes_something=True)
+    if not for_changes:
         return True
     if tokens(changes_something=False) or settings.trusted_proxies:
         return False
-    return is_loopback(settings.web_host) and not is_token(given_token(), {*settings.tokens})
+    return is_loopback(settings.web_host) and not is_token(given_token(), for_changes)
 
 
 def _check_host() -> None:

@@ -56,17 +56,17 @@ with (format csv, quote E'\x01', delimiter E'\x02')
 _NO_ROW = "select * from ({rows}) as _row limit 0"
 _CSV = "copy (select {columns} from ({rows}) as _row) to stdout with (format csv{header})"
 _CELL = "{name}::text as {title}"
-# A spreadsheet takes such a text for a formula, unless there is an apostrophe before it.
+# A spreadsheet takes a text that begins so for a formula, unless there is an apostrophe before it.
+_FORMULA = r"[=+@\t\r-]"
 _SPREADSHEET_CELL = r"""
 case
     when pg_typeof({name}) in ('text'::regtype, 'varchar'::regtype)
-        and {name}::text ~ '^[=+@\t\r-]'
+        and {name}::text ~ '^{formula}'
         and {name}::text !~ '^[+-]?[0-9.,]+([eE][+-]?[0-9]+)?$'
         then $$'$$ || {name}::text
     else {name}::text
 end as {title}
 """
-_FORMULA = re.compile(r"[=+@\t\r-]")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # without it, Excel does not read UTF-8
 
 
@@ -146,7 +146,8 @@ def statement(
     if media_type.startswith(CSV) or media_type in ARROWS:
         cell = _SPREADSHEET_CELL if media_type == SPREADSHEET else _CELL
         cells = ", ".join(
-            cell.format(name=name, title=_title(name, media_type)) for name in query.identifiers
+            cell.format(name=name, title=_title(name, media_type), formula=_FORMULA)
+            for name in query.identifiers
         )
         header = "" if media_type in ARROWS else ", header"
         copied = _CSV.format(rows=rows, columns=cells, header=header)
@@ -161,7 +162,7 @@ def statement(
 
 def _title(name: str, media_type: str) -> str:
     """What a column is called in the header, for which the same holds as for a cell."""
-    is_formula = media_type == SPREADSHEET and _FORMULA.match(name, 1)
+    is_formula = media_type == SPREADSHEET and re.match(_FORMULA, name[1:])
     return f"\"'{name[1:]}" if is_formula else name
 
 

@@ -100,14 +100,12 @@ def end_sessions(session: Session, run_id: int) -> bool:
 
 def _note(
     session: Session, run_id: int, how: dict[str, Any], inputs: list[dict[str, Any]] | None = None
-) -> Run | None:
-    """Note it with the run, and as its last event; None if somebody has done so already."""
-    ended = queue.finish(session, run_id, **how, inputs=inputs)
-    if ended:
+) -> None:
+    """Note it with the run, and as its last event, unless somebody has done so already."""
+    if queue.finish(session, run_id, **how, inputs=inputs):
         queue.append_events(session, run_id, [(now(), "finished", how)])
     error = how["error"]
     logger.info("Run %d: %s%s", run_id, how["state"], f": {error}" if error else "")
-    return ended
 
 
 def _may_try_again(run: Run) -> bool:
