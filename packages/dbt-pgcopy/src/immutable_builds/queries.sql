@@ -159,7 +159,8 @@ select
     coalesce(activity.usename::text, 'unknown'),
     coalesce(activity.xact_start::timestamp(0)::text, 'unknown'),
     extract(epoch from clock_timestamp() - activity.xact_start)::float,
-    string_agg(distinct held.relation::regclass::text, ', ')
+    string_agg(distinct held.relation::regclass::text, ', '),
+    held.virtualtransaction
 from pg_locks as held
 join pg_stat_activity as activity using (pid)
 where held.locktype = 'relation' and held.granted and held.pid <> pg_backend_pid()
@@ -169,5 +170,10 @@ where held.locktype = 'relation' and held.granted and held.pid <> pg_backend_pid
         or held.relation = %(publications)s::regclass
         and held.mode not in ('AccessShareLock', 'RowShareLock')
     )
-group by activity.pid, activity.application_name, activity.usename, activity.xact_start
+group by
+    activity.pid,
+    activity.application_name,
+    activity.usename,
+    activity.xact_start,
+    held.virtualtransaction
 order by activity.xact_start

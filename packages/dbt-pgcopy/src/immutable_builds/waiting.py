@@ -21,7 +21,11 @@ class PublishingError(Exception):
 
 
 class Holder(NamedTuple):
-    """A session whose transaction holds a view; `seconds` since it began, None if not known."""
+    """A session whose transaction holds a view.
+
+    `seconds` since it began; None if we may not know, without `pg_read_all_stats`. `transaction`
+    tells it from others of that session.
+    """
 
     pid: int
     application: str
@@ -29,6 +33,7 @@ class Holder(NamedTuple):
     since: str
     seconds: float | None
     relations: str
+    transaction: str
 
     def __str__(self) -> str:
         return (
@@ -58,6 +63,7 @@ class Waiting:
         self._seconds, self._tell = seconds, say
         self._until = time.monotonic() + seconds
         self._queued_at = time.monotonic()
+        self._seen: dict[str, float] = {}  # when each transaction was first met
         self._said: set[int] = set()
 
     def wait(self, session: PostgresSession) -> None:
@@ -79,12 +85,16 @@ class Waiting:
                 )
             if not holders:
                 return
-            lasting = [h for h in holders if h.seconds is None or h.seconds > _BRIEF]
+            lasting = [h for h in holders if self._seconds_of(h, now) > _BRIEF]
             if not lasting and now - self._queued_at >= _QUEUE_EVERY:
                 self._queued_at = now
                 return
             self._say(lasting)
             pause = _LONG_POLL if lasting else _POLL
+
+    def _seconds_of(self, holder: Holder, now: float) -> float:
+        seen = now - self._seen.setdefault(holder.transaction, now)
+        return seen if holder.seconds is None else holder.seconds
 
     def _holders(self, session: PostgresSession) -> list[Holder]:
         with transaction(session) as cursor:

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg2
 import pytest
 from dbt.tests.util import run_dbt, run_dbt_and_capture
-from immutable_builds import table_name
+from immutable_builds import Build, prepare, publish, table_name
 
 Query = Callable[..., list[tuple[Any, ...]]]
 YAML = """
@@ -495,6 +495,54 @@ class TestWaiting(Published):
             assert "keyboard interrupt" not in output
         assert query(SHOWN) == shown
         run_dbt(["build"])
+
+
+class TestWaitingForReaders:
+    @pytest.fixture
+    def role(self, unique_schema: str) -> Iterator[str]:
+        """Who may not know since when others are in a transaction."""
+        role = f"{unique_schema}_publisher"
+        with closing(psycopg2.connect("")) as session, session.cursor() as cursor:
+            database = session.info.dbname
+            cursor.execute(f"create role {role}; grant create on database {database} to {role}")
+            session.commit()
+            yield role
+            cursor.execute(f"drop owned by {role} cascade; drop role {role}")
+            session.commit()
+
+    def test_they_make_room_also_for_one_who_may_not_know_since_when_they_read(
+        self, unique_schema: str, role: str
+    ) -> None:
+        schema, is_over = unique_schema, threading.Event()
+
+        def read() -> None:
+            with closing(psycopg2.connect("")) as session, session.cursor() as cursor:
+                while not is_over.is_set():
+                    cursor.execute(f"select from {schema}.one")
+                    is_over.wait(0.15)  # Longer than the lock is waited for at a time.
+                    session.commit()
+
+        with closing(psycopg2.connect("")) as session, session.cursor() as cursor:
+
+            def build(number: int) -> int:
+                cursor.execute(f"create table {schema}.one__{number} as select {number} as n")
+                session.commit()
+                mart = {"view_schema": schema, "table": f"one__{number}"}
+                made = Build(schema, str(number), {"one": mart}, {}, {}, None, {}, None, None)
+                return publish(session, made, 60, print)
+
+            cursor.execute(f"set role {role}")
+            prepare(cursor, schema)
+            assert build(1) == 1
+            threads = [threading.Thread(target=read) for _ in range(3)]
+            for thread in threads:
+                thread.start()
+            try:
+                assert [build(number) for number in (2, 3, 4)] == [2, 3, 4]
+            finally:
+                is_over.set()
+                for thread in threads:
+                    thread.join()
 
 
 class TestHooks(Published):
