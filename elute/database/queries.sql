@@ -114,11 +114,16 @@ where run_id <= (
     select run_id from elute.runs order by run_id desc offset %(keep_runs)s limit 1
 )
 
--- name: input_summary
--- Null if the run has published nothing.
-select jsonb_agg(to_jsonb(input_summary) order by source_file desc) as inputs
-from marts.input_summary
-where exists (select from builds.publications where run_id = %(run_id)s)
+-- name: input_summary_table
+-- That of the build that a run has published, quoted; the view may show another one by then.
+select
+    format(
+        '%%I.%%I',
+        tables #>> '{input_summary,schema}',
+        tables #>> '{input_summary,table}'
+    ) as name
+from builds.publications
+where run_id = %(run_id)s and tables ? 'input_summary'
 
 -- name: listen
 listen elute_runs

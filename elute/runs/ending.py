@@ -16,6 +16,7 @@ from elute.runs.run import Run, now
 _WITHIN = 10.0  # seconds for the sessions of a run to end
 _WORKER_GONE = f"The worker that ran it ended, or lost its connection to the database. {STAYS}"
 _TERMINAL_GONE = "The terminal it ran in was closed, or its process was killed."
+_INPUTS = "select jsonb_agg(to_jsonb(mart) order by source_file desc) from {} as mart"
 logger = logging.getLogger("elute.worker")
 
 
@@ -126,12 +127,16 @@ def _retry(session: Session, run: Run) -> None:
 
 
 def _inputs(session: Session, run_id: int) -> list[dict[str, Any]] | None:
+    """What the mart `input_summary` says in the build that a run published; None without one."""
     try:
-        [row] = execute(session, "input_summary", {"run_id": run_id})
+        for table in execute(session, "input_summary_table", {"run_id": run_id}):
+            with session.cursor() as cursor:
+                cursor.execute(_INPUTS.format(table["name"]))
+                [[inputs]] = cursor.fetchall()
+                return inputs  # type: ignore[no-any-return]
     except (errors.UndefinedTable, errors.UndefinedColumn):
-        return None  # A build in a terminal may have been of another part.
-    inputs: list[dict[str, Any]] | None = row["inputs"]
-    return inputs
+        pass  # A build in a terminal may have been of another part.
+    return None
 
 
 def _recover(session: Session, run: Run, fault: Fault | None) -> None:

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
+import immutable_builds
 import psycopg2
 import pytest
+from immutable_builds import Build
 
 from elute.database import schema
 from elute.database.faults import LOST
@@ -38,7 +40,7 @@ def open_session(parameters: dict[str, Any]) -> Session:
 @pytest.fixture
 def session(parameters: dict[str, Any]) -> Iterator[Session]:
     with closing(open_session(parameters)) as session:
-        session.cursor().execute("truncate elute.runs cascade")
+        session.cursor().execute("truncate elute.runs, elute.schedule, builds.publications cascade")
         yield session
 
 
@@ -64,6 +66,17 @@ def look(session: Session, run: Run) -> Run:
 
 def waiting(session: Session) -> list[Run]:
     return queue.page(session, state="queued")
+
+
+def publish(session: Session, run_id: int, kept: int) -> None:
+    """Publish a build of that run, whose only mart says how many records were kept."""
+    table = f"input_summary__{run_id:032x}"
+    session.cursor().execute(
+        f"create table builds.{table} as select 'users.csv' as source_file, {kept} as records_kept"
+    )
+    mart = {"view_schema": "marts", "table": table}
+    build = Build("builds", table, {"input_summary": mart}, {}, {}, None, {}, run_id, None)
+    immutable_builds.publish(session, build, 10, print)
 
 
 def test_a_dead_run_is_marked_and_tried_again(parameters: Any, session: Session) -> None:
@@ -94,6 +107,18 @@ def test_one_that_was_to_be_cancelled_is(parameters: Any, session: Session) -> N
     recover(session)
     assert look(session, run).state == "cancelled"
     assert waiting(session) == []
+
+
+def test_one_that_was_published_says_what_it_read_whatever_is_published_by_then(
+    parameters: Any, session: Session
+) -> None:
+    run = dead(parameters, session)
+    publish(session, run.run_id, kept=3)
+    publish(session, run.run_id + 1, kept=4)
+    recover(session)
+    found = look(session, run)
+    assert (found.state, found.error) == ("succeeded", None)
+    assert found.inputs == [{"source_file": "users.csv", "records_kept": 3}]
 
 
 def test_whoever_lost_the_database_says_so(parameters: Any, session: Session) -> None:
