@@ -162,11 +162,19 @@ select exists (
 ) as has_worker
 
 -- name: last_scheduled
--- When the schedule was last served: by a request of its own, or by whatever was built since.
-select greatest(max(requested_at) filter (where trigger = 'schedule'), max(started_at)) as moment
+-- When the schedule was last served: by itself, with a run or without, or by whatever was built since.
+select greatest(
+    max(requested_at) filter (where trigger = 'schedule'),
+    max(started_at),
+    (select served_at from elute.schedule)
+) as moment
 from elute.runs
 where trigger <> 'terminal'
-having bool_or(trigger = 'schedule')
+having bool_or(trigger = 'schedule') or exists (select from elute.schedule)
+
+-- name: note_schedule
+insert into elute.schedule (served_at) values (%(moment)s)
+on conflict (is_only) do update set served_at = excluded.served_at
 
 -- name: last_files
 -- The files as the last run that has noted them found them.
@@ -314,8 +322,10 @@ with gone as (
     delete from elute.receivers where receiver <> all(%(receivers)s::text[])
 )
 
-insert into elute.receivers (receiver)
-select unnest(%(receivers)s::text[])
+insert into elute.receivers (receiver, told_after)
+select
+    unnest(%(receivers)s::text[]),
+    (select coalesce(max(message_number), 0) from elute.messages)
 on conflict do nothing
 
 -- name: note_return
@@ -336,7 +346,7 @@ where build = %(build)s
 insert into elute.deliveries (message_number, receiver)
 select message_number, receiver
 from elute.messages
-inner join elute.receivers on created_at >= known_since
+inner join elute.receivers on message_number > told_after
 where receiver = any(%(receivers)s) and created_at > clock_timestamp() - interval '1 day'
 on conflict do nothing
 

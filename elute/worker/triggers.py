@@ -47,7 +47,9 @@ class Triggers:
     def check(self) -> None:
         """Request what is due now."""
         if self._schedule and self._schedule.is_due(now()) and self._request("schedule"):
-            self._schedule.mark_done(now())
+            moment = now()
+            self._schedule.mark_done(moment)
+            execute(self._session, "note_schedule", {"moment": moment})
         if self._watch and time.monotonic() - self._checked_at >= 1.0:
             self._checked_at = time.monotonic()
             files = files_signature(self._settings.seeds_dir)

@@ -93,7 +93,7 @@ def messenger(
     urls = [f"{one.url}/hook?key=geheim" for one in receivers]
     names = [webhooks.receiver(url) for url in urls]
     execute(session, "note_receivers", {"receivers": names})
-    session.cursor().execute("update elute.receivers set known_since = '-infinity'")
+    session.cursor().execute("update elute.receivers set told_after = 0")
     return begun(session, {"ELUTE_WEBHOOK_URL": " ".join(urls)}, **changes)
 
 
@@ -204,6 +204,18 @@ def test_a_new_receiver_is_told_nothing_of_before(session: Session) -> None:
             made.wake("")
             until(lambda: delivered(session) == 2)
     assert [json.loads(each.body)["data"]["run_id"] for each in receiver.received] == [2, 4]
+
+
+def test_a_receiver_is_told_of_what_happens_after_a_clock_was_set_back(session: Session) -> None:
+    finish(session, "failed")
+    with receiving(204) as receiver, begun(session, {"ELUTE_WEBHOOK_URL": receiver.url}) as made:
+        finish(session, "succeeded")
+        session.cursor().execute(
+            "update elute.messages set created_at = created_at - interval '1 hour'"
+        )
+        made.wake("")
+        until(lambda: delivered(session) == 1)
+    assert [json.loads(each.body)["data"]["run_id"] for each in receiver.received] == [2]
 
 
 def test_mail_and_chats_are_told_the_same(

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,17 @@ def test_the_worker_asks_for_no_run_that_changes_nothing(
     built.write({"users.csv": SAMPLE["users.csv"] + b"99,Zoe,,\n"})
     assert triggers._request("file change")
     assert queue.page(session)[0].trigger == "file change"
+
+
+def test_a_tick_that_found_nothing_to_build_is_made_up_for_by_none(
+    app: Flask, built: Laboratory, session: Session
+) -> None:
+    session.cursor().execute("insert into elute.schedule values (true, now() - interval '2 years')")
+    before = queue.page(session)
+    for files in (SAMPLE, {"users.csv": SAMPLE["users.csv"] + b"99,Zoe,,\n"}):
+        built.write(files)  # The second ones after a restart.
+        Triggers(session, replace(app.config["SETTINGS"], schedule="0 0 1 1 *")).check()
+    assert queue.page(session) == before
 
 
 def test_another_file_or_option_is_built(
