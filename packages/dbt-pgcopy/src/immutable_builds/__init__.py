@@ -3,6 +3,7 @@
 from immutable_builds.publishing import (
     Build,
     drop_unneeded,
+    drop_unpublished,
     files_of_builds,
     number_of,
     prepare,
@@ -17,6 +18,7 @@ __all__ = [
     "Build",
     "PublishingError",
     "drop_unneeded",
+    "drop_unpublished",
     "files_of_builds",
     "named_queries",
     "number_of",

@@ -194,31 +194,40 @@ def number_of(session: PostgresSession, schema: str, invocation_id: str) -> int 
     return row[0] if row else None
 
 
-def drop_unneeded(
-    session: PostgresSession, schema: str, keep: int | None, builds: str = "[0-9a-f]{32}"
-) -> None:
-    """Drop the tables that are not of the newest `keep` builds, or of none if that is None.
-
-    One that is in use stays for now.
+def drop_unneeded(session: PostgresSession, schema: str, keep: int) -> None:
+    """Drop the tables that are not of the newest `keep` builds; one that is in use stays for now.
 
     Args:
         session: not in a transaction.
         schema: of the tables of builds.
         keep: how many builds keep their tables.
-        builds: a pattern of how the names of tables end.
     """
+    _drop(session, schema, "unneeded", {"keep": keep})
+
+
+def drop_unpublished(
+    session: PostgresSession, schema: str, invocation_id: str | None = None
+) -> None:
+    """Drop the tables that were made for a build and that none has; one in use stays for now.
+
+    Args:
+        session: not in a transaction.
+        schema: of the tables of builds.
+        invocation_id: of the build that they were made for; of any if None.
+    """
+    suffix = invocation_id.replace("-", "") if invocation_id else "[0-9a-f]{32}"
+    _drop(session, schema, "unpublished", {"suffix": suffix})
+
+
+def _drop(session: PostgresSession, schema: str, query: str, values: Mapping[str, object]) -> None:
     publications = sql.Identifier(schema, "publications")
     with transaction(session) as cursor:
         cursor.execute("select to_regclass(%s)", [publications.as_string(session)])
         if cursor.fetchone() == (None,):
             return
         cursor.execute(
-            sql.SQL(QUERIES["unneeded"]).format(publications=publications),
-            {
-                "schema": sql.Identifier(schema).as_string(session),
-                "keep": keep,
-                "builds": builds,
-            },
+            sql.SQL(QUERIES[query]).format(publications=publications),
+            {"schema": sql.Identifier(schema).as_string(session), **values},
         )
         unneeded = cursor.fetchall()
     for name, kind in unneeded:

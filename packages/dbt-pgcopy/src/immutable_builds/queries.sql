@@ -32,15 +32,27 @@ select string_agg(
 from pg_class
 where oid in (select to_regclass(name) from unnest(%s::text[]) as name)
 
--- name: unneeded
--- Tables that are named like those of builds, and that none of the newest builds names; a mart may
--- say in its meta that fewer builds keep theirs.
+-- name: unpublished
+-- Tables that are named like those of builds, of an invocation that has published none.
 select
     relname,
     case relkind when 'v' then 'view' else 'table' end
 from pg_class
 where relnamespace = to_regnamespace(%(schema)s)
-    and relkind in ('r', 'v') and relname ~ ('__' || %(builds)s || '$')
+    and relkind in ('r', 'v') and relname ~ ('__' || %(suffix)s || '$')
+    and right(relname, 32) not in (select replace(invocation_id, '-', '') from {publications})
+-- What reads others is younger.
+order by oid desc
+
+-- name: unneeded
+-- Tables of builds that none of the newest ones names; a mart may say in its meta that fewer builds
+-- keep theirs.
+select
+    relname,
+    case relkind when 'v' then 'view' else 'table' end
+from pg_class
+where relnamespace = to_regnamespace(%(schema)s)
+    and relkind in ('r', 'v') and relname ~ '__[0-9a-f]{{32}}$'
     and relname not in (
         select entry.value ->> 'table'
         from (
@@ -54,7 +66,6 @@ where relnamespace = to_regnamespace(%(schema)s)
         cross join lateral jsonb_each(newest.tables) as entry
         where age <= coalesce((entry.value #>> '{{meta,kept_builds}}')::bigint, age)
     )
--- What reads others is younger.
 order by oid desc
 
 -- name: grants

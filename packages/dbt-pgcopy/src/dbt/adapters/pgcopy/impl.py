@@ -3,7 +3,7 @@
 import functools
 import gc
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from multiprocessing.context import SpawnContext
@@ -175,7 +175,7 @@ class PgcopyAdapter(PostgresAdapter):
         """Before anything is written, once: drop the tables of builds that were broken off."""
         with self._preparing:
             if self.is_alone and not self._is_tidy:
-                self.drop_unneeded_tables(schema, keep=None)
+                self._drop(immutable_builds.drop_unpublished, schema)
             self._is_tidy = True
 
     @available
@@ -244,16 +244,12 @@ class PgcopyAdapter(PostgresAdapter):
         return getattr(self.config.args, "SAMPLE", None) is not None
 
     @available
-    def drop_unneeded_tables(self, schema: str, keep: int | None) -> None:
-        """Drop the tables that are not of the newest `keep` builds, or of none if that is None.
+    def drop_unneeded_tables(self, schema: str, keep: int) -> None:
+        """Drop the tables that are not of the newest `keep` builds.
 
         That it cannot be done fails nothing.
         """
-        session = self.connections.get_thread_connection().handle
-        try:
-            immutable_builds.drop_unneeded(session, schema, keep)
-        except psycopg2.Error as error:
-            logger.warning(f"Tables of older builds stay for now: {error}")
+        self._drop(immutable_builds.drop_unneeded, schema, keep)
 
     @available
     def forget_files(self, schema: str, most_megabytes: int) -> None:
@@ -268,15 +264,21 @@ class PgcopyAdapter(PostgresAdapter):
         except (psycopg2.Error, OSError) as error:
             logger.warning(f"Files of older builds stay for now: {error}")
 
+    def _drop(self, drop: Callable[..., object], *arguments: object) -> None:
+        session = self.connections.get_thread_connection().handle
+        try:
+            drop(session, *arguments)
+        except psycopg2.Error as error:
+            logger.warning(f"Tables of older builds stay for now: {error}")
+
     def _drop_unpublished(self) -> None:
         schema, self._unpublished_in = self._unpublished_in, None
         if schema is None:
             return
-        own = get_invocation_id().replace("-", "")
         try:
             with self.connection_named("drop unpublished"):
                 session = self.connections.get_thread_connection().handle
-                immutable_builds.drop_unneeded(session, schema, keep=None, builds=own)
+                immutable_builds.drop_unpublished(session, schema, get_invocation_id())
         except (psycopg2.Error, DbtRuntimeError) as error:
             logger.warning(f"The tables of this build stay until the next one: {error}")
 

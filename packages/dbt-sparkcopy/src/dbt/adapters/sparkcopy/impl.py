@@ -183,7 +183,7 @@ class SparkcopyAdapter(SparkAdapter):
             )
 
     @available
-    def drop_unneeded_tables(self, schema: str, keep: int | None) -> None:
+    def drop_unneeded_tables(self, schema: str, keep: int) -> None:
         """As in dbt-pgcopy."""
         with self._postgres.connection_named("drop unneeded tables"):
             self._postgres.drop_unneeded_tables(schema, keep)
