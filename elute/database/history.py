@@ -23,24 +23,31 @@ class Published:
     versions: dict[str, Any]
 
 
-def page(session: Session, limit: int | None, before: int | None = None) -> list[dict[str, Any]]:
-    """The newest builds, or those before `before`, the newest first; all without a limit.
+def page(session: Session, limit: int, before: int | None = None) -> list[dict[str, Any]]:
+    """The newest builds, or those before `before`, the newest first.
 
     Each has `build`, `run_id`, `published_at`, `project_version`, `options`, `files` (SHA-256 by
     name), `versions` of what built it, `returns_to`, `requested_by` and `reason` of a return or a
     rebuild, `marts` (the names of those that are served), and `is_kept`, whether their tables are.
     """
-    return _rows(session, "builds", before=before, limit=limit, build=None)
+    return _rows(session, "builds", before=before, since=None, limit=limit)
 
 
 def one(session: Session, build: int) -> dict[str, Any] | None:
     """One build, as `page` has it; None if there never was one of that number."""
-    return next(iter(_rows(session, "builds", before=None, limit=1, build=build)), None)
+    return next(iter(_rows(session, "builds", before=build + 1, since=build, limit=1)), None)
 
 
 def kept(session: Session) -> list[int]:
     """The builds whose tables are kept, the oldest first."""
-    return [row["build"] for row in reversed(page(session, None)) if row["is_kept"]]
+    since = first_with_tables(session)
+    found = _rows(session, "builds", before=None, since=since, limit=None)
+    return [row["build"] for row in reversed(found) if row["is_kept"]]
+
+
+def first_with_tables(session: Session) -> int | None:
+    """No build before this one has any tables; None if none has."""
+    return next((row["build"] for row in _rows(session, "first_with_tables")), None)
 
 
 def at(session: Session, moment: datetime) -> int | None:

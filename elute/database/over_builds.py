@@ -8,6 +8,7 @@ import pgrest_query
 from psycopg2 import sql
 from psycopg2.extras import RealDictCursor
 
+from elute.database import history
 from elute.database.builds import Column, Mart, columns_of
 from elute.database.changes import WITHOUT_EQUALITY
 from elute.database.sessions import Session
@@ -16,7 +17,8 @@ _TABLES = """
 select build, published_at, entry ->> 'schema' as schema, entry ->> 'table' as table
 from builds.publications
 cross join lateral (select tables -> %s as entry) as mart
-where to_regclass(format('%%I.%%I', entry ->> 'schema', entry ->> 'table')) is not null
+where build >= %s
+    and to_regclass(format('%%I.%%I', entry ->> 'schema', entry ->> 'table')) is not null
     and entry #>> '{meta,served}' is distinct from 'false'
 order by build
 """
@@ -35,7 +37,7 @@ def over_builds(session: Session, mart: Mart) -> Mart:
             or in another type, is null.
     """
     with session.cursor(cursor_factory=RealDictCursor) as cursor:
-        cursor.execute(_TABLES, [mart.name])
+        cursor.execute(_TABLES, [mart.name, history.first_with_tables(session)])
         builds = {str(row["build"]): row for row in cursor.fetchall()}
     tables = {key: {"schema": row["schema"], "table": row["table"]} for key, row in builds.items()}
     found = {key: rows for key, rows in columns_of(session, tables).items() if rows}

@@ -114,16 +114,9 @@ where run_id <= (
     select run_id from elute.runs order by run_id desc offset %(keep_runs)s limit 1
 )
 
--- name: input_summary_table
--- That of the build that a run has published, quoted; the view may show another one by then.
-select
-    format(
-        '%%I.%%I',
-        tables #>> '{input_summary,schema}',
-        tables #>> '{input_summary,table}'
-    ) as name
-from builds.publications
-where run_id = %(run_id)s and tables ? 'input_summary'
+-- name: table_of_run
+-- Where a mart is in the build that a run has published; the view may show another one by then.
+select tables -> %(mart)s as entry from builds.publications where run_id = %(run_id)s
 
 -- name: listen
 listen elute_runs
@@ -249,9 +242,19 @@ cross join lateral (
     from jsonb_each(publications.tables) as entry
     where entry.value #>> '{meta,served}' is distinct from 'false'
 ) as served
-where (build < %(before)s or %(before)s is null) and (build = %(build)s or %(build)s is null)
+where (build < %(before)s or %(before)s is null) and (build >= %(since)s or %(since)s is null)
 order by build desc
 limit %(limit)s
+
+-- name: first_with_tables
+-- The oldest build that has a table named after it: no older one has any.
+select min(build) as build
+from builds.publications
+where replace(invocation_id, '-', '') in (
+    select substring(relname from '__([0-9a-f]{32})$')
+    from pg_class
+    where relnamespace = to_regnamespace('builds')
+)
 
 -- name: build_at
 select build from builds.publications where published_at <= %(moment)s order by build desc limit 1

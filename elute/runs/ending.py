@@ -2,10 +2,11 @@
 
 import logging
 import time
+from contextlib import suppress
 from typing import Any
 
 from immutable_builds import STAYS
-from psycopg2 import errors
+from psycopg2 import errors, sql
 
 from elute.database.faults import Fault
 from elute.database.queries import execute
@@ -16,7 +17,7 @@ from elute.runs.run import Run, now
 _WITHIN = 10.0  # seconds for the sessions of a run to end
 _WORKER_GONE = f"The worker that ran it ended, or lost its connection to the database. {STAYS}"
 _TERMINAL_GONE = "The terminal it ran in was closed, or its process was killed."
-_INPUTS = "select jsonb_agg(to_jsonb(mart) order by source_file desc) from {} as mart"
+_INPUTS = sql.SQL("select jsonb_agg(to_jsonb(mart) order by source_file desc) from {} as mart")
 logger = logging.getLogger("elute.worker")
 
 
@@ -128,14 +129,12 @@ def _retry(session: Session, run: Run) -> None:
 
 def _inputs(session: Session, run_id: int) -> list[dict[str, Any]] | None:
     """What the mart `input_summary` says in the build that a run published; None without one."""
-    try:
-        for table in execute(session, "input_summary_table", {"run_id": run_id}):
-            with session.cursor() as cursor:
-                cursor.execute(_INPUTS.format(table["name"]))
-                [[inputs]] = cursor.fetchall()
-                return inputs  # type: ignore[no-any-return]
-    except (errors.UndefinedTable, errors.UndefinedColumn):
-        pass  # A build in a terminal may have been of another part.
+    found = execute(session, "table_of_run", {"run_id": run_id, "mart": "input_summary"})
+    for table in (row["entry"] for row in found if row["entry"]):
+        with suppress(errors.UndefinedTable, errors.UndefinedColumn), session.cursor() as cursor:
+            cursor.execute(_INPUTS.format(sql.Identifier(table["schema"], table["table"])))
+            [[inputs]] = cursor.fetchall()
+            return inputs  # type: ignore[no-any-return]
     return None
 
 
