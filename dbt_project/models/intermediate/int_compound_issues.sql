@@ -24,23 +24,9 @@ suspects as (
 
 ),
 
-dropped_records as (
+dropped_for_their_key as (
 
-    select
-        record_number,
-        'compound_id' as column_name,
-        compound_id as value,
-        case
-            when problem = 'duplicate key'
-                then problem
-            else {{ integer_problem('compound_id', 'key') }}
-        end as problem,
-        'record dropped' as action,
-        record
-
-    from suspects
-
-    where not is_kept
+    {{ dropped_for_their_key('suspects', 'compound_id') }}
 
 ),
 
@@ -52,7 +38,7 @@ early_ends as (
 
 issues as (
 
-    select * from dropped_records
+    select * from dropped_for_their_key
 
     union all
 

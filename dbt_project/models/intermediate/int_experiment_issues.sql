@@ -60,21 +60,7 @@ suspects as (
 
 dropped_for_their_key as (
 
-    select
-        record_number,
-        'experiment_id' as column_name,
-        experiment_id as value,
-        case
-            when problem = 'duplicate key'
-                then problem
-            else {{ integer_problem('experiment_id', 'key') }}
-        end as problem,
-        'record dropped' as action,
-        record
-
-    from suspects
-
-    where problem in ('bad key', 'duplicate key')
+    {{ dropped_for_their_key('suspects', 'experiment_id') }}
 
 ),
 

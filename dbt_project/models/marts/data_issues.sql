@@ -4,12 +4,7 @@ issues as (
 
     select
         'users.csv' as source_file,
-        record_number,
-        column_name,
-        value,
-        problem,
-        action,
-        record
+        *
 
     from {{ ref('int_user_issues') }}
 
@@ -17,12 +12,7 @@ issues as (
 
     select
         'user_experiments.csv' as source_file,
-        record_number,
-        column_name,
-        value,
-        problem,
-        action,
-        record
+        *
 
     from {{ ref('int_experiment_issues') }}
 
@@ -30,12 +20,7 @@ issues as (
 
     select
         'compounds.csv' as source_file,
-        record_number,
-        column_name,
-        value,
-        problem,
-        action,
-        record
+        *
 
     from {{ ref('int_compound_issues') }}
 
