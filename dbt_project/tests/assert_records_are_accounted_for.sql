@@ -11,27 +11,14 @@ input_summary as (
 
 raw_records as (
 
-    select
-        'users.csv' as source_file,
-        count(*) as record_count
+    {% for seed in ['users', 'user_experiments', 'compounds'] %}
+        select
+            '{{ seed }}.csv' as source_file,
+            count(*) as record_count
 
-    from {{ ref('users') }}
-
-    union all
-
-    select
-        'user_experiments.csv' as source_file,
-        count(*) as record_count
-
-    from {{ ref('user_experiments') }}
-
-    union all
-
-    select
-        'compounds.csv' as source_file,
-        count(*) as record_count
-
-    from {{ ref('compounds') }}
+        from {{ ref(seed) }}
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
 
 )
 

@@ -61,69 +61,24 @@ user_compounds as (
 
 comparisons as (
 
-    select
-        'users' as things,
-        kept_records.user_count as expected,
-        user_summary.user_count as found
+    {% for things, column, one, other in [
+        ('users', 'user_count', 'kept_records', 'user_summary'),
+        ('experiments by user', 'experiment_count', 'kept_records', 'user_summary'),
+        ('experiments in all', 'experiment_count', 'kept_records', 'stats'),
+        ('compounds', 'compound_count', 'kept_records', 'compound_usage'),
+        ('users with a most common compound', 'user_with_compound_count', 'user_top_compounds', 'user_summary'),
+        ('uses of compounds', 'entry_count', 'user_compounds', 'compound_usage'),
+    ] %}
+        select
+            '{{ things }}' as things,
+            {{ one }}.{{ column }} as expected,
+            {{ other }}.{{ column }} as found
 
-    from kept_records
+        from {{ one }}
 
-    cross join user_summary
-
-    union all
-
-    select
-        'experiments by user' as things,
-        kept_records.experiment_count as expected,
-        user_summary.experiment_count as found
-
-    from kept_records
-
-    cross join user_summary
-
-    union all
-
-    select
-        'experiments in all' as things,
-        kept_records.experiment_count as expected,
-        stats.experiment_count as found
-
-    from kept_records
-
-    cross join stats
-
-    union all
-
-    select
-        'compounds' as things,
-        kept_records.compound_count as expected,
-        compound_usage.compound_count as found
-
-    from kept_records
-
-    cross join compound_usage
-
-    union all
-
-    select
-        'users with a most common compound' as things,
-        user_top_compounds.user_with_compound_count as expected,
-        user_summary.user_with_compound_count as found
-
-    from user_top_compounds
-
-    cross join user_summary
-
-    union all
-
-    select
-        'uses of compounds' as things,
-        user_compounds.entry_count as expected,
-        compound_usage.entry_count as found
-
-    from user_compounds
-
-    cross join compound_usage
+        cross join {{ other }}
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
 
 )
 
