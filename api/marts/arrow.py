@@ -4,6 +4,7 @@ It needs what requirements-arrow.txt locks.
 """
 
 from collections.abc import Iterator, Sequence
+from io import BytesIO
 from typing import Any
 
 import pyarrow as pa
@@ -34,30 +35,21 @@ def file(columns: Sequence[Column], rows: Iterator[bytes], *, is_parquet: bool) 
         is_parquet: whether it is Parquet, or a stream of Arrow.
     """
     schema = pa.schema([(column.name, _type(column)) for column in columns])
-    sink = _Sink()
+    sink = BytesIO()
     make = parquet.ParquetWriter if is_parquet else ipc.new_stream
     with make(pa.PythonFile(sink, "w"), schema) as writer:
         for chunk in _whole_rows(rows):
             writer.write_table(_table(chunk, schema))
-            yield sink.taken()
-    yield sink.taken()
+            yield _taken(sink)
+    yield _taken(sink)
 
 
-class _Sink:
-    """What was written since it was taken."""
-
-    closed = False
-
-    def __init__(self) -> None:
-        self._written = b""
-
-    def write(self, data: bytes) -> int:
-        self._written += data
-        return len(data)
-
-    def taken(self) -> bytes:
-        written, self._written = self._written, b""
-        return written
+def _taken(sink: BytesIO) -> bytes:
+    """What was written since the last time."""
+    written = sink.getvalue()
+    sink.seek(0)
+    sink.truncate()
+    return written
 
 
 def _type(column: Column) -> Any:
