@@ -12,25 +12,16 @@
 {%- endmacro %}
 
 {#-
-  A date if its year, month and day are of the calendar. Days are counted by hand: before PostgreSQL
-  16 a cast can only be tried, and then it fails.
+  A date if its year, month and day are of the calendar: a day that a month does not have is one of the
+  next. Before PostgreSQL 16 a cast can only be tried, and then it fails.
 -#}
 {% macro postgres__checked_date(parts) -%}
-    {%- set date = 'make_date(' ~ [parts.year, parts.month, parts.day] | join('::integer, ') ~ '::integer)' -%}
+    {%- set first = [parts.year, parts.month, '1'] | join('::integer, ') -%}
+    {%- set date = 'make_date(' ~ first ~ ') + ' ~ parts.day ~ '::integer - 1' -%}
     case
                 when {{ parts.year }}::integer < {{ first_year() }}
                     then null
-                when {{ parts.day }}::integer <= 28
-                    then {{ date }}
-                when {{ parts.month }}::integer = 2
-                    then case
-                        when
-                            {{ parts.day }}::integer = 29
-                            and {{ parts.year }}::integer % 4 = 0
-                            and ({{ parts.year }}::integer % 100 <> 0 or {{ parts.year }}::integer % 400 = 0)
-                            then {{ date }}
-                    end
-                when {{ parts.day }}::integer <= 30 or {{ parts.month }}::integer not in (4, 6, 9, 11)
+                when {{ parts.day }}::integer <= 28 or extract(month from {{ date }}) = {{ parts.month }}::integer
                     then {{ date }}
             end
 {%- endmacro %}
@@ -79,16 +70,10 @@
 {#- Year, month and day of a text in that format, as text. -#}
 {% macro date_parts(text, format) -%}
     {%- set separator = date_separator(format) -%}
-    {%- set found = namespace() -%}
+    {%- set found = {} -%}
     {%- for part in format.split(separator) -%}
-        {%- set value = "split_part(" ~ text ~ ", '" ~ separator ~ "', " ~ loop.index ~ ")" -%}
-        {%- if part[0] == 'Y' -%}
-            {%- set found.year = value -%}
-        {%- elif part[0] == 'M' -%}
-            {%- set found.month = value -%}
-        {%- else -%}
-            {%- set found.day = value -%}
-        {%- endif -%}
+        {%- set name = {'Y': 'year', 'M': 'month', 'D': 'day'}[part[0]] -%}
+        {%- do found.update({name: "split_part(" ~ text ~ ", '" ~ separator ~ "', " ~ loop.index ~ ")"}) -%}
     {%- endfor -%}
     {{ return(found) }}
 {%- endmacro %}
