@@ -9,7 +9,7 @@ _INVISIBLE = "\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff"
 _CONTROL = "\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
 
 _TRIMMED = re.compile(f"[ {_SPACES}{_INVISIBLE}]")
-WHITE_SPACE = "".join(filter(_TRIMMED.match, map(chr, range(0x10000))))
+WHITE_SPACE = "".join(_TRIMMED.findall("".join(map(chr, range(0x10000)))))
 # What `bytes.strip` takes off by itself.
 ASCII_WHITE_SPACE = " \t\n\v\f\r"
 _WIDE = re.compile(
