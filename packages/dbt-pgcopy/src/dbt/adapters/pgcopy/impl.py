@@ -29,10 +29,17 @@ from psycopg2 import sql
 from seed_csv import SEPARATOR, SeedFile, SeedFileError
 
 logger = AdapterLogger("Pgcopy")
-# Have garbage be looked for among what comes from now on: dbt's modules are 140,000 objects that
-# stay, and to look through them again and again is an eighth of a build of small files. Once in a
-# process, for what is garbage at that moment is kept, too.
-_exempt_what_is_loaded = functools.cache(gc.freeze)
+
+
+@functools.cache
+def _look_for_little_garbage() -> None:
+    """Once in a process, for what is garbage at that moment is kept, too.
+
+    dbt's modules are 140,000 objects that stay, and to look through them again and again is an
+    eighth of a build of small files; what comes later is seldom garbage either.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 class PgcopyAdapter(PostgresAdapter):
@@ -47,7 +54,7 @@ class PgcopyAdapter(PostgresAdapter):
         # dbt makes its adapter just before it parses the project.
         refuse_what_dbt_cannot_hash(config)
         super().__init__(config, mp_context)
-        _exempt_what_is_loaded()
+        _look_for_little_garbage()
         self.Relation.built.clear()  # An adapter serves one invocation.
         self._files: dict[str, str] = {}
         self._kept = KeptFiles()
