@@ -14,6 +14,7 @@ from elute import extras
 from elute.commands import build
 from elute.environment import dbt_environment
 from elute.settings import CHECKOUT, VARIABLES, Settings
+from scripts import spark_cluster
 
 DOCKERFILE = re.sub(r"\\\n\s*", "", (CHECKOUT / "Dockerfile").read_text(encoding="utf-8"))
 BUILD, _, IMAGE = DOCKERFILE.split("\nFROM ")[1:]
@@ -100,11 +101,19 @@ def test_compose_checks_each_part_and_publishes_on_this_machine_only() -> None:
         assert service["healthcheck"]["test"]
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
     for name in ("api", "worker"):
-        assert services[name]["depends_on"] == {"db": {"condition": "service_healthy"}}
+        assert services[name]["depends_on"]["db"] == {"condition": "service_healthy"}
         assert (
             services[name]["environment"]["PGDATABASE"]
             == services["db"]["environment"]["POSTGRES_DB"]
         )
+
+
+def test_the_first_build_waits_for_spark_where_there_is_one() -> None:
+    services = COMPOSE["services"]
+    assert services["spark"]["profiles"] == ["spark"]
+    needed = services["worker"]["depends_on"]["spark"]
+    assert needed == {"condition": "service_healthy", "required": False}
+    assert services["spark"]["healthcheck"]["start_period"] == f"{spark_cluster.LIMIT:.0f}s"
 
 
 def test_compose_names_a_server_that_is_new_enough() -> None:
