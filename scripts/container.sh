@@ -5,7 +5,9 @@ set -eu
 if ! [ -w "$ELUTE_HOME" ]; then
   echo "Elute (user id $(id -u)) cannot write to $ELUTE_HOME." >&2
   if id -un >/dev/null 2>&1; then
-    echo "Use a named volume (-v elute:/data), or let that user id write to the folder you mount there." >&2
+    echo "Mount a new volume there (-v NAME:/data), or let that user id write to the folder you mount, or" \
+      "give it the volume that another one wrote: docker run --rm --user 0 --entrypoint chown" \
+      "-v NAME:/data elute -R $(id -u) /data" >&2
   else
     echo "This image does not know that user id. Leave --user out, or build the image with --build-arg" \
       "ELUTE_UID=$(id -u). With PGHOST set, it is enough to mount a folder there that it may write to." >&2

@@ -153,6 +153,7 @@ def test_the_container_says_what_a_folder_lacks(tmp_path: Path) -> None:
     result = start(tmp_path / "missing", tmp_path)
     assert result.returncode == 1
     assert "cannot write to" in result.stderr
+    assert f"-v NAME:/data elute -R {os.getuid()} /data" in result.stderr
 
 
 def test_the_container_says_that_a_folder_of_files_is_not_there(tmp_path: Path) -> None:
@@ -163,7 +164,7 @@ def test_the_container_says_that_a_folder_of_files_is_not_there(tmp_path: Path) 
 
 
 def test_the_container_says_how_another_user_id_can_be_had(tmp_path: Path) -> None:
-    # As `id` is where the image has no account of that id, and a named volume is of no help.
+    # As `id` is where the image has no account of that id, and another volume is of no help.
     program = tmp_path / "id"
     program.write_text('#!/bin/sh\necho 12345\n[ "$1" = -u ]\n', encoding="utf-8")
     program.chmod(0o755)
@@ -171,7 +172,7 @@ def test_the_container_says_how_another_user_id_can_be_had(tmp_path: Path) -> No
     result = start(tmp_path / "missing", tmp_path, path)
     assert (result.returncode, result.stdout) == (1, "")
     assert "--build-arg ELUTE_UID=12345" in result.stderr
-    assert "named volume" not in result.stderr
+    assert "volume" not in result.stderr
 
 
 def test_containers_are_confined() -> None:
