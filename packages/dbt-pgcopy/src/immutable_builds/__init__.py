@@ -11,7 +11,7 @@ from immutable_builds.publishing import (
     table_name,
 )
 from immutable_builds.queries import named_queries
-from immutable_builds.waiting import STAYS, PublishingError, transaction
+from immutable_builds.waiting import STAYS, PublishingError, roll_back, transaction
 
 __all__ = [
     "STAYS",
@@ -24,6 +24,7 @@ __all__ = [
     "number_of",
     "prepare",
     "publish",
+    "roll_back",
     "table_name",
     "transaction",
 ]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from psycopg2.extensions import STATUS_BEGIN, TRANSACTION_STATUS_IDLE
 from psycopg2.extensions import connection as PostgresSession  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
@@ -111,7 +112,7 @@ class Waiting:
 @contextmanager
 def transaction(session: PostgresSession) -> Iterator[Cursor]:
     """One transaction, whatever dbt has made psycopg2 believe of the session."""
-    session.rollback()
+    roll_back(session)
     autocommit = session.autocommit
     session.autocommit = False
     try:
@@ -125,6 +126,19 @@ def transaction(session: PostgresSession) -> Iterator[Cursor]:
     finally:
         if not session.closed:
             session.autocommit = autocommit
+
+
+def roll_back(session: PostgresSession) -> None:
+    """Leave the transaction that psycopg2 believes in.
+
+    It does not see a `commit` that dbt has sent as plain text, and of a `rollback` outside a
+    transaction the server would warn in its log.
+    """
+    is_idle = session.info.transaction_status == TRANSACTION_STATUS_IDLE
+    if is_idle and session.status == STATUS_BEGIN:
+        with session.cursor() as cursor:
+            cursor.execute("begin")
+    session.rollback()
 
 
 def _listed(holders: Sequence[Holder]) -> str:

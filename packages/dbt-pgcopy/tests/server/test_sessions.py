@@ -51,6 +51,13 @@ class TestSessions:
         dbt.release_connection()
         assert query("select to_regclass('undone')") == [(None,)]
 
+    def test_the_server_has_nothing_to_warn_of(self, dbt: Any) -> None:
+        take(dbt, "one")
+        dbt.execute("select 1", auto_begin=True)
+        dbt.commit_if_has_connection()
+        dbt.release_connection()
+        assert dbt.connections._idle[0].notices == []
+
     def test_an_idle_session_that_broke_is_replaced(self, dbt: Any, query: Query) -> None:
         first = take(dbt, "one")
         dbt.release_connection()

@@ -21,6 +21,7 @@ from dbt.adapters.exceptions.connection import FailedToConnectError
 from dbt.adapters.pgcopy.database_errors import CANNOT_CONNECT, with_sqlstate
 from dbt.adapters.postgres.connections import PostgresConnectionManager, PostgresCredentials
 from dbt_common.exceptions import DbtDatabaseError
+from immutable_builds import roll_back
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extensions import connection as PostgresSession  # noqa: N812
 
@@ -146,7 +147,7 @@ class PgcopyConnectionManager(PostgresConnectionManager):
         session = connection.handle
         with self.exception_handler("begin"):
             if session.info.transaction_status == TRANSACTION_STATUS_IDLE:
-                session.rollback()
+                roll_back(session)
                 if session.autocommit:
                     session.cursor().execute("begin")
         if not connection.transaction_open:
@@ -165,7 +166,7 @@ class PgcopyConnectionManager(PostgresConnectionManager):
         if not isinstance(session, PostgresSession):
             return False  # dbt's own recorder of sessions
         try:
-            session.rollback()
+            roll_back(session)
             session.reset()
             session.autocommit = bool(connection.credentials.autocommit)
             if connection.credentials.role:
