@@ -247,7 +247,8 @@ order by build desc
 limit %(limit)s
 
 -- name: first_with_tables
--- The oldest build that has a table named after it: no older one has any.
+-- The oldest build that has a table named after it, as by table_name() of immutable_builds: no older one
+-- has any.
 select min(build) as build
 from builds.publications
 where replace(invocation_id, '-', '') in (

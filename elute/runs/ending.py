@@ -129,12 +129,13 @@ def _retry(session: Session, run: Run) -> None:
 
 def _inputs(session: Session, run_id: int) -> list[dict[str, Any]] | None:
     """What the mart `input_summary` says in the build that a run published; None without one."""
-    found = execute(session, "table_of_run", {"run_id": run_id, "mart": "input_summary"})
-    for table in (row["entry"] for row in found if row["entry"]):
-        with suppress(errors.UndefinedTable, errors.UndefinedColumn), session.cursor() as cursor:
-            cursor.execute(_INPUTS.format(sql.Identifier(table["schema"], table["table"])))
-            [[inputs]] = cursor.fetchall()
-            return inputs  # type: ignore[no-any-return]
+    # A build in a terminal may have been of another part.
+    with suppress(errors.UndefinedTable, errors.UndefinedColumn), session.cursor() as cursor:
+        for row in execute(session, "table_of_run", {"run_id": run_id, "mart": "input_summary"}):
+            if table := row["entry"]:
+                cursor.execute(_INPUTS.format(sql.Identifier(table["schema"], table["table"])))
+                [[inputs]] = cursor.fetchall()
+                return inputs  # type: ignore[no-any-return]
     return None
 
 

@@ -101,6 +101,8 @@ def test_compose_checks_each_part_and_publishes_on_this_machine_only() -> None:
         assert service["healthcheck"]["test"]
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
     for name in ("api", "worker"):
+        needed = {"db", "spark"} if name == "worker" else {"db"}
+        assert services[name]["depends_on"].keys() == needed
         assert services[name]["depends_on"]["db"] == {"condition": "service_healthy"}
         assert (
             services[name]["environment"]["PGDATABASE"]
