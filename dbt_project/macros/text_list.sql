@@ -11,3 +11,12 @@
 {% macro spark__text_list_entries(text) -%}
     explode(split({{ text }}, ';')) as list_entries (entry)
 {%- endmacro %}
+
+
+{#- The integer that an entry of a list spells, or null. Few are padded: trimming waits until a cast has failed. -#}
+{% macro entry_to_bigint(entry) -%}
+    coalesce(
+            {{ text_to_bigint(entry) }},
+            {{ text_to_bigint(trimmed(entry)) }}
+        )
+{%- endmacro %}

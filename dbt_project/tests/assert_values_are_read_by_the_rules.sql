@@ -112,9 +112,91 @@ other_dates as (
 
 ),
 
+-- an entry is trimmed, and is an integer like any other or is ignored
+entries as (
+
+    select
+        examples.example,
+        examples.expected,
+        {{ entry_to_bigint('list_entries.entry') }} as found
+
+    from (
+        values
+        ({{ "'7; 7;\t07\u00a0;+7.0'" }}, 7),
+        ('; ;x;1_0', null)
+    ) as examples (example, expected)
+
+    cross join lateral {{ text_list_entries('examples.example') }}
+
+),
+
+-- a list is split at semicolons; where there is none, there is no entry
+lists as (
+
+    select
+        examples.example,
+        examples.expected,
+        count(*) as found
+
+    from (
+        values
+        ('7', 1),
+        ('7; 7;;x', 4),
+        (null, 0)
+    ) as examples (example, expected)
+
+    cross join lateral {{ text_list_entries('examples.example') }}
+
+    group by examples.example, examples.expected
+
+),
+
+-- of the run times that there are, rounded once, half up to 4 decimals
+means as (
+
+    select
+        example,
+        expected,
+        {{ exact_mean('run_time') }} as found
+
+    from (
+        values
+        ('10, 15 and none', 10, 12.5),
+        ('10, 15 and none', 15, 12.5),
+        ('10, 15 and none', null, 12.5),
+        ('0.000049999999999', 0.000049999999999, 0),
+        ('123456789012.00005', 123456789012.00005, 123456789012.0001),
+        ('none', null, null)
+    ) as examples (example, run_time, expected)
+
+    group by example, expected
+
+),
+
+-- the first record with a key wins
+keys as (
+
+    select
+        example,
+        expected,
+        {{ key_problem('id') }} as found
+
+    from (
+        values
+        ('the first with 7', 1, 7, null),
+        ('another with 7', 3, 7, 'duplicate key'),
+        ('the first with 8', 2, 8, null),
+        ('one without', 4, null, 'bad key'),
+        ('another without', 5, null, 'bad key')
+    ) as examples (example, record_number, id, expected)
+
+),
+
 wrong as (
 
-    {% for examples in ['integers', 'numbers', 'iso_dates', 'other_dates'] %}
+    {% for examples in [
+        'integers', 'numbers', 'iso_dates', 'other_dates', 'entries', 'lists', 'means', 'keys'
+    ] %}
         select
             '{{ examples }}' as examples,
             example,

@@ -1,15 +1,5 @@
 with
 
-compounds as (
-
-    select
-        *,
-        row_number() over (partition by compound_id order by record_number) as occurrence
-
-    from {{ ref('stg_compounds') }}
-
-),
-
 validated as (
 
     select
@@ -18,14 +8,9 @@ validated as (
         compound_name,
         compound_structure,
         fields_missing,
-        case
-            when compound_id is null
-                then 'bad key'
-            when occurrence > 1
-                then 'duplicate key'
-        end as problem
+        {{ key_problem('compound_id') }} as problem
 
-    from compounds
+    from {{ ref('stg_compounds') }}
 
 ),
 

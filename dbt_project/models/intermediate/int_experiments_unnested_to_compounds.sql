@@ -19,11 +19,7 @@ unnested as (
     select
         experiments.experiment_id,
         experiments.user_id,
-        -- few entries are padded, so trimming can wait until a cast has failed
-        coalesce(
-            {{ text_to_bigint('list_entries.entry') }},
-            {{ text_to_bigint(trimmed('list_entries.entry')) }}
-        ) as compound_id
+        {{ entry_to_bigint('list_entries.entry') }} as compound_id
 
     from experiments
 

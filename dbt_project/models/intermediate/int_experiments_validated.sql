@@ -21,7 +21,7 @@ users as (
 ),
 
 -- joined before they are numbered: workers in parallel can join, only one process can number
-experiments_with_users as (
+validated as (
 
     select
         experiments.record_number,
@@ -30,44 +30,15 @@ experiments_with_users as (
         experiments.experiment_compound_ids,
         experiments.experiment_run_time,
         experiments.has_run_time,
-        experiments.fields_missing
+        experiments.fields_missing,
+        coalesce(
+            {{ key_problem('experiments.experiment_id', 'experiments.record_number') }},
+            case when users.user_id is null then 'bad user' end
+        ) as problem
 
     from experiments
 
     left join users on experiments.user_id = users.user_id
-
-),
-
-numbered as (
-
-    select
-        *,
-        row_number() over (partition by experiment_id order by record_number) as occurrence
-
-    from experiments_with_users
-
-),
-
-validated as (
-
-    select
-        record_number,
-        experiment_id,
-        user_id,
-        experiment_compound_ids,
-        experiment_run_time,
-        has_run_time,
-        fields_missing,
-        case
-            when experiment_id is null
-                then 'bad key'
-            when occurrence > 1
-                then 'duplicate key'
-            when user_id is null
-                then 'bad user'
-        end as problem
-
-    from numbered
 
 ),
 

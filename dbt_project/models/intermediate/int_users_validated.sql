@@ -3,16 +3,6 @@
 
 with
 
-users as (
-
-    select
-        *,
-        row_number() over (partition by user_id order by record_number) as occurrence
-
-    from {{ ref('stg_users') }}
-
-),
-
 validated as (
 
     select
@@ -23,14 +13,9 @@ validated as (
         signup_date,
         has_signup_date,
         fields_missing,
-        case
-            when user_id is null
-                then 'bad key'
-            when occurrence > 1
-                then 'duplicate key'
-        end as problem
+        {{ key_problem('user_id') }} as problem
 
-    from users
+    from {{ ref('stg_users') }}
 
 ),
 
