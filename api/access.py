@@ -2,15 +2,16 @@
 
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, current_app, make_response, redirect, request, url_for
+from flask import Flask, Request, Response, current_app, make_response, redirect, request, url_for
 
 from api.problems import Problem
 from elute.addresses import is_address, is_loopback
+from elute.settings import Settings
 
 COOKIE = "elute_token"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -37,7 +38,19 @@ def init_app(app: Flask) -> None:
 
 def tokens(changes_something: bool) -> set[str]:
     """The tokens that let a request change something, or only read; empty if it needs none."""
-    settings = current_app.config["SETTINGS"]
+    return _tokens(current_app.config["SETTINGS"], changes_something)
+
+
+def may_change(app: Flask, headers: Mapping[str, str]) -> bool:
+    """Whether headers, named as WSGI does, have the token that changes want, if any.
+
+    For the server, which asks before it waits for a long body.
+    """
+    wanted = _tokens(app.config["SETTINGS"], changes_something=True)
+    return not wanted or is_token(_token_of(Request(dict(headers))), wanted)
+
+
+def _tokens(settings: Settings, changes_something: bool) -> set[str]:
     reading = {settings.read_token} if settings.read_token else set()
     if changes_something:
         return {*settings.tokens} or reading
@@ -73,6 +86,10 @@ def is_token(given: str | None, wanted: set[str]) -> bool:
 
 def given_token() -> str | None:
     """The token of this request: its bearer token, or the cookie of our own pages."""
+    return _token_of(request)
+
+
+def _token_of(request: Request) -> str | None:
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() == "bearer":
         return token.strip()

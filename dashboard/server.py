@@ -27,7 +27,7 @@ from waitress.receiver import ChunkedReceiver
 from waitress.task import ErrorTask
 from waitress.utilities import BadRequest
 
-from api import problems
+from api import access, problems
 from dashboard.app import create_app
 from elute.environment import drop_foreign
 from elute.errors import EluteError
@@ -44,6 +44,7 @@ LEAST_RATE = 1000  # bytes of a body in a second, of one that has taken longer t
 _LARGEST_HEAD = 64 * 1024  # bytes; an address with a list of ids is long
 _LONGEST_LINE = 8 * 1024  # bytes of a body in chunks that are of none: of a size, or at its end
 _LARGEST_UPLOAD = 4 * 1024**3  # bytes
+_LONGEST_OF_ANYBODY = 64 * 1024  # bytes of a body whose request may change nothing
 _ASCII = bytes(range(128)).decode()
 _CURES = {
     413: "A body may have at most 4 GiB.",
@@ -54,8 +55,14 @@ _CURES = {
 class _Request(HTTPRequestParser):
     """Also reads an address whose letters are not percent-encoded: curl sends what is typed."""
 
-    def __init__(self, adjustments: Any) -> None:
+    body_rcv: Any
+    content_length: int
+    expect_continue: bool
+
+    def __init__(self, application: Any, adjustments: Any) -> None:
         super().__init__(adjustments)
+        self._application = application
+        self._is_read = True
         self._begun_at = time.monotonic()
 
     @property
@@ -75,7 +82,7 @@ class _Request(HTTPRequestParser):
         lines = (body.control_line, body.trailer) if isinstance(body, ChunkedReceiver) else ()
         if any(len(line) > _LONGEST_LINE for line in lines):
             self.error, self.completed = BadRequest("a line between chunks is too long"), True
-        return count
+        return count if self._is_read else len(data)
 
     def parse_header(self, header_plus: bytes) -> None:
         """Read the first line and the headers."""
@@ -83,6 +90,14 @@ class _Request(HTTPRequestParser):
         super().parse_header(quote(line, safe=_ASCII).encode() + end + headers)
         # Waitress waits for a body after its "100 Continue", whether or not one is to come.
         self.expect_continue &= bool(self.content_length) or self.chunked
+        is_long = self.chunked or self.content_length > _LONGEST_OF_ANYBODY
+        self._is_read = not is_long or access.may_change(
+            self._application, {f"HTTP_{name}": value for name, value in self.headers.items()}
+        )
+        if not self._is_read:
+            # The app refuses it by its headers alone, and the connection ends with that.
+            self.body_rcv, self.content_length, self.expect_continue = None, 0, False
+            self.headers.update(CONTENT_LENGTH="0", CONNECTION="close")
 
 
 class _Refusal(ErrorTask):
@@ -105,8 +120,11 @@ class _Refusal(ErrorTask):
 class _Channel(HTTPChannel):
     """Ends when its client takes too long to send a request, at whatever pace."""
 
-    parser_class = _Request
     error_task_class = _Refusal
+
+    def parser_class(self, adjustments: Any) -> _Request:
+        """One for each request."""
+        return _Request(self.server.application, adjustments)
 
     def readable(self) -> bool:
         """Asked at each turn of the loop, and so about once a second."""

@@ -14,6 +14,7 @@ from tests.integration.conftest import Laboratory
 from tests.service import web_app
 
 HOST = b"Host: localhost\r\n"
+TOKEN = "a-token-of-this-test"
 BEGINNINGS = {
     "nothing": b"",
     "a request line": b"GET /heal",
@@ -36,6 +37,12 @@ def hasty(built: Laboratory) -> Iterator[int]:
     """One that waits for a second, where the real one waits for longer."""
     code = "from dashboard import server; server.HEAD_SECONDS = 1; server.main()"
     with web_app(built.environment, program=("-c", code)) as port:
+        yield port
+
+
+@pytest.fixture(scope="module")
+def guarded(built: Laboratory) -> Iterator[int]:
+    with web_app(built.environment | {"ELUTE_TOKEN": TOKEN}) as port:
         yield port
 
 
@@ -145,3 +152,55 @@ def test_an_upload_that_is_broken_off_never_arrives(port: int) -> None:
             client.shutdown(socket.SHUT_WR)
             assert client.recv(1000) == b""
     assert ask(port, "/inputs").headers["Content-Length"] == before
+
+
+LONG = b"Content-Length: 1000000000\r\n"
+BEARER = b"Authorization: Bearer "
+
+
+def first_answer(port: int, headers: bytes, body: bytes = b"") -> bytes:
+    """What a request is answered whose body does not end."""
+    head = b"PUT /inputs/users.csv HTTP/1.1\r\n" + HOST + headers + b"\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(head + body)
+        answer = b""
+        while more := client.recv(10_000):
+            answer += more
+            if answer.startswith(b"HTTP/1.1 100"):
+                break
+        return answer
+
+
+@pytest.mark.parametrize("authorization", [b"", BEARER + b"wrong\r\n"])
+@pytest.mark.parametrize(
+    ("length", "body"),
+    [
+        (LONG, b""),
+        (LONG, b"GET /health/live HTTP/1.1\r\n" + HOST + b"\r\n"),
+        (LONG + b"Expect: 100-continue\r\n", b""),
+        (b"Transfer-Encoding: chunked\r\n", b"4\r\nuser\r\n"),
+    ],
+)
+def test_a_long_body_without_the_token_is_not_waited_for(
+    guarded: int, authorization: bytes, length: bytes, body: bytes
+) -> None:
+    answer = first_answer(guarded, authorization + length, body)
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert b"\r\nConnection: close\r\n" in answer
+    assert b"Content-Type: application/problem+json" in answer
+
+
+def test_a_long_body_with_the_token_is_waited_for(guarded: int, port: int) -> None:
+    headers = BEARER + TOKEN.encode() + b"\r\n" + LONG + b"Expect: 100-continue\r\n"
+    assert first_answer(guarded, headers).startswith(b"HTTP/1.1 100 ")
+    assert first_answer(port, LONG + b"Expect: 100-continue\r\n").startswith(b"HTTP/1.1 100 ")
+
+
+def test_a_short_body_without_the_token_leaves_the_connection_open(guarded: int) -> None:
+    with closing(http.client.HTTPConnection("127.0.0.1", guarded, timeout=10)) as client:
+        for _ in range(2):
+            client.request("PUT", "/inputs/users.csv", b"user_id")
+            answer = client.getresponse()
+            assert (answer.status, answer.headers["Connection"]) == (401, None)
+            answer.read()
