@@ -251,7 +251,7 @@ def test_a_changed_project_is_built_and_warm_dbt_renewed(
 def test_unit_tests_are_run_until_they_have_passed_with_a_project_and_options(
     place: Place, session: Session
 ) -> None:
-    model = Path("dbt_project", "models", "intermediate", "int_users_validated.yml")
+    model = Path("dbt_project", "models", "intermediate", "int_experiments_validated.yml")
     without, whole = (place.checkout / model).read_bytes(), (CHECKOUT / model).read_bytes()
     wrong = whole.replace(b"problem: duplicate key", b"problem: none at all")
 
