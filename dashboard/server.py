@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import quote
 
 import waitress
+from waitress.buffers import OverflowableBuffer
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.receiver import ChunkedReceiver
@@ -44,12 +45,24 @@ LEAST_RATE = 1000  # bytes of a body in a second, of one that has taken longer t
 _LARGEST_HEAD = 64 * 1024  # bytes; an address with a list of ids is long
 _LONGEST_LINE = 8 * 1024  # bytes of a body in chunks that are of none: of a size, or at its end
 _LARGEST_UPLOAD = 4 * 1024**3  # bytes
-_LONGEST_OF_ANYBODY = 64 * 1024  # bytes of a body whose request may change nothing
+LONGEST_OF_ANYBODY = 64 * 1024  # bytes kept of a body whose request may change nothing
 _ASCII = bytes(range(128)).decode()
 _CURES = {
     413: "A body may have at most 4 GiB.",
     431: "The address and the headers may have 64 KiB together. Ask for fewer values at a time.",
 }
+
+
+class _ShortBody(OverflowableBuffer):
+    """Keeps nothing on disk, whatever comes.
+
+    A client that was not asked to wait has to be let finish: it would be reset, and not see why.
+    """
+
+    def append(self, data: bytes) -> None:
+        """Keep it if it is not too much."""
+        if len(self) + len(data) <= LONGEST_OF_ANYBODY:
+            super().append(data)
 
 
 class _Request(HTTPRequestParser):
@@ -62,7 +75,6 @@ class _Request(HTTPRequestParser):
     def __init__(self, application: Any, adjustments: Any) -> None:
         super().__init__(adjustments)
         self._application = application
-        self._is_read = True
         self._begun_at = time.monotonic()
 
     @property
@@ -82,7 +94,7 @@ class _Request(HTTPRequestParser):
         lines = (body.control_line, body.trailer) if isinstance(body, ChunkedReceiver) else ()
         if any(len(line) > _LONGEST_LINE for line in lines):
             self.error, self.completed = BadRequest("a line between chunks is too long"), True
-        return count if self._is_read else len(data)
+        return count
 
     def parse_header(self, header_plus: bytes) -> None:
         """Read the first line and the headers."""
@@ -90,12 +102,13 @@ class _Request(HTTPRequestParser):
         super().parse_header(quote(line, safe=_ASCII).encode() + end + headers)
         # Waitress waits for a body after its "100 Continue", whether or not one is to come.
         self.expect_continue &= bool(self.content_length) or self.chunked
-        is_long = self.chunked or self.content_length > _LONGEST_OF_ANYBODY
-        self._is_read = not is_long or access.may_change(
+        if self.body_rcv is None or access.may_change(
             self._application, {f"HTTP_{name}": value for name, value in self.headers.items()}
-        )
-        if not self._is_read:
-            # The app refuses it by its headers alone, and the connection ends with that.
+        ):
+            return
+        # A body that the app refuses by the headers alone, or a form for the token, which is short.
+        self.body_rcv.buf = _ShortBody(self.adj.inbuf_overflow)
+        if self.expect_continue and self.content_length > LONGEST_OF_ANYBODY:
             self.body_rcv, self.content_length, self.expect_continue = None, 0, False
             self.headers.update(CONTENT_LENGTH="0", CONNECTION="close")
 

@@ -1,4 +1,4 @@
--- A row is a text that is read as another value than it has by the rules.
+-- A row is an example that gives another value than it has by the rules.
 
 with
 
@@ -183,8 +183,8 @@ keys as (
 
     from (
         values
-        ('the first with 7', 1, 7, null),
         ('another with 7', 3, 7, 'duplicate key'),
+        ('the first with 7', 1, 7, null),
         ('the first with 8', 2, 8, null),
         ('one without', 4, null, 'bad key'),
         ('another without', 5, null, 'bad key')
@@ -216,7 +216,7 @@ select
     example,
     expected,
     found,
-    'By the rules, “' || example || '” is ' || coalesce(expected, 'no value') || ', but it is read as '
-    || coalesce(found, 'no value') || '.' as message
+    'By the rules, “' || coalesce(example, 'null') || '” is ' || coalesce(expected, 'no value')
+    || ', but it is read as ' || coalesce(found, 'no value') || '.' as message
 
 from wrong
