@@ -8,14 +8,12 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, current_app, make_response, redirect, request, url_for
-from werkzeug.http import parse_cookie
 
 from api.problems import Problem
 from elute.addresses import is_address, is_loopback
 from elute.settings import Settings
 
 COOKIE = "elute_token"
-_LONGEST_COOKIE = 1000  # characters
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _SINGLE_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?")
 _View = TypeVar("_View", bound=Callable[..., Any])
@@ -96,19 +94,7 @@ def _token_of(request: Request) -> str | None:
     if kind.lower() == "bearer":
         return token.strip()
     if request.headers.get("Sec-Fetch-Site", "none") in ("same-origin", "none"):
-        return token_in_cookie(request)
-    return None
-
-
-def token_in_cookie(request: Request) -> str | None:
-    """The token that our own pages send.
-
-    Of all cookies only this one is parsed, and no long one: the time that takes grows with the
-    square of the length, and 64 KiB of spaces would stop the process for a minute.
-    """
-    for pair in request.headers.get("Cookie", "").split(";"):
-        if pair.partition("=")[0].strip() == COOKIE and len(pair) <= _LONGEST_COOKIE:
-            return parse_cookie(pair).get(COOKIE)
+        return request.cookies.get(COOKIE)
     return None
 
 

@@ -39,7 +39,7 @@ def render(template: str, status: int = 200, **values: Any) -> Response:
         root=request.script_root,
         here=values.pop("here", request.path),
         has_tokens=bool(access.tokens(changes_something=True)),
-        is_signed_in=access.token_in_cookie(request) is not None,
+        is_signed_in=access.COOKIE in request.cookies,
         **values,
     )
     response = make_response(page, status)

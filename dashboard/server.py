@@ -9,6 +9,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import resource
 import signal
 import socket
@@ -23,7 +24,7 @@ from urllib.parse import quote
 import waitress
 from waitress.buffers import OverflowableBuffer
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.receiver import ChunkedReceiver
 from waitress.task import ErrorTask
 from waitress.utilities import BadRequest
@@ -44,6 +45,7 @@ HEAD_SECONDS = 20  # for the first line and the headers
 LEAST_RATE = 1000  # bytes of a body in a second, of one that has taken longer than that
 _LARGEST_HEAD = 64 * 1024  # bytes; an address with a list of ids is long
 _LONGEST_LINE = 8 * 1024  # bytes of a body in chunks that are of none: of a size, or at its end
+_LONG_SPACE = re.compile(rb"[ \t\r\n]{40}")
 _LARGEST_UPLOAD = 4 * 1024**3  # bytes
 LONGEST_OF_ANYBODY = 64 * 1024  # bytes kept of a body whose request may change nothing
 _ASCII = bytes(range(128)).decode()
@@ -97,7 +99,13 @@ class _Request(HTTPRequestParser):
         return count
 
     def parse_header(self, header_plus: bytes) -> None:
-        """Read the first line and the headers."""
+        """Read the first line and the headers.
+
+        The time that waitress takes grows with the square of the white space before a value, and
+        werkzeug's with that in a cookie: a minute for 64 KiB. Lines may be folded there.
+        """
+        if _LONG_SPACE.search(header_plus):
+            raise ParsingError("a header has too much white space")
         line, end, headers = header_plus.partition(b"\r\n")
         super().parse_header(quote(line, safe=_ASCII).encode() + end + headers)
         # Waitress waits for a body after its "100 Continue", whether or not one is to come.
