@@ -149,11 +149,14 @@ class Field:
             found = build("{}::jsonb", found)
         elif self.path and self.column.data_type != "jsonb":
             found = build("to_jsonb({})", found)
+        if not self.path:
+            return found
+        steps = []
         for number, step in enumerate(self.path, start=1):
             arrow = "->>" if self.is_text and number == len(self.path) else "->"
             cast = "::int" if isinstance(step, int) else ""
-            found = build(f"({{}} {arrow} {{}}{cast})", found, placeholder(str(step)))
-        return found
+            steps.append(build(f" {arrow} {{}}{cast}", placeholder(str(step))))
+        return build("({}{})", found, joined("", steps))
 
 
 def take_field(table: Table, scanner: Scanner) -> Field:
