@@ -2,7 +2,7 @@
 
 import hmac
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -41,13 +41,13 @@ def tokens(changes_something: bool) -> set[str]:
     return _tokens(current_app.config["SETTINGS"], changes_something)
 
 
-def may_change(app: Flask, headers: Mapping[str, str]) -> bool:
+def may_change(app: Flask, headers: dict[str, Any]) -> bool:
     """Whether headers, named as WSGI does, have the token that changes want, if any.
 
     For the server, which asks before it waits for a long body.
     """
     wanted = _tokens(app.config["SETTINGS"], changes_something=True)
-    return not wanted or is_token(_token_of(Request(dict(headers))), wanted)
+    return not wanted or is_token(_token_of(Request(headers)), wanted)
 
 
 def _tokens(settings: Settings, changes_something: bool) -> set[str]:

@@ -47,7 +47,7 @@ _LARGEST_HEAD = 64 * 1024  # bytes; an address with a list of ids is long
 _LONGEST_LINE = 8 * 1024  # bytes of a body in chunks that are of none: of a size, or at its end
 _LONG_SPACE = re.compile(rb"[ \t\r\n]{40}")
 _LARGEST_UPLOAD = 4 * 1024**3  # bytes
-LONGEST_OF_ANYBODY = 64 * 1024  # bytes kept of a body whose request may change nothing
+_LONGEST_OF_ANYBODY = 64 * 1024  # bytes kept of a body whose request may change nothing
 _ASCII = bytes(range(128)).decode()
 _CURES = {
     413: "A body may have at most 4 GiB.",
@@ -62,9 +62,8 @@ class _ShortBody(OverflowableBuffer):
     """
 
     def append(self, data: bytes) -> None:
-        """Keep it if it is not too much."""
-        if len(self) + len(data) <= LONGEST_OF_ANYBODY:
-            super().append(data)
+        """Keep what there is room for."""
+        super().append(data[: _LONGEST_OF_ANYBODY - len(self)])
 
 
 class _Request(HTTPRequestParser):
@@ -116,7 +115,7 @@ class _Request(HTTPRequestParser):
             return
         # A body that the app refuses by the headers alone, or a form for the token, which is short.
         self.body_rcv.buf = _ShortBody(self.adj.inbuf_overflow)
-        if self.expect_continue and self.content_length > LONGEST_OF_ANYBODY:
+        if self.expect_continue and self.content_length > _LONGEST_OF_ANYBODY:
             self.body_rcv, self.content_length, self.expect_continue = None, 0, False
             self.headers.update(CONTENT_LENGTH="0", CONNECTION="close")
 
