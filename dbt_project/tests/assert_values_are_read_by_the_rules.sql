@@ -151,6 +151,18 @@ lists as (
 
 ),
 
+-- a list that gave no entry would be missing above
+lists_with_entries as (
+
+    select
+        'lists with entries' as example,
+        2 as expected,
+        count(*) as found
+
+    from lists
+
+),
+
 -- of the run times that there are, rounded once, half up to 4 decimals
 means as (
 
@@ -195,7 +207,8 @@ keys as (
 wrong as (
 
     {% for examples in [
-        'integers', 'numbers', 'iso_dates', 'other_dates', 'entries', 'lists', 'means', 'keys'
+        'integers', 'numbers', 'iso_dates', 'other_dates', 'entries', 'lists', 'lists_with_entries',
+        'means', 'keys'
     ] %}
         select
             '{{ examples }}' as examples,
