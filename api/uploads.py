@@ -21,6 +21,7 @@ MEDIA_TYPES = (
 )
 FORM = "multipart/form-data"
 RESERVE = 100_000_000  # bytes of the disk that stay free
+NO_ROOM = "There is not enough room on the server's disk for this. Make room and try again."
 
 
 def receive(to: Path) -> None:
@@ -73,8 +74,4 @@ def disk_problems() -> Iterator[None]:
 
 
 def _no_room() -> Problem:
-    return Problem(
-        507,
-        "The disk is full",
-        "There is not enough room on the server's disk for this. Make room and try again.",
-    )
+    return Problem(507, "The disk is full", NO_ROOM)

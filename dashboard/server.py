@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import resource
+import shutil
 import signal
 import socket
 import sys
@@ -29,7 +30,7 @@ from waitress.receiver import ChunkedReceiver
 from waitress.task import ErrorTask
 from waitress.utilities import BadRequest
 
-from api import access, problems
+from api import access, problems, uploads
 from dashboard.app import create_app
 from elute.environment import drop_foreign
 from elute.errors import EluteError
@@ -52,14 +53,47 @@ _ASCII = bytes(range(128)).decode()
 _CURES = {
     413: "A body may have at most 4 GiB.",
     431: "The address and the headers may have 64 KiB together. Ask for fewer values at a time.",
+    507: uploads.NO_ROOM,
 }
 
 
-class _ShortBody(OverflowableBuffer):
-    """Keeps nothing on disk, whatever comes.
+class _NoRoom(BadRequest):
+    code = 507
+    reason = "Insufficient Storage"
+
+
+class _Body(OverflowableBuffer):
+    """Keeps a long body on disk, and none of it if the disk has no room.
 
     A client that was not asked to wait has to be let finish: it would be reset, and not see why.
+
+    Attributes:
+        is_let_go: whether it is not kept.
     """
+
+    is_let_go = False
+
+    def append(self, data: bytes) -> None:
+        """Keep this too."""
+        if self.is_let_go:
+            return
+        with contextlib.suppress(OSError):  # There may be a quota.
+            if self.has_room_for(len(data)):
+                super().append(data)
+                return
+        self.is_let_go = True
+        with contextlib.suppress(OSError):  # Closing writes what is left.
+            self.close()
+
+    def has_room_for(self, length: int) -> bool:
+        """Whether that many bytes more can be kept."""
+        if len(self) + length <= self.overflow:
+            return True
+        return shutil.disk_usage(tempfile.gettempdir()).free >= length + uploads.RESERVE
+
+
+class _ShortBody(OverflowableBuffer):
+    """Keeps the beginning, and nothing on disk."""
 
     def append(self, data: bytes) -> None:
         """Keep what there is room for."""
@@ -95,6 +129,11 @@ class _Request(HTTPRequestParser):
         lines = (body.control_line, body.trailer) if isinstance(body, ChunkedReceiver) else ()
         if any(len(line) > _LONGEST_LINE for line in lines):
             self.error, self.completed = BadRequest("a line between chunks is too long"), True
+        if isinstance(buffer := getattr(body, "buf", None), _Body) and not self.error:
+            waits_in_vain = self.expect_continue and not buffer.has_room_for(self.content_length)
+            if waits_in_vain or (buffer.is_let_go and self.completed):
+                self.error, self.completed = _NoRoom("the disk is full"), True
+                self.expect_continue = False
         return count
 
     def parse_header(self, header_plus: bytes) -> None:
@@ -109,9 +148,12 @@ class _Request(HTTPRequestParser):
         super().parse_header(quote(line, safe=_ASCII).encode() + end + headers)
         # Waitress waits for a body after its "100 Continue", whether or not one is to come.
         self.expect_continue &= bool(self.content_length) or self.chunked
-        if self.body_rcv is None or access.may_change(
+        if self.body_rcv is None:
+            return
+        if access.may_change(
             self._application, {f"HTTP_{name}": value for name, value in self.headers.items()}
         ):
+            self.body_rcv.buf = _Body(self.adj.inbuf_overflow)
             return
         # A body that the app refuses by the headers alone, or a form for the token, which is short.
         self.body_rcv.buf = _ShortBody(self.adj.inbuf_overflow)

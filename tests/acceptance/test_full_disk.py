@@ -1,13 +1,19 @@
 """A full disk: `elute serve` in a small file system, which a file fills."""
 
+import http.client
+import json
 import os
+import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 
 import psycopg2
 import pytest
 
+from api.problems import MEDIA_TYPE
+from api.uploads import RESERVE
 from elute.runs import queue
 from tests.conftest import new_home, without_settings
 from tests.service import Service, ended, held_up, listening, until, waits_for_lock
@@ -91,3 +97,24 @@ def test_a_run_outlives_a_server_that_a_full_disk_has_stopped(service: Service) 
         again = until(lambda: queue.latest_try(session, run.run_id), session=session)
         assert again.run_id != run.run_id
         assert ended(session, again.run_id).state == "succeeded"
+
+
+@pytest.mark.parametrize("is_chunked", [True, False])
+def test_a_long_body_is_read_to_its_end_and_refused(service: Service, is_chunked: bool) -> None:
+    before = shutil.disk_usage(service.home).free
+    with filled(service), closing(http.client.HTTPConnection("127.0.0.1", service.port)) as client:
+        body = iter([bytes(1 << 20)] * 20) if is_chunked else bytes(20 << 20)
+        client.request("PUT", "/inputs/users.csv", body, encode_chunked=is_chunked)
+        answer = client.getresponse()
+        assert (answer.status, answer.getheader("Content-Type")) == (507, MEDIA_TYPE)
+        assert "Make room" in json.loads(answer.read())["detail"]
+    assert shutil.disk_usage(service.home).free > before - RESERVE / 100
+
+
+def test_who_waits_for_leave_to_send_a_long_body_is_refused_at_once(service: Service) -> None:
+    with filled(service), socket.create_connection(("127.0.0.1", service.port)) as client:
+        client.sendall(
+            b"PUT /inputs/users.csv HTTP/1.1\r\nHost: localhost\r\n"
+            b"Expect: 100-continue\r\nContent-Length: 100000000\r\n\r\n"
+        )
+        assert client.recv(1000).startswith(b"HTTP/1.1 507 ")
