@@ -35,7 +35,7 @@ def port(built: Laboratory) -> Iterator[int]:
 @pytest.fixture(scope="module")
 def hasty(built: Laboratory) -> Iterator[int]:
     """One that waits for a second, where the real one waits for longer."""
-    code = "from dashboard import server; server.HEAD_SECONDS = 1; server.main()"
+    code = "from dashboard import receiving, server; receiving.HEAD_SECONDS = 1; server.main()"
     with web_app(built.environment, program=("-c", code)) as port:
         yield port
 
