@@ -134,7 +134,7 @@ class Recoded(io.RawIOBase):
 def _every_other_byte_is_nul(data: bytes) -> bool:
     begin = data[:64]
     half = len(begin) // 2
-    return half > 1 and half in (begin[::2].count(0), begin[1::2].count(0))
+    return half > 1 and (begin[::2].count(0) == half) != (begin[1::2].count(0) == half)
 
 
 def _open(path: Path, name: str) -> io.BufferedReader:

@@ -87,6 +87,7 @@ def problem(path: Path, columns: list[str] | None = None) -> str:
             "this is UTF-16 text without a byte order mark",
         ),
         ("\ufeffuser_id,name\n".encode("utf-32-le"), "this is UTF-32 text, not UTF-8"),
+        (bytes(1 << 12), "line 1: a NUL byte (0x00), which no text has"),
     ],
     ids=itertools.count(),
 )
