@@ -70,16 +70,16 @@ def streamed(
         Problem: 503, too many are sent already.
     """
     stack.enter_context(place(_STREAMS))
-    if request.environ.get("SERVER_PROTOCOL") != "HTTP/1.0":
+    if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
+        file = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 (it is)
+        file.writelines(body)
+        length = file.tell()
+        file.seek(0)
+        response = respond(wrap_file(request.environ, file, BLOCK), True)
+        response.content_length = length
+    else:
         response = respond(body, False)
-        response.call_on_close(stack.pop_all().close)
-        return response
-    file = tempfile.TemporaryFile()  # noqa: SIM115 (it is closed with the response)
-    file.writelines(body)
-    length = file.tell()
-    file.seek(0)
-    response = respond(wrap_file(request.environ, file, BLOCK), True)
-    response.content_length = length
+    response.call_on_close(stack.pop_all().close)
     return response
 
 
