@@ -23,7 +23,7 @@ blueprint = Blueprint("inputs", __name__)
 @blueprint.get("/inputs")
 def show_all() -> dict[str, Any]:
     """What is in each input file, and what is wrong with it."""
-    return {"inputs": [_describe(name) for name in input_files.COLUMNS]}
+    return {"inputs": [_describe(name) for name in input_files.columns()]}
 
 
 @blueprint.get("/inputs/<name>")
@@ -94,9 +94,9 @@ def _rehearsed(name: str, received: Path) -> list[str]:
 
 
 def _require_known(name: str) -> None:
-    if name not in input_files.COLUMNS:
-        names = ", ".join(input_files.COLUMNS)
-        raise Problem(404, "No such file", f"The input files are called {names}.")
+    names = input_files.columns()
+    if name not in names:
+        raise Problem(404, "No such file", f"The input files are called {', '.join(names)}.")
 
 
 def _describe(name: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from seed_csv import absence
 
 from elute.database import faults
 from elute.database.faults import Fault, without_sqlstate
-from elute.inputs import COLUMNS
+from elute.inputs import columns
 from elute.settings import CHECKOUT
 
 # The audits whose findings are about the files, not about what we made of them.
@@ -60,7 +60,7 @@ def _missing_file(crash: str | None) -> str | None:
     """What to say if dbt finds no seed, for even the samples have not its file."""
     found = _NO_NODE.search(crash or "")
     path = CHECKOUT / "seeds" / f"{found[1]}.csv" if found else None
-    if path is None or path.name not in COLUMNS or path.exists():
+    if path is None or path.name not in columns() or path.exists():
         return None
     return f"{path.name} is missing from the folder {absence(path)}"
 

@@ -7,7 +7,7 @@ from seed_csv import OWN_COLUMNS
 
 from elute.database.history import Published
 from elute.database.sessions import Session
-from elute.inputs import COLUMNS
+from elute.inputs import columns
 from elute.rehearsal import load, rolled_back
 from elute.settings import Settings
 
@@ -69,7 +69,7 @@ def between(
         psycopg2.errors.QueryCanceled: it takes too long.
     """
     files, not_kept = [], []
-    for name in COLUMNS:
+    for name in columns():
         digests = [build.files.get(name) for build in (before, after)]
         if digests[0] == digests[1]:
             files.append({"name": name, "added": 0, "removed": 0, "records": []})
@@ -83,14 +83,14 @@ def between(
 def _compared(
     session: Session, settings: Settings, name: str, before: Published, after: Published
 ) -> dict[str, Any]:
-    columns = COLUMNS[name]
+    compared = columns()[name]
     # The reader's own are not compared, but it takes no short record where they are not declared.
-    types = {**dict.fromkeys((*columns, *OWN_COLUMNS), "text"), **_NUMBER}
-    pairs = (part for column in columns for part in (sql.Literal(column), sql.Identifier(column)))
+    types = {**dict.fromkeys((*compared, *OWN_COLUMNS), "text"), **_NUMBER}
+    pairs = (part for column in compared for part in (sql.Literal(column), sql.Identifier(column)))
     statement = sql.SQL(_COMPARED).format(
-        columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
+        columns=sql.SQL(", ").join(map(sql.Identifier, compared)),
         pairs=sql.SQL(", ").join(pairs),
-        key=sql.Identifier(columns[0]),
+        key=sql.Identifier(compared[0]),
         most=sql.Literal(MOST_RECORDS),
     )
     with rolled_back(session) as cursor:

@@ -24,24 +24,36 @@ _UNFINISHED = ".unfinished"
 _STALE_SECONDS = 24 * 60 * 60
 
 
-def _columns() -> dict[str, tuple[str, ...]]:
-    """The columns that are declared for each file, by its name, in the YAML of the seeds."""
+def columns() -> dict[str, tuple[str, ...]]:
+    """The columns in each input file of the project as it is now, by the file's name.
+
+    Those that the reader fills in are not among them.
+    """
+    return {
+        file: tuple(name for name in declared if name not in OWN_COLUMNS)
+        for file, declared in _declared().items()
+    }
+
+
+def _declared() -> dict[str, tuple[str, ...]]:
     found = {}
     for path in sorted((CHECKOUT / "seeds").glob("*.yml")):
-        for seed in yaml.safe_load(path.read_text(encoding="utf-8"))["seeds"]:
-            types = (seed.get("config") or {}).get("column_types") or {}
-            # What the database generates, the reader does not.
-            columns = tuple(name for name, type_ in types.items() if " generated " not in type_)
-            found[f"{seed['name']}.csv"] = columns
+        # One that is being written, and no YAML yet, is dbt's to report.
+        with suppress(OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+            found.update(_declared_in(path, path.stat().st_mtime_ns))
     return found
 
 
-_DECLARED = _columns()
-# What is in the files; the rest is the reader's to fill in.
-COLUMNS = {
-    file: tuple(name for name in columns if name not in OWN_COLUMNS)
-    for file, columns in _DECLARED.items()
-}
+@lru_cache(maxsize=256)
+def _declared_in(path: Path, _mtime_ns: int) -> dict[str, tuple[str, ...]]:
+    """The columns that are declared for each file in a YAML file of seeds."""
+    found = {}
+    for seed in yaml.safe_load(path.read_text(encoding="utf-8"))["seeds"]:
+        types = (seed.get("config") or {}).get("column_types") or {}
+        # What the database generates, the reader does not.
+        declared = tuple(name for name, type_ in types.items() if " generated " not in type_)
+        found[f"{seed['name']}.csv"] = declared
+    return found
 
 
 @dataclass(frozen=True)
@@ -84,7 +96,7 @@ def version_of(settings: Settings, name: str) -> Version | None:
         return None
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=256)
 def report_on(path: Path, name: str, encoding: str, _version: Version) -> Report:
     """What `elute check` finds in a file; each version is read once."""
     return check(path, name, encoding)
@@ -92,7 +104,7 @@ def report_on(path: Path, name: str, encoding: str, _version: Version) -> Report
 
 def check(path: Path, name: str, encoding: str) -> Report:
     """Read a file as the one called `name`; one without any record has a problem."""
-    report = check_file(path, _DECLARED[name], name=name, encoding=encoding)
+    report = check_file(path, _declared()[name], name=name, encoding=encoding)
     if report.records or report.problems:
         return report
     problem = SeedFileError(name, "there is no record below the header")

@@ -19,7 +19,7 @@ from elute.database import history
 from elute.database.history import Published
 from elute.database.sessions import Session
 from elute.errors import EluteError
-from elute.inputs import COLUMNS, path_of
+from elute.inputs import columns, path_of
 from elute.settings import CHECKOUT, Settings
 from elute.workbooks import newer_workbook
 
@@ -71,12 +71,12 @@ def current(
     if published is None or published.options != options_of(settings, options or {}):
         return None
     if changed_versions(published, session) or any(
-        newer_workbook(settings.seeds_dir, name) for name in COLUMNS
+        newer_workbook(settings.seeds_dir, name) for name in columns()
     ):
         return None
     is_same = all(
         published.files.get(name) == (sha256_of(path_of(settings, name)) or "missing")
-        for name in COLUMNS
+        for name in columns()
     )
     return published if is_same else None
 

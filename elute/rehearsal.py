@@ -24,7 +24,7 @@ from seed_csv import SEPARATOR, SeedFile, SeedFileError
 
 from elute.database.sessions import Session
 from elute.environment import adopt
-from elute.inputs import COLUMNS, path_of
+from elute.inputs import columns, path_of
 from elute.provenance import options_of
 from elute.settings import Settings
 
@@ -50,7 +50,7 @@ def findings(
         name: of the input file that another stands in for.
         path: that other.
     """
-    files = {file: path if file == name else path_of(settings, file) for file in COLUMNS}
+    files = {file: path if file == name else path_of(settings, file) for file in columns()}
     nodes = _compiled(settings)
     try:
         if nodes is None or sum(file.stat().st_size for file in files.values()) > MOST_BYTES:

@@ -14,7 +14,7 @@ from seed_csv import Report, SeedFileError
 
 from elute import inputs, workbook_reader
 from elute.errors import EluteError
-from elute.inputs import COLUMNS, Version
+from elute.inputs import Version, columns
 from elute.settings import Settings
 
 _ONE_AT_A_TIME = threading.Lock()  # Each may take a GB of memory.
@@ -85,7 +85,7 @@ def convert(  # noqa: PLR0913
     """
     # Whatever the format, that year comes first; but 2021-05-03 could be read as of March.
     days = "%Y-%d-%m" if settings.date_format.startswith("YYYY-D") else "%Y-%m-%d"
-    reader = [sys.executable, "-I", workbook_reader.__file__, str(workbook), days, *COLUMNS[name]]
+    reader = [sys.executable, "-I", workbook_reader.__file__, str(workbook), days, *columns()[name]]
     with (
         _ONE_AT_A_TIME,
         to.open("wb") as file,
@@ -130,7 +130,7 @@ def files_signature(folder: Path) -> dict[str, list[int] | None]:
 
     Those of a workbook that is to take its place.
     """
-    found: dict[str, list[int] | None] = dict.fromkeys(COLUMNS)
+    found: dict[str, list[int] | None] = dict.fromkeys(columns())
     for name in found:
         with suppress(OSError):
             status = (newer_workbook(folder, name) or folder / name).stat()
@@ -160,7 +160,7 @@ def take_in(settings: Settings, go_on: Callable[[], object] = lambda: None) -> l
 
 
 def _taken_in(settings: Settings, go_on: Callable[[], object]) -> Iterator[str]:
-    for name in COLUMNS:
+    for name in columns():
         workbook = newer_workbook(settings.seeds_dir, name)
         if workbook is None:
             continue

@@ -16,7 +16,7 @@ from flask import Blueprint, request
 from api import access
 from api.marts.published import published_marts
 from api.openapi import marts
-from elute.inputs import COLUMNS
+from elute.inputs import columns
 
 blueprint = Blueprint("openapi", __name__)
 
@@ -39,7 +39,7 @@ def document() -> dict[str, Any]:
                 **fixed["components"]["schemas"],
                 "InputName": {
                     "type": "string",
-                    "enum": list(COLUMNS),
+                    "enum": list(columns()),
                     "description": "An input file.",
                 },
                 **marts.schemas(known),

@@ -19,7 +19,7 @@ from elute.database.server import connection_environment, is_embedded
 from elute.database.sessions import connect
 from elute.environment import drop_foreign, project_environment
 from elute.errors import EluteError
-from elute.inputs import COLUMNS, can_be_replaced, check, scratch_file
+from elute.inputs import can_be_replaced, check, columns, scratch_file
 from elute.rehearsal import compile_anew, findings
 from elute.settings import CHECKOUT, VARIABLES, Settings
 
@@ -139,7 +139,7 @@ def _is_running(settings: Settings) -> bool:
 def _disk(settings: Settings) -> Iterator[Finding]:
     if not is_embedded(settings):
         return
-    sizes = sum(_size(settings.seeds_dir / name) for name in COLUMNS)
+    sizes = sum(_size(settings.seeds_dir / name) for name in columns())
     needed = _COPIES * sizes + _SERVER_BYTES
     folder = next(parent for parent in [settings.home, *settings.home.parents] if parent.exists())
     free = shutil.disk_usage(folder).free
@@ -169,7 +169,7 @@ def _audits(settings: Settings) -> Iterator[Finding]:
 
 def _files(settings: Settings) -> Iterator[Finding]:
     is_all_good = True
-    for name in COLUMNS:
+    for name in columns():
         path = settings.seeds_dir / name
         if workbook := workbooks.newer_workbook(settings.seeds_dir, name):
             report = _report(settings, name, workbook)
@@ -187,8 +187,8 @@ def _files(settings: Settings) -> Iterator[Finding]:
 
 def _elsewhere(settings: Settings, path: Path) -> Iterator[Finding]:
     """A file that is not in its place yet: as the input file it is called by, or any it can be."""
-    names = [name for name in COLUMNS if Path(name).stem == path.stem.casefold()]
-    reports = {name: _report(settings, name, path) for name in names or COLUMNS}
+    names = [name for name in columns() if Path(name).stem == path.stem.casefold()]
+    reports = {name: _report(settings, name, path) for name in names or columns()}
     usable = {name: report for name, report in reports.items() if not report.problems}
     said = (_said(report, f"{path} as {name}") for name, report in (usable or reports).items())
     yield from dict.fromkeys(chain.from_iterable(said))

@@ -35,10 +35,11 @@ class Watch:
             files: as they are now.
             moment: now, in seconds of a steady clock.
         """
-        if self._read is None or self._seen is None:
-            self._read = self._seen = files
+        # As does what has become an input file since, or is none any more.
+        self._read = {name: (self._read or files).get(name, files[name]) for name in files}
+        self._seen = {name: (self._seen or files).get(name, files[name]) for name in files}
         for name in files:
-            if files[name] != self._seen.get(name):
+            if files[name] != self._seen[name]:
                 first, _ = self._changed.get(name, (moment, moment))
                 self._changed[name] = first, moment
         self._seen = files

@@ -16,7 +16,7 @@ from dashboard import server
 from dashboard.app import create_app
 from elute import inputs
 from elute.cli import parse
-from elute.inputs import COLUMNS
+from elute.inputs import columns
 from elute.runs.run import STATES
 from elute.settings import CHECKOUT, VARIABLES, Settings
 from tests.rules.model import PROBLEMS, USER_SUMMARY_COLUMNS
@@ -138,7 +138,7 @@ def test_the_sample_in_the_readme_is_what_a_build_of_it_gives() -> None:
 @pytest.mark.parametrize("page", ["README.md", "docs/rules.md"])
 def test_the_columns_of_the_files_are_told(page: str) -> None:
     told = dict(re.findall(r"(?m)^\| `(\w+\.csv)` \| ([^|]*) \|", PAGES[page]))
-    assert {name: tuple(re.findall(r"`([a-z_]+)`", row)) for name, row in told.items()} == COLUMNS
+    assert {name: tuple(re.findall(r"`([a-z_]+)`", row)) for name, row in told.items()} == columns()
 
 
 def test_the_columns_of_user_summary_are_told_in_order() -> None:

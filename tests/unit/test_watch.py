@@ -80,3 +80,14 @@ def test_a_change_made_while_nobody_watched_is_seen() -> None:
     watch = Watch(OLD)
     assert not watch.is_due(NEW, 100)
     assert watch.is_due(NEW, 110)
+
+
+def test_what_has_become_an_input_file_or_is_none_any_more_is_no_change() -> None:
+    watch = Watch(OLD)
+    more = {**OLD, "instruments.csv": [1, 5]}
+    assert not any(watch.is_due(more, second) for second in range(20))
+    changed = {**OLD, "instruments.csv": [2, 9]}
+    assert not watch.is_due(changed, 20)
+    assert watch.is_due(changed, 30)
+    watch.was_read(changed)
+    assert not any(watch.is_due(OLD, second) for second in range(31, 50))
