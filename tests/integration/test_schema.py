@@ -52,6 +52,14 @@ def test_a_newer_schema_is_left_alone(laboratory: Laboratory) -> None:
         schema.upgrade(laboratory.environment)
 
 
+def test_runs_are_numbered_on_from_those_of_the_builds_that_are_there(built: Laboratory) -> None:
+    with session(built) as opened:
+        opened.cursor().execute("update builds.publications set run_id = 41")
+        opened.cursor().execute("drop schema if exists elute cascade")
+        schema.upgrade(built.environment)
+        assert queue.request(opened, "http").run_id == 42
+
+
 def test_an_older_schema_is_brought_up_to_date_with_all_that_is_in_it(
     laboratory: Laboratory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
