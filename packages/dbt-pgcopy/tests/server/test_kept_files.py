@@ -1,6 +1,7 @@
 """Files that were loaded are kept: what was read, once, and no more than is wanted."""
 
 import hashlib
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -103,3 +104,14 @@ def test_all_together_are_no_larger_than_they_may_be(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"12345")
     forget_files(tmp_path, [*names, names[1]], most_bytes=12)
     assert {path.name for path in tmp_path.iterdir()} == set(names[1:3])
+
+
+def test_what_another_database_may_want_stays_while_there_is_room(tmp_path: Path) -> None:
+    ours, older, newer = (sha256(b"%d" % number) for number in range(3))
+    for age, name in enumerate((newer, older, ours)):
+        (tmp_path / name).write_bytes(b"12345")
+        os.utime(tmp_path / name, (1000 - age, 1000 - age))
+    forget_files(tmp_path, [ours], most_bytes=15)
+    assert {path.name for path in tmp_path.iterdir()} == {ours, older, newer}
+    forget_files(tmp_path, [ours], most_bytes=10)
+    assert {path.name for path in tmp_path.iterdir()} == {ours, newer}

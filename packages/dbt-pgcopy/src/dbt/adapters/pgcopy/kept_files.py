@@ -61,7 +61,9 @@ class KeptFiles:
                 self._copies.pop().unlink()
 
     def forget(self, wanted: Iterable[str], most_bytes: int) -> None:
-        """Remove all but the first of those wanted that are no larger together than that.
+        """Remove all but the first of those wanted, and then the others, that have room.
+
+        The others may be of builds in another database.
 
         Args:
             wanted: SHA-256 of each, the most wanted first.
@@ -85,15 +87,13 @@ def _copy(path: Path, folder: Path) -> Path:
 
 def forget_files(folder: Path, wanted: Iterable[str], most_bytes: int) -> None:
     """The same, of a folder, in which other files may be."""
-    kept, total = set(), 0
-    for name in dict.fromkeys(wanted):
-        with suppress(FileNotFoundError):
-            total += (folder / name).stat().st_size
-            if total > most_bytes:
-                break
-            kept.add(name)
-    for path in folder.iterdir():
-        if _KEPT.fullmatch(path.name) and path.name not in kept:
+    rank = {name: number for number, name in enumerate(dict.fromkeys(wanted))}
+    kept = [(path, path.stat()) for path in folder.iterdir() if _KEPT.fullmatch(path.name)]
+    kept.sort(key=lambda each: (rank.get(each[0].name, len(rank)), -each[1].st_mtime))
+    total = 0
+    for path, status in kept:
+        total += status.st_size
+        if total > most_bytes:
             path.unlink(missing_ok=True)
     oldest = time.time() - _STALE_SECONDS
     for path in folder.glob(f"{_BEGINNING}*{_UNFINISHED}"):  # of builds that were killed
