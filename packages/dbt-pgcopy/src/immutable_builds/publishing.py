@@ -21,7 +21,6 @@ from immutable_builds.views import (
 )
 from immutable_builds.waiting import STAYS, PublishingError, Waiting, transaction
 
-_GONE = "it is no longer in the project"
 _MOST_BYTES = 63  # of a name in PostgreSQL
 _LOCK_TIMEOUT = "100ms"  # Others queue behind a lock that is waited for.
 _RECONNECT_SECONDS = 5.0
@@ -125,7 +124,8 @@ def publish(
         session: not in a transaction.
         build: what to publish.
         seconds: how long to try again while somebody else holds a view.
-        say: told for whom it waits, and what it replaces, if that was a return.
+        say: told for whom it waits, which views are dropped, and what it replaces, if that was a
+            return.
         also: called with the number of a new one, to do something in the same transaction.
 
     Raises:
@@ -133,10 +133,13 @@ def publish(
         psycopg2.Error: something went wrong; nothing is published, unless the session was lost.
     """
     waiting = None
-    while (number := _attempt(session, build, also)) is None:
+    while (done := _attempt(session, build, also)) is None:
         publications = _quoted(build.schema, "publications")
         waiting = waiting or Waiting(_changed_views(session, build), publications, seconds, say)
         waiting.wait(session)
+    number, dropped = done
+    for sentence in dropped:
+        say(sentence)
     _say_what_it_replaces(session, build, number, say)
     return number
 
@@ -168,8 +171,10 @@ def _say_what_it_replaces(
         )
 
 
-def _attempt(session: PostgresSession, build: Build, also: Callable[[int], object]) -> int | None:
-    """The number of the build; None if somebody holds what has to be changed."""
+def _attempt(
+    session: PostgresSession, build: Build, also: Callable[[int], object]
+) -> tuple[int, list[str]] | None:
+    """As `_publish`; None if somebody holds what has to be changed."""
     try:
         with transaction(session) as cursor:
             return _publish(cursor, build, also)
@@ -254,7 +259,8 @@ def files_of_builds(session: PostgresSession, schema: str) -> list[str]:
         return [digest for (digest,) in cursor.fetchall()]
 
 
-def _publish(cursor: Cursor, build: Build, also: Callable[[int], object]) -> int:
+def _publish(cursor: Cursor, build: Build, also: Callable[[int], object]) -> tuple[int, list[str]]:
+    """The number of the build, and of each view that is dropped why."""
     cursor.execute(_SETTINGS)
     if build.lock is not None and not build.lock.is_held(cursor):
         raise PublishingError(build.lock.lost)
@@ -265,7 +271,7 @@ def _publish(cursor: Cursor, build: Build, also: Callable[[int], object]) -> int
     newest, files, tables = cursor.fetchone() or (None, {}, {})
     published = _tables(build, tables)
     if build.returns_to is not None and published == tables:
-        return int(newest)
+        return int(newest), []
     cursor.execute(QUERIES["locks"], [build.views])
     [[locks]] = cursor.fetchall()
     if locks:
@@ -280,9 +286,11 @@ def _publish(cursor: Cursor, build: Build, also: Callable[[int], object]) -> int
     # ends, for nothing is published while any of the views is held.
     for name, entry in sorted(published.items()):
         point_view(cursor, (entry["view_schema"], name), (entry["schema"], entry["table"]))
-    for name in sorted(set(tables) - set(published)):
-        why = f"build {build.returns_to} has none" if build.returns_to else _GONE
-        drop_view(cursor, (tables[name]["view_schema"], name), why)
+    dropped = [
+        f"{'.'.join(view)} is dropped: {why}."
+        for view, why in _gone(build, tables, published).items()
+        if drop_view(cursor, view, f"has to go, for {why}")
+    ]
     adopt_grants_and_comments(
         cursor,
         [_quoted(entry["view_schema"], name) for name, entry in published.items()],
@@ -305,7 +313,25 @@ def _publish(cursor: Cursor, build: Build, also: Callable[[int], object]) -> int
     )
     [[number]] = cursor.fetchall()
     also(number)
-    return int(number)
+    return int(number), dropped
+
+
+def _gone(
+    build: Build, before: Mapping[str, Any], published: Mapping[str, Any]
+) -> dict[tuple[str, str], str]:
+    """The views of the build before that have no mart any more, and why."""
+    found = {}
+    for name, entry in sorted(before.items()):
+        view_schema = published.get(name, {}).get("view_schema")
+        if view_schema is None and build.returns_to is not None:
+            why = f"build {build.returns_to} has none"
+        elif view_schema is None:
+            why = "it is no longer in the project"
+        else:
+            why = f"it is in the schema {view_schema} now"
+        if view_schema != entry["view_schema"]:
+            found[entry["view_schema"], name] = why
+    return found
 
 
 def _tables(build: Build, before: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -33,7 +33,7 @@ def point_view(cursor: Cursor, view: Name, table: Name) -> None:
         # Columns can only be added, at the end.
         cursor.execute("rollback to savepoint before_view")
         grants = _column(cursor, QUERIES["grants"], {"name": _text(cursor, view)})
-        drop_view(cursor, view, "its columns have changed")
+        drop_view(cursor, view, "has to be made anew, for its columns have changed")
         cursor.execute(statement)
         _execute_where_possible(cursor, grants)
     except errors.WrongObjectType as error:
@@ -43,18 +43,22 @@ def point_view(cursor: Cursor, view: Name, table: Name) -> None:
         ) from error
 
 
-def drop_view(cursor: Cursor, view: Name, reason: str) -> None:
-    """Drop a view, for this reason, if nothing depends on it; what is a table by now, stays.
+def drop_view(cursor: Cursor, view: Name, why: str) -> bool:
+    """Drop a view if nothing depends on it; what is a table by now, stays.
+
+    Returns:
+        whether there was a view.
 
     Raises:
         InTheWayError: something does.
     """
     if _kind(cursor, view) != "v":
-        return
+        return False
     try:
         cursor.execute(sql.SQL("drop view {}").format(sql.Identifier(*view)))
     except errors.DependentObjectsStillExist as error:
-        raise _in_the_way(view, reason, error) from error
+        raise _in_the_way(view, why, error) from error
+    return True
 
 
 def adopt_grants_and_comments(cursor: Cursor, views: Sequence[str], tables: Sequence[str]) -> None:
@@ -87,7 +91,7 @@ def _replace_table(cursor: Cursor, name: Name, statement: sql.Composable) -> Non
             cursor.execute(reader)
         cursor.execute(sql.SQL("drop table {}").format(sql.Identifier(name[0], aside)))
     except (errors.DependentObjectsStillExist, errors.InvalidTableDefinition) as error:
-        raise _in_the_way(name, "it is to become a view", error) from error
+        raise _in_the_way(name, "has to become a view", error) from error
 
 
 def _execute_where_possible(cursor: Cursor, statements: Sequence[str]) -> None:
@@ -108,11 +112,11 @@ def _column(
     return [text for (text,) in cursor.fetchall()]
 
 
-def _in_the_way(name: Name, reason: str, error: errors.Error) -> InTheWayError:
+def _in_the_way(name: Name, why: str, error: errors.Error) -> InTheWayError:
     detail = " ".join((error.diag.message_detail or str(error)).split()).rstrip(".")
     return InTheWayError(
-        f"{'.'.join(name)} has to be made anew, for {reason}, and others depend on it: {detail}. "
-        "Drop what depends on it, build again, and make that anew."
+        f"{'.'.join(name)} {why}, and others depend on it: {detail}. Drop what depends on it, "
+        "build again, and make it anew where it can be."
     )
 
 

@@ -450,12 +450,31 @@ class TestWhatOthersHaveMade(Published):
             _, output = run_dbt_and_capture(["build"], expect_pass=False)
             assert "it is no longer in the project" in " ".join(output.split())
             query("drop view of_others")
-            run_dbt(["build"])
+            _, output = run_dbt_and_capture(["build"])
         finally:
             two.write_text(TWO)
             yaml.write_text(YAML)
+        assert f"{project.test_schema}.two is dropped: it is no longer in the project." in output
         assert query("select to_regclass('two')") == [(None,)]
         assert list(publications(query, "tables")[-1][0]) == ["one"]
+
+    def test_a_mart_that_moves_to_another_schema_leaves_no_view_behind(
+        self, query: Query, project: Any
+    ) -> None:
+        run_dbt(["build"])
+        two = Path(project.project_root, "models", "two.sql")
+        try:
+            two.write_text(f"{{{{ config(schema='elsewhere') }}}} {TWO}")
+            run_dbt(["build"])
+        finally:
+            two.write_text(TWO)
+        schema = f"{project.test_schema}_elsewhere"
+        assert query("select to_regclass('two')") == [(None,)]
+        assert query(f"select count(*) from {schema}.two") == query("select count(*) from one")
+        run_dbt(["build"])
+        assert query(f"select to_regclass('{schema}.two')") == [(None,)]
+        assert query("select to_regclass('two') is not null") == [(True,)]
+        query(f"drop schema {schema}")
 
     def test_a_mart_that_is_a_table_of_dbt_by_now_is_left_to_it(
         self, query: Query, project: Any
