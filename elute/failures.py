@@ -32,11 +32,12 @@ def error_kind(outcome: Outcome) -> str:
 
 def explain(outcome: Outcome) -> str:
     """Why a build failed and what that means, in one paragraph."""
-    reasons = list(outcome.logged)  # what audits found: see the macro explain_failed_audits
-    if outcome.crash:
-        reasons.append(_missing_file(outcome.crash) or outcome.crash)
-    if not outcome.logged:
-        reasons += [_reason(failure.name, failure.message) for failure in outcome.failures]
+    reasons = [_missing_file(outcome.crash) or outcome.crash] if outcome.crash else []
+    for failure in outcome.failures:
+        # What an audit found: see the macro explain_failed_audits.
+        name = f"{failure.name}: "
+        found = [line.removeprefix(name) for line in outcome.logged if line.startswith(name)]
+        reasons += found or [_reason(failure.name, failure.message)]
     fault = fault_of(outcome)
     if fault:  # One of the nodes that failed will do as an example.
         reasons = [fault.detail, *reasons[-1:]]

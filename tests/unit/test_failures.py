@@ -45,9 +45,18 @@ def test_a_crash_of_dbt_counts_too() -> None:
 
 
 def test_of_several_causes_only_the_last_says_that_what_was_published_stays() -> None:
-    said = [f"{name}.csv: too many were left out. {STAYS}" for name in ("users", "compounds")]
-    failures = [Failure("assert_files_are_usable", "test", "Got 2 results")]
+    audit = "assert_files_are_usable"
+    said = [
+        f"{audit}: {name}.csv: too many were left out. {STAYS}" for name in ("users", "compounds")
+    ]
+    failures = [Failure(audit, "test", "Got 2 results")]
     told = explain(Outcome("failed", failures, logged=said))
     assert told.count(STAYS) == 1
     assert told.endswith(STAYS)
     assert "users.csv: too many were left out. compounds.csv" in told
+
+
+def test_what_somebody_elses_macro_logs_hides_no_reason() -> None:
+    failure = Failure("x", "model", "Database Error in model x (models/x.sql)\n  division by zero")
+    told = explain(Outcome("failed", [failure], logged=["on-run-end of a package"]))
+    assert told == f"The build failed. x: division by zero. {STAYS}"
