@@ -54,7 +54,10 @@ def server_settings(memory: int, cpus: int, disk: int) -> dict[str, str]:
         "wal_level": "minimal",
         "max_wal_senders": "0",
         "max_wal_size": _size(disk / 10, 256 * MB, 4 * GB),
-        "checkpoint_timeout": "15min",
+        # Builds make thousands of files, and a stop writes out those that are left. It has time for
+        # those of a minute or so.
+        "checkpoint_timeout": "1min",
+        "checkpoint_completion_target": "0.1",
         # A recovery begins by writing out every file, of which builds make thousands; Linux does so
         # for a whole file system at once.
         "recovery_init_sync_method": "syncfs" if sys.platform == "linux" else "fsync",
