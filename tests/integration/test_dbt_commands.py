@@ -1,5 +1,6 @@
 """What a user of dbt knows, on the project: its commands, and the flags that change them."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -10,7 +11,7 @@ from dbt.__version__ import version
 
 from elute.settings import CHECKOUT
 from tests.conftest import SAMPLE
-from tests.integration.conftest import MARTS, Laboratory
+from tests.integration.conftest import MARTS, SCHEMAS, Laboratory
 
 # The project silences one warning itself, which rules out plain --warn-error.
 WARNINGS_ARE_ERRORS = '{"error": "all", "silence": ["UnsupportedConstraintMaterialization"]}'
@@ -215,14 +216,57 @@ def test_a_file_of_the_project_that_is_no_utf8_is_named(dbt: Dbt, tmp_path: Path
     assert dbt.laboratory.marts() == dbt.marts
 
 
-def test_a_mistake_in_a_rule_is_told_by_an_example(dbt: Dbt, tmp_path: Path) -> None:
+def test_a_build_names_the_files_that_another_run_has_loaded(dbt: Dbt) -> None:
+    users = SAMPLE["users.csv"] + b"99,Alice,,\n"
+    dbt.laboratory.write({"users.csv": users})
+    assert dbt("seed", "--select", "users").status == 0
+    part = dbt("run", "--select", "compound_usage")
+    assert part.status != 0
+    assert "users.csv was loaded by a run that published nothing" in part.output
+    assert dbt.laboratory.marts() == dbt.marts
+    assert dbt("run").status == 0
+    newest = "select files from builds.publications order by build desc limit 1"
+    [row] = dbt.laboratory.rows(newest)
+    assert row["files"] == {
+        name: hashlib.sha256(content).hexdigest()
+        for name, content in {**SAMPLE, "users.csv": users}.items()
+    }
+    assert dbt("run", "--select", "compound_usage").status == 0
+    dbt.laboratory.write(SAMPLE)
+    assert dbt("build", *NO_TESTS).status == 0
+    assert dbt.laboratory.marts() == dbt.marts
+
+
+def test_a_target_with_a_schema_of_its_own_is_apart(dbt: Dbt, tmp_path: Path) -> None:
+    profiles = (CHECKOUT / "profiles.yml").read_text(encoding="utf-8")
+    alice = "alice: {<<: *postgres, schema: alice}\n    spark:"
+    (tmp_path / "profiles.yml").write_text(profiles.replace("spark:", alice, 1), encoding="utf-8")
+    dbt.laboratory.write({"users.csv": SAMPLE["users.csv"] + b"99,Alice,,\n"})
+    place = ["--profiles-dir", str(tmp_path), "--target-path", str(tmp_path / "target")]
+    assert dbt("build", *NO_TESTS, "--target", "alice", *place).status == 0
+    dbt.laboratory.write(SAMPLE)
+    assert dbt.laboratory.rows("select 1 from alice_marts.user_summary where user_id = 99")
+    assert dbt.laboratory.marts() == dbt.marts
+    schemas = dbt.laboratory.rows("select nspname from pg_namespace where nspname like 'alice%'")
+    with dbt.laboratory.session() as session:
+        for row in schemas:
+            session.cursor().execute(f"drop schema {row['nspname']} cascade")
+        session.commit()
+    assert {row["nspname"].removeprefix("alice_") for row in schemas} == {*SCHEMAS}
+
+
+def test_what_an_audit_finds_is_told_with_its_name(dbt: Dbt, tmp_path: Path) -> None:
     project = shutil.copytree(CHECKOUT / "dbt_project", tmp_path / "dbt_project")
     shutil.copytree(CHECKOUT / "seeds", tmp_path / "seeds")
     macro = project / "macros" / "text_to_number.sql"
     text = macro.read_text(encoding="utf-8")
     macro.write_text(text.replace(">= 999999999999.9999999999999995", "> 1e12"), encoding="utf-8")
+    found = "select 'Row ' || n as message from generate_series(1, 9) n order by n limit 2 -- few"
+    (project / "tests" / "assert_none.sql").write_text(found, encoding="utf-8")
     place = ["--project-dir", str(project), "--target-path", str(tmp_path / "target")]
-    result = dbt("build", "--select", "assert_values_are_read_by_the_rules", *place)
+    rules = "assert_values_are_read_by_the_rules"
+    result = dbt("build", "--select", rules, "assert_none", *place)
     assert result.status != 0
-    assert "By the rules, “1e12” is no value, but it is read as 1000000000000." in result.output
+    assert f"{rules}: By the rules, “1e12” is no value, but it is read as 1" in result.output
+    assert [f"assert_none: Row {n}\n" in result.output for n in (1, 2, 3)] == [True, True, False]
     assert dbt.laboratory.marts() == dbt.marts
