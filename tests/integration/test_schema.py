@@ -116,6 +116,7 @@ def test_builds_of_an_older_elute_get_the_columns_that_they_lack(built: Laborato
     with session(built) as opened:
         for column in columns:
             opened.cursor().execute(f"alter table builds.publications drop column {column}")
+        opened.cursor().execute("drop table builds.loaded_files")
     schema.upgrade(built.environment)
     [build] = built.rows("select * from builds.publications")
     assert [build[column] for column in columns] == [{}, None, None, None]

@@ -18,6 +18,11 @@ alter table {schema}.publications
     add column if not exists returns_to bigint,
     add column if not exists requested_by text,
     add column if not exists reason text;
+create table if not exists {schema}.loaded_files (
+    file text primary key,
+    sha256 text not null
+);
+comment on table {schema}.loaded_files is 'The file that the table of each seed holds, which a run that published nothing may have loaded.';
 comment on table {schema}.publications is 'One row per published build; the newest one is what the views show.';
 comment on column {schema}.publications.invocation_id is 'Of the dbt run that made it.';
 comment on column {schema}.publications.run_id is 'What the caller knows that run by, if anything.';

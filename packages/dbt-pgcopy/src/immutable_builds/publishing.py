@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from psycopg2 import errors, sql
 from psycopg2.extensions import connection as PostgresSession  # noqa: N812
@@ -32,8 +32,7 @@ set local synchronous_commit = on;
 -- Definitions of views then name all schemas.
 set local search_path = '';
 """
-_NEWEST_COLUMN = "reason"
-_IS_PREPARED = "select from pg_attribute where attrelid = to_regclass(%s) and attname = %s"
+_IS_PREPARED = "select to_regclass(%s) is not null"
 _LATEST = sql.SQL("select build, files, tables from {} order by build desc limit 1")
 
 logger = logging.getLogger(__name__)
@@ -63,6 +62,8 @@ class Build:
         returns_to: the number of an earlier build that it is, or was made again from the files of.
         requested_by: who has asked for that.
         reason: and why.
+        reads: how much it has made anew of what seeds have loaded (see `note_loaded`), "all" or a
+            "part"; None if it reads no such tables.
     """
 
     schema: str
@@ -78,6 +79,7 @@ class Build:
     returns_to: int | None = None
     requested_by: str | None = None
     reason: str | None = None
+    reads: Literal["all", "part"] | None = None
 
     @property
     def views(self) -> list[str]:
@@ -102,8 +104,8 @@ def prepare(cursor: Cursor, schema: str) -> int | None:
     Returns:
         the number of the newest build.
     """
-    cursor.execute(_IS_PREPARED, [_quoted(schema, "publications"), _NEWEST_COLUMN])
-    if cursor.rowcount == 0:
+    cursor.execute(_IS_PREPARED, [_quoted(schema, "loaded_files")])  # The last that was added.
+    if cursor.fetchone() != (True,):
         text = Path(__file__).with_name("builds.sql").read_text(encoding="utf-8")
         cursor.execute(sql.SQL(text).format(schema=sql.Identifier(schema)))
     cursor.execute(_LATEST.format(sql.Identifier(schema, "publications")))
@@ -282,6 +284,7 @@ def _publish(cursor: Cursor, build: Build, also: Callable[[int], object]) -> tup
             f"Build {newest} was published while this part was built on the one before. This part "
             f"stays unpublished. {STAYS} Build it again."
         )
+    files = {**(files if build.returns_to is None else {}), **_loaded(cursor, build, files)}
     # In one order, and all of them: who reads one mart then reads one build until the transaction
     # ends, for nothing is published while any of the views is held.
     for name, entry in sorted(published.items()):
@@ -303,7 +306,7 @@ def _publish(cursor: Cursor, build: Build, also: Callable[[int], object]) -> tup
             build.run_id,
             build.project_version,
             Json(dict(build.options)),
-            Json({**(files if build.returns_to is None else {}), **build.files}),
+            Json({**files, **build.files}),
             Json(published),
             Json(dict(build.versions)),
             build.returns_to,
@@ -314,6 +317,35 @@ def _publish(cursor: Cursor, build: Build, also: Callable[[int], object]) -> tup
     [[number]] = cursor.fetchall()
     also(number)
     return int(number), dropped
+
+
+def note_loaded(cursor: Cursor, schema: str, file: str, sha256: str) -> None:
+    """Note which file the table of a seed holds, in the transaction that loads it."""
+    query = sql.SQL(QUERIES["note_loaded"]).format(sql.Identifier(schema, "loaded_files"))
+    cursor.execute(query, [file, sha256])
+
+
+def _loaded(cursor: Cursor, build: Build, before: Mapping[str, str]) -> dict[str, str]:
+    """The files that were loaded by other runs since the build before, and that it has read.
+
+    Raises:
+        PublishingError: it may have, or not.
+    """
+    if build.reads is None:
+        return {}
+    query = sql.SQL("select file, sha256 from {}")
+    cursor.execute(query.format(sql.Identifier(build.schema, "loaded_files")))
+    loaded = {
+        file: sha256
+        for file, sha256 in cursor.fetchall()
+        if file not in build.files and before.get(file) != sha256
+    }
+    if build.reads == "part" and (names := sorted(loaded.keys() & before.keys())):
+        raise PublishingError(
+            f"{', '.join(names)} was loaded by a run that published nothing, and this part may be "
+            f"made from it. {STAYS} Build all of it, with dbt build."
+        )
+    return loaded
 
 
 def _gone(

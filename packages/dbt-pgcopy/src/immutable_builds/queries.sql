@@ -8,6 +8,10 @@ insert into {} (
 values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 returning build
 
+-- name: note_loaded
+insert into {} (file, sha256) values (%s, %s)
+on conflict (file) do update set sha256 = excluded.sha256
+
 -- name: build_before
 -- None before that of an invocation that published nothing.
 select build, returns_to, requested_by, reason

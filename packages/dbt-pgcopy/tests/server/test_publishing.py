@@ -106,7 +106,7 @@ def tables(query: Query) -> list[str]:
     """The tables of builds."""
     found = query(
         "select tablename from pg_tables where schemaname = current_schema() || '_builds' "
-        "and tablename <> 'publications' order by tablename"
+        "and tablename not in ('publications', 'loaded_files') order by tablename"
     )
     return [name for (name,) in found]
 
@@ -153,7 +153,8 @@ class TestPublishing(Published):
         [(schema,)] = query("select current_schema()")
         query(
             f"alter table {schema}_builds.publications drop column versions, "
-            "drop column returns_to, drop column requested_by, drop column reason"
+            "drop column returns_to, drop column requested_by, drop column reason; "
+            f"drop table {schema}_builds.loaded_files"
         )
         run_dbt(["build"])
         [(old,), (new,)] = publications(query, "versions")

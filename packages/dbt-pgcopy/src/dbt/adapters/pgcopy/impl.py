@@ -48,6 +48,7 @@ class PgcopyAdapter(PostgresAdapter):
     Relation = PgcopyRelation
     ConnectionManager = PgcopyConnectionManager
     connections: PgcopyConnectionManager
+    loads_seeds = True  # False where another adapter does, and not into PostgreSQL
     _run_lock: RunLock | None = None
 
     def __init__(self, config: Any, mp_context: SpawnContext) -> None:
@@ -136,6 +137,13 @@ class PgcopyAdapter(PostgresAdapter):
                 records += self.copy_from(chunks, query)
             return records
 
+    @available
+    def note_loaded(self, schema: str, seed: Seed) -> None:
+        """Note which file the table of a seed holds, as it is loaded; none with --empty."""
+        sha256 = self._files.get(seed.path.name, "")
+        with self.connections.get_thread_connection().handle.cursor() as cursor:
+            immutable_builds.note_loaded(cursor, schema, seed.path.name, sha256)
+
     @contextmanager
     def reading(self, seed: Seed) -> Iterator[SeedFile]:
         """The file of a seed, to be read to its end; it is noted as one that the build is of."""
@@ -168,8 +176,8 @@ class PgcopyAdapter(PostgresAdapter):
 
     @available
     def prepare_builds(self, schema: str) -> None:
-        """Before each table of a build: make what publishing needs, once."""
-        self.drop_leftovers(schema)
+        """Before each table of a build and seed: make what publishing needs, once."""
+        self._drop_leftovers(schema)
         with self._preparing, self.connections.exception_handler("prepare builds"):
             if self._unpublished_in is None:
                 session = self.connections.get_thread_connection().handle
@@ -177,8 +185,7 @@ class PgcopyAdapter(PostgresAdapter):
                     self._built_on = immutable_builds.prepare(cursor, schema)
                 self._unpublished_in = schema
 
-    @available
-    def drop_leftovers(self, schema: str) -> None:
+    def _drop_leftovers(self, schema: str) -> None:
         """Before anything is written, once: drop the tables of builds that were broken off."""
         with self._preparing:
             if self.is_alone and not self._is_tidy:
@@ -198,7 +205,8 @@ class PgcopyAdapter(PostgresAdapter):
         Args:
             schema: of the tables of builds.
             marts: every mart of the project, by name; see `immutable_builds.Build`.
-            noted: `options`, `versions`, `run_id` and `returns`, as `publish_build` has them.
+            noted: `options`, `versions`, `run_id` and `returns`, as `publish_build` has them, and
+                `has_all`, whether every model was built.
             wait_seconds: how long to wait for those who hold a view.
         """
         session = self.connections.get_thread_connection().handle
@@ -227,6 +235,7 @@ class PgcopyAdapter(PostgresAdapter):
             self._run_lock,
             self._built_on,
             **noted["returns"],
+            reads=("all" if noted["has_all"] else "part") if self.loads_seeds else None,
         )
         self._kept.keep()
         try:

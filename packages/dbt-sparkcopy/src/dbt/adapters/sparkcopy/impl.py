@@ -58,6 +58,7 @@ class SparkcopyAdapter(SparkAdapter):
         published_to = copy.copy(config)
         published_to.credentials = config.credentials.postgres
         self._postgres = PgcopyAdapter(published_to, mp_context)
+        self._postgres.loads_seeds = False
         self._folder: Folder | None = None
         self._preparing = Lock()
 

@@ -157,7 +157,14 @@
       'sql': sql.get(node.unique_id, {}),
     }}) -%}
   {%- endfor -%}
-  {%- set noted = {'options': options, 'versions': versions, 'returns': returns, 'run_id': run_id} -%}
+  {%- set has_run = results | map(attribute='node.unique_id') | list -%}
+  {%- set left_out = graph.nodes.values() | selectattr('resource_type', 'equalto', 'model')
+    | rejectattr('config.materialized', 'equalto', 'ephemeral')
+    | map(attribute='unique_id') | reject('in', has_run) | list -%}
+  {%- set noted = {
+    'options': options, 'versions': versions, 'returns': returns, 'run_id': run_id,
+    'has_all': not left_out,
+  } -%}
   {%- set error = adapter.publish_build(builds_schema(), marts, noted, wait_seconds) -%}
   {%- if error -%}
     {#- An error of this statement is one of the hook; one raised here would end dbt half way. -#}

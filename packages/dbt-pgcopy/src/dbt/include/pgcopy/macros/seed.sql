@@ -8,8 +8,11 @@
   {%- endif -%}
   {%- do pgcopy_warn_of_extra_columns(seed) -%}
 
-  {#- A disk may be full of them, and seeds come first. -#}
-  {%- do adapter.drop_leftovers(builds_schema()) -%}
+  {#- It drops what builds that were broken off have left, which may fill the disk. Seeds come first. -#}
+  {%- set has_builds = 'published' in graph.nodes.values() | map(attribute='config.materialized') -%}
+  {%- if has_builds -%}
+    {%- do adapter.prepare_builds(builds_schema()) -%}
+  {%- endif -%}
 
   {%- set old_relation = adapter.get_relation(database=database, schema=schema, identifier=model['alias']) -%}
   {%- set target_relation = this.incorporate(type='table') -%}
@@ -22,6 +25,9 @@
   {%- set recreated = should_full_refresh() or not pgcopy_seed_table_fits(old_relation, seed) -%}
   {%- set ddl = pgcopy_empty_seed_table(old_relation, target_relation, seed, recreated) -%}
   {%- set records = 0 if flags.EMPTY else adapter.copy_seed(target_relation, seed) -%}
+  {%- if has_builds -%}
+    {%- do adapter.note_loaded(builds_schema(), seed) -%}
+  {%- endif -%}
 
   {% call noop_statement('main', 'COPY ' ~ records, 'COPY', records) %}
     {{ ddl }};
