@@ -1,9 +1,13 @@
 -- Equal values are counted first: the rest is then of few. Steps of 1, 2 or 5 times a power of ten;
 -- those of whole numbers are whole. Where few values would stretch the range (the largest hundredth
--- to three times its width or more), they share a last bin.
+-- to three times its width or more), they share a last bin. What is not finite is in no bin; NaN is
+-- above infinity.
 with _values as (
     select
-        {column}::numeric as value,
+        case
+            when {column}::numeric > '-infinity' and {column}::numeric < 'infinity'
+                then {column}::numeric
+        end as value,
         count(*) as count
     from ({rows}) as _rows
     group by {column}

@@ -347,6 +347,19 @@ def test_totals_and_histograms_are_of_the_published_build(
     assert found() == ("0-1/14", 14)
 
 
+@pytest.mark.parametrize("data_type", ["double precision", "real", "numeric"])
+def test_what_is_not_finite_is_in_no_bin_of_a_histogram(
+    client: FlaskClient, owner: Session, data_type: str
+) -> None:
+    value = "(array['NaN', 'infinity', '-infinity', null])[user_id]"
+    columns = f"user_id, case when user_id <= 4 then {value} else user_id::text end::{data_type}"
+    with published(owner, columns=f"{columns} as value"):
+        found = client.get("/marts/user_summary/histogram?column=value&bins=10").get_json()
+    assert (found["without"], found["step"]) == (4, 1)
+    assert [each["from"] for each in found["bins"]] == list(range(5, 15))
+    assert {each["count"] for each in found["bins"]} == {1}
+
+
 def test_readers_see_nothing_of_a_build_being_published(
     client: FlaskClient, owner: Session
 ) -> None:
