@@ -23,17 +23,18 @@ TYPES = {
     "period": "int4range",
     "words": "tsvector",
     "mood": f"{SCHEMA}.mood",
+    "code": f"{SCHEMA}.code",
     '50% "off"': "text",
 }
 # PEOPLE and what they are known by, in the order of TYPES.
 PEOPLE: list[tuple[object, ...]] = [
     (1, "Ada", "1.5", "1815-12-10", True, '{"a": {"b": "x"}, "n": 1}', "[1,\n 2]",
-     "{red,blue}", "{1,2,3}", "[1,3]", "fat cat", "calm", "yes"),
+     "{red,blue}", "{1,2,3}", "[1,3]", "fat cat", "calm", "A-1", "yes"),
     (2, "Bo", "2.5", "1999-01-02", False, '{"a": {"b": "y"}, "n": 2}', "[3]",
-     "{blue}", "{1,2}", "[4,7]", "fat rat", "wild", "no"),
+     "{blue}", "{1,2}", "[4,7]", "fat rat", "wild", "B-2", "no"),
     (3, "Cy (jr)", None, None, None, '[{"k": "v"}, [7, 8]]', '{"n": "n"}',
-     "{}", "{1}", "[8,11]", "impossible fun", "calm", None),
-    (4, None, "0", "2020-02-29", True, None, None, None, None, None, None, None, ""),
+     "{}", "{1}", "[8,11]", "impossible fun", "calm", None, None),
+    (4, None, "0", "2020-02-29", True, None, None, None, None, None, None, None, None, ""),
 ]  # fmt: skip
 
 
@@ -54,6 +55,7 @@ def session(people: Table) -> Iterator[Connection]:
         cursor = owner.cursor()
         cursor.execute(f"create schema {SCHEMA}")
         cursor.execute(f"create type {SCHEMA}.mood as enum ('calm', 'wild')")
+        cursor.execute(f"create domain {SCHEMA}.code as text")
         columns = ", ".join(
             '"{}" {}'.format(name.replace('"', '""'), data_type)
             for name, data_type in TYPES.items()

@@ -112,6 +112,11 @@ def test_ilike_is_postgresqls_own(session: Connection) -> None:
         ("raw=eq.[3]", [2]),
         ("mood=eq.calm", [1, 3]),
         ("mood=gt.calm", [2]),
+        # A domain over text, which the library does not know, can do what text can.
+        ("code=ilike.a*", [1]),
+        ("code=like(any).{A*,*2}", [1, 2]),
+        ("code=match.[12]", [1, 2]),
+        ("code=fts.b", [2]),
         ("\"50%25 \\\"off\\\"\"=eq.yes", [1]),
         # Together.
         ("or=(id.eq.1,id.eq.2)", [1, 2]),
@@ -246,7 +251,12 @@ def test_at_most_some(people: Table, session: Connection) -> None:
         ("name=fts.(", "refuses the query: no operand in tsquery", "42601"),
         ("name=fts(klingon).a", 'configuration "klingon" does not exist', "42704"),
         ("select=record->>a::int", "refuses the query: invalid input syntax for type in", "22P02"),
-        ("mood=like.c*", "operator does not exist", "42883"),
+        ("mood=like.c*", ".mood; like is for text.", "42883"),
+        ("code=ilike.a*&mood=ilike.c*", ".mood; ilike is for text.", "42883"),
+        ("mood=not.ilike(any).{c*}", ".mood; ilike is for text.", "42883"),
+        ("mood=imatch.c", ".mood; imatch is for text.", "42883"),
+        ("mood=fts.calm", ".mood; fts is for text and json and search.", "42883"),
+        ("mood=ov.{calm}", ".mood; ov is for array and range.", "42883"),
         ("mood=eq.sad", "'sad' is no value for mood", "22P02"),
     ],
 )

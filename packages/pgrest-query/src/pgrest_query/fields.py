@@ -30,11 +30,19 @@ _LONGEST_SHOWN = 200  # letters of a text in a message
 _LARGEST_INDEX = 2**31 - 1
 
 
+class Doubt(NamedTuple):
+    """A type not known here, and what is said if PostgreSQL has no such operator for it."""
+
+    data_type: str
+    refusal: str
+
+
 class Value(NamedTuple):
-    """What goes into a placeholder, and the column that it is compared with, if it is."""
+    """What goes into a placeholder, the column that it is compared with, and whether it can be."""
 
     text: str
     field: "Field | None" = None
+    doubt: Doubt | None = None
 
 
 class Fragment(NamedTuple):
@@ -63,9 +71,9 @@ def identifier(*names: str) -> Fragment:
     return Fragment(".".join(f'"{name}"' for name in quoted))
 
 
-def placeholder(text: str, field: "Field | None" = None) -> Fragment:
+def placeholder(text: str, field: "Field | None" = None, doubt: Doubt | None = None) -> Fragment:
     """A placeholder for this value."""
-    return Fragment("%s", (Value(text, field),))
+    return Fragment("%s", (Value(text, field, doubt),))
 
 
 def shortened(text: str) -> str:

@@ -9,6 +9,7 @@ from pgrest_query.fields import (
     BLANKS,
     CLOSE,
     QUOTED,
+    Doubt,
     Field,
     Fragment,
     Scanner,
@@ -118,7 +119,7 @@ def _value(scanner: Scanner, pattern: re.Pattern[str]) -> str:
 
 def _comparison(field: Field, name: str, argument: str | None, text: str) -> Fragment:
     operator = _COMPARISONS[name]
-    _require(field, name, operator.kinds)
+    doubt = _require(field, name, operator.kinds)
     if argument and not (operator.takes_any and argument in ("any", "all")):
         quantified = [each for each, known in _COMPARISONS.items() if known.takes_any]
         raise QueryError(
@@ -126,7 +127,7 @@ def _comparison(field: Field, name: str, argument: str | None, text: str) -> Fra
         )
     if name in ("like", "ilike"):
         text = text.replace("*", "%")
-    value = placeholder(text, field)
+    value = placeholder(text, field, doubt)
     if name == "ilike" and not argument:
         # What it does itself, but for each row it would make the pattern's letters small again.
         return build("lower({}) like lower({})", field.expression(), value)
@@ -135,8 +136,8 @@ def _comparison(field: Field, name: str, argument: str | None, text: str) -> Fra
 
 
 def _search(field: Field, name: str, language: str | None, text: str) -> Fragment:
-    _require(field, name, _SEARCHED)
-    searched, words = field.expression(), placeholder(text)
+    doubt = _require(field, name, _SEARCHED)
+    searched, words = field.expression(), placeholder(text, doubt=doubt)
     if language is not None:
         words = build("{}::regconfig, {}", placeholder(language.strip()), words)
     if kind(field.data_type) != "search":
@@ -171,9 +172,12 @@ def _state(field: Field, scanner: Scanner) -> Fragment:
     return build(f"{{}} {_STATES[name]}", field.expression())
 
 
-def _require(field: Field, name: str, kinds: tuple[str, ...]) -> None:
+def _require(field: Field, name: str, kinds: tuple[str, ...]) -> Doubt | None:
     """Refuse what the type of a column cannot do; PostgreSQL decides on types not known here."""
-    if kinds and kind(field.data_type) not in (*kinds, "other"):
-        raise QueryError(
-            f"{field.label} is of type {field.data_type}; {name} is for {' and '.join(kinds)}."
-        )
+    found = kind(field.data_type)
+    if not kinds or found in kinds:
+        return None
+    refusal = f"{field.label} is of type {field.data_type}; {name} is for {' and '.join(kinds)}."
+    if found != "other":
+        raise QueryError(refusal)
+    return Doubt(field.data_type, refusal)

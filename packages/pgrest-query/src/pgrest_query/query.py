@@ -7,12 +7,13 @@ from urllib.parse import parse_qsl
 
 from pgrest_query import filters, ordering, pages, selecting
 from pgrest_query.errors import QueryError
-from pgrest_query.fields import TABLE, Field, Fragment, build, identifier, joined
+from pgrest_query.fields import TABLE, Field, Fragment, Value, build, identifier, joined
 from pgrest_query.preferences import Preferences, preferences
 from pgrest_query.selecting import Output
 from pgrest_query.tables import Table, kind
 
 MOST_PARAMETERS = 200
+_NO_OPERATOR = "42883"  # undefined_function
 _QUOTED = re.compile(r'"(.*)"', re.DOTALL)
 
 
@@ -100,6 +101,8 @@ class Query:
             message: the primary message of its error.
             code: the SQLSTATE, of class 22 (data) or 42 (syntax, types).
         """
+        if code == _NO_OPERATOR and (refusal := self._doubted(message)):
+            return QueryError(refusal, code=code)
         quoted = _QUOTED.search(message)
         field = self._compared_with(quoted[1]) if quoted else None
         if quoted is None or field is None:
@@ -112,12 +115,22 @@ class Query:
         """The column whose filter has this value, or one of which it is a part."""
         values = [  # Any text is a value of type text.
             value
-            for value in (self.where.values if self.where else ())
+            for value in self._compared
             if value.field and kind(value.field.data_type) != "text"
         ]
         equal = [value.field for value in values if value.text == text]
         parts = [value.field for value in values if text and text in value.text]
         return next(iter([*equal, *parts]), None)
+
+    def _doubted(self, message: str) -> str | None:
+        """What is said of the first filter whose operator the type named in the message lacks."""
+        doubts = [value.doubt for value in self._compared if value.doubt]
+        named = [doubt for doubt in doubts if doubt.data_type.partition("(")[0] in message]
+        return named[0].refusal if named else None
+
+    @property
+    def _compared(self) -> tuple[Value, ...]:
+        return self.where.values if self.where else ()
 
     @property
     def _is_grouped(self) -> bool:
