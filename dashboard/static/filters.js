@@ -5,8 +5,10 @@ export function boxes(table) {
   return [...table.querySelectorAll("[data-filter]")];
 }
 
-const FORMS = { number: /^[+-]?(\d+\.?\d*|\.\d+)$/, date: /^\d{4}(-\d{2}){0,2}$/, id: /^[+-]?\d+$/ };
-const WORDS = { number: "number", date: "date", id: "whole number" };
+const DATE = /^\d{4}(-\d{2}){0,2}$/;
+const FORMS = { number: /^[+-]?(\d+\.?\d*|\.\d+)$/, date: DATE, moment: DATE, id: /^[+-]?\d+$/ };
+const WORDS = { number: "number", date: "date", moment: "date", id: "whole number" };
+const DAY_END = "T23:59:59.999999"; // the last time of a day that PostgreSQL knows
 
 /** What the boxes say, as [column, condition] pairs such as ["name", "ilike.*wei*"]. */
 export function conditions(table) {
@@ -30,7 +32,9 @@ function isUsable({ kind }, text) {
 }
 
 function condition({ operator, kind }, value) {
-  if (kind === "date") return `${operator}.${wholeDate(value, operator === "lte")}`;
+  const isEnd = operator === "lte";
+  if (kind === "date") return `${operator}.${wholeDate(value, isEnd)}`;
+  if (kind === "moment") return `${operator}.${wholeDate(value, isEnd)}${isEnd ? DAY_END : ""}`;
   return operator === "ilike" ? `ilike.${contains(value)}` : `${operator}.${value}`;
 }
 
@@ -57,12 +61,19 @@ export function restore(table, query) {
     const [operator, value] = [text.slice(0, text.indexOf(".")), text.slice(text.indexOf(".") + 1)];
     const box = boxes(table).find(
       ({ dataset, value: taken }) =>
-        dataset.filter === column && dataset.operator === operator && taken === "" && isUsable(dataset, value),
+        dataset.filter === column && dataset.operator === operator && taken === "" && isUsable(dataset, typed(dataset, value)),
     );
-    if (box) box.value = operator === "ilike" ? contained(value) : value;
+    if (box) box.value = typed(box.dataset, value);
     else rest.push([column, text]);
   }
   return rest;
+}
+
+/** What stands in a box for the value of a condition; nothing if the box cannot say it. */
+function typed({ operator, kind }, value) {
+  if (operator === "ilike") return contained(value);
+  if (kind !== "moment" || operator !== "lte") return value;
+  return value.endsWith(DAY_END) ? value.slice(0, -DAY_END.length) : "";
 }
 
 function contained(pattern) {

@@ -50,9 +50,14 @@ class Column(pgrest_query.Column):
     unit: str = ""
 
     @property
+    def kind(self) -> str:
+        """What can be done with its type, as `pgrest_query.kind` says it."""
+        return pgrest_query.kind(self.data_type)
+
+    @property
     def is_number(self) -> bool:
         """Whether it can be summed."""
-        return pgrest_query.kind(self.data_type) == "number"
+        return self.kind == "number"
 
     @property
     def is_whole(self) -> bool:

@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Open, Site, is_ready
 from tests.browser.test_states import out_of_reach
+from tests.integration.web.publishing import published
 
 
 def test_every_mart_has_a_page(open_page: Open) -> None:
@@ -113,6 +114,30 @@ def test_a_compound_leads_to_its_users_and_experiments(open_page: Open) -> None:
     expect(page).to_have_url(
         page.url.partition("/users")[0].partition("/compounds")[0] + "/compounds/2"
     )
+
+
+def test_only_text_has_a_box_that_looks_within_it(site: Site, open_page: Open) -> None:
+    columns = (
+        "user_id, name, array[user_id] as numbers, md5(name)::uuid as code, time '10:00' as hour, "
+        "timestamp '2021-06-14 12:00' + user_id * interval '1 day' as seen_at"
+    )
+    with site.owner() as owner, published(owner, columns=columns):
+        page = is_ready(open_page("/tables/user_summary"))
+        assert page.get_by_label("contains").count() == 1
+        for name in ("numbers", "code", "hour"):
+            page.get_by_role("button", name=name, exact=True).click()
+            expect(page.get_by_role("columnheader", name=name)).to_have_attribute(
+                "aria-sort", "ascending"
+            )
+        page.get_by_label("seen_at from").fill("2021-06-16")
+        page.get_by_label("seen_at to").fill("2021-06-18")
+        expect(page.locator("#rows-status")).to_have_text("1 to 3 of 3 rows")
+        page.reload()
+        expect(page.get_by_label("seen_at to")).to_have_value("2021-06-18")
+        expect(page.locator("#rows-status")).to_have_text("1 to 3 of 3 rows")
+        page = is_ready(open_page("/tables/user_summary?seen_at=lte.2021-06-18"))
+        expect(page.get_by_label("seen_at to")).to_have_value("")
+        expect(page.locator("#rows-status")).to_have_text("1 to 3 of 3 rows")
 
 
 def test_what_is_shown_is_what_curl_gets(open_page: Open, tmp_path: Path) -> None:
