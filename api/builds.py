@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from operator import itemgetter
 from typing import Any
+from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app, url_for
 from immutable_builds import PublishingError
@@ -53,7 +54,7 @@ def marts(build: int) -> list[dict[str, Any]]:
     """The marts of a build, and what is in them; of those no longer kept no columns."""
     found = database.current().reader.read(lambda session: numbered(session, build))
     path = url_for("builds.marts", build=build)
-    return [as_json(found, mart, f"{path}/{mart.name}") for mart in found.marts.values()]
+    return [as_json(found, mart, path) for mart in found.marts.values()]
 
 
 @blueprint.get("/builds/<int:build>/marts/<name>")
@@ -180,5 +181,5 @@ def _as_json(build: dict[str, Any]) -> dict[str, Any]:
     path = url_for("builds.show", build=build["build"])
     return {
         **build,
-        "marts": [{"name": name, "path": f"{path}/marts/{name}"} for name in build["marts"]],
+        "marts": [{"name": name, "path": f"{path}/marts/{quote(name)}"} for name in build["marts"]],
     }

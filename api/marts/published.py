@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
+from urllib.parse import quote
 
 import psycopg2
 from flask import current_app
@@ -73,12 +74,12 @@ def find_in(session: Session, number: int, name: str) -> tuple[Build, Mart]:
     return build, mart
 
 
-def as_json(build: Build, mart: Mart, path: str) -> dict[str, Any]:
-    """What a mart is, and where its rows are."""
+def as_json(build: Build, mart: Mart, marts: str) -> dict[str, Any]:
+    """What a mart is, and where its rows are, below the path of the marts."""
     return {
         "name": mart.name,
         "description": mart.description,
-        "path": path,
+        "path": f"{marts}/{quote(mart.name)}",
         "build": build.number,
         "published_at": build.published_at,
         "key": list(mart.table.key),

@@ -70,5 +70,5 @@ def show_all() -> tuple[list[dict[str, Any]], int, dict[str, str]]:
     """The marts of the published build, and what is in them."""
     build = database.current().reader.read(newest)
     marts = build.marts.values() if build else ()
-    described = [as_json(build, mart, f"/marts/{mart.name}") for mart in marts if build]
+    described = [as_json(build, mart, "/marts") for mart in marts if build]
     return described, 200, {"Cache-Control": "no-cache"}

@@ -1,7 +1,9 @@
 """The paths of the marts: what their contracts and the query language let one ask."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from pgrest_query import LOGIC, OPERATORS
 
@@ -13,6 +15,7 @@ _RESULTS = "user_summary"
 _TEXT: Json = {"type": "string"}
 _BYTES: Json = {"type": "string", "format": "binary"}
 _WHOLE: Json = {"type": "integer", "format": "int64"}
+_KEY = re.compile(r"[A-Za-z0-9._-]+")  # what OpenAPI lets a component be called
 _NAMES = "|".join((*OPERATORS, r"\w+\((any|all)\)"))
 _FILTER: Json = {"type": "string", "pattern": rf"^(not\.)?({_NAMES})\."}
 _TYPES: dict[str, Json] = {
@@ -36,10 +39,11 @@ def paths(marts: Mapping[str, Mart], fixed: Json) -> dict[str, Json]:
     found: dict[str, Json] = {}
     for name, mart in marts.items():
         summary = f"Rows of {name}, in the query language of PostgREST."
-        found[f"/marts/{name}"] = _rows(mart, f"marts_{name}", summary, fixed)
-        found[f"/marts/{name}"]["get"]["description"] = mart.description
-        found[f"/marts/{name}/histogram"] = _histogram(mart, fixed)
-        found[f"/download/{name}.{{extension}}"] = _download(mart, fixed)
+        part = quote(name)
+        found[f"/marts/{part}"] = _rows(mart, f"marts_{name}", summary, fixed)
+        found[f"/marts/{part}"]["get"]["description"] = mart.description
+        found[f"/marts/{part}/histogram"] = _histogram(mart, fixed)
+        found[f"/download/{part}.{{extension}}"] = _download(mart, fixed)
     if _RESULTS in marts:
         mart = marts[_RESULTS]
         summary = "Rows of user_summary, ready for pandas.read_json."
@@ -50,7 +54,7 @@ def paths(marts: Mapping[str, Mart], fixed: Json) -> dict[str, Json]:
 
 def schemas(marts: Mapping[str, Mart]) -> dict[str, Json]:
     """A schema of each mart's rows."""
-    return {f"{name}_row": _row(mart) for name, mart in marts.items()}
+    return {_row_key(name): _row(mart) for name, mart in marts.items()}
 
 
 def _get(name: str, summary: str, parameters: list[Json], responses: Json) -> Json:
@@ -72,7 +76,10 @@ def _rows(mart: Mart, name: str, summary: str, fixed: Json) -> Json:
         "200": {"description": "The rows; all of them, if they are counted.", **contents},
         "206": {"description": "Some of the rows that were counted.", **contents},
     }
-    parameters = [*_query(mart, fixed), *_shared(fixed, "as_of", "accept_datetime")]
+    parameters = [
+        *_query(mart, fixed, without=("as_of",)),
+        *_shared(fixed, "as_of", "accept_datetime"),
+    ]
     return _get(name, summary, parameters, responses)
 
 
@@ -137,7 +144,16 @@ def _contents(mart: Mart, fixed: Json) -> Json:
 
 def _any_row(mart: Mart) -> Json:
     """A row as it is, or as `select` has changed it."""
-    return {"anyOf": [{"$ref": f"#/components/schemas/{mart.name}_row"}, {"type": "object"}]}
+    schema = f"#/components/schemas/{_row_key(mart.name)}"
+    return {"anyOf": [{"$ref": schema}, {"type": "object"}]}
+
+
+def _row_key(name: str) -> str:
+    """What the schema of a mart's rows is called; of no two marts the same."""
+    if _KEY.fullmatch(name):
+        return f"{name}_row"
+    encoded = quote(name, safe="").replace(".", "%2E").replace("~", "%7E")
+    return f"{encoded}.row".replace("%", ".")  # No plain name gives a key with this end.
 
 
 def _row(mart: Mart) -> Json:
@@ -160,7 +176,7 @@ def _type(column: Column) -> Json:
     return _TYPES.get(column.data_type, {"type": "number"} if column.is_number else _TEXT)
 
 
-def _query(mart: Mart, fixed: Json) -> Iterator[Json]:
+def _query(mart: Mart, fixed: Json, without: tuple[str, ...] = ()) -> Iterator[Json]:
     """Which rows and columns, in which order; and what the client has already."""
     yield from _shared(fixed, "select")
     about = f"Such as {mart.columns[0].name}.desc.nullslast. Columns: {', '.join(mart.by_name)}."
@@ -169,7 +185,7 @@ def _query(mart: Mart, fixed: Json) -> Iterator[Json]:
     example = f"({mart.columns[0].name}.is.null,{mart.columns[-1].name}.not.is.null)"
     for tree in LOGIC:
         yield _parameter(tree, _TEXT, f"Filters together, such as {example}.")
-    yield from _filters(mart)
+    yield from _filters(mart, without)
     yield from _shared(fixed, "range", "prefer", "if_none_match", "if_modified_since")
 
 

@@ -21,9 +21,10 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from elute.database.sessions import connect
+from elute.database.sessions import Session, connect
 from elute.settings import CHECKOUT
 from tests.integration.conftest import Laboratory
+from tests.integration.web.publishing import publish, register, withdraw
 from tests.service import web_app
 
 # Pages for people, and what they are drawn with.
@@ -118,6 +119,33 @@ def test_every_column_is_a_filter_of_its_mart(
         parameters = described["paths"][f"/marts/{mart['name']}"]["get"]["parameters"]
         columns = {column["name"] for column in mart["columns"]}
         assert {parameter["name"] for parameter in parameters} >= columns
+
+
+def test_a_mart_and_a_column_may_have_any_name(
+    client: FlaskClient, owner: Session, described: dict[str, Any]
+) -> None:
+    names = ["größen übersicht", "gr{ö}ßen_übersicht", "a~b", "a.7Eb"]
+    publish(owner, "user_id, name as as_of")
+    with owner.cursor() as cursor:
+        cursor.execute("select tables from builds.publications order by build desc limit 1")
+        [[tables]] = cursor.fetchall()
+    register(owner, {**tables, **dict.fromkeys(names, tables["user_summary"])})
+    try:
+        document = client.get("/openapi.json").get_json()
+        validate(document)
+        for operation in (each["get"] for each in document["paths"].values() if "get" in each):
+            told = [(each["name"], each["in"]) for each in operation.get("parameters", ())]
+            assert len(set(told)) == len(told), operation["operationId"]
+        schemas = document["components"]["schemas"].keys()
+        assert schemas > described["components"]["schemas"].keys()
+        assert len(schemas - described["components"]["schemas"].keys()) == len(names)
+        paths = {mart["name"]: mart["path"] for mart in client.get("/marts").get_json()}
+        assert paths["größen übersicht"] == "/marts/gr%C3%B6%C3%9Fen%20%C3%BCbersicht"
+        for name in names:
+            assert paths[name] in document["paths"]
+            assert len(client.get(paths[name]).get_json()) == 14
+    finally:
+        withdraw(owner)
 
 
 def test_each_operation_has_a_name_of_its_own_and_a_summary(described: dict[str, Any]) -> None:
