@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import psycopg2
 from flask import Blueprint, Response, jsonify, request
-from pgrest_query import Query, QueryError, parse
+from pgrest_query import Query, QueryError, parse, quoted
 
 from api import database, parameters
 from api.marts.published import described_error, figures, find
@@ -27,7 +27,7 @@ def histogram(name: str) -> Response:
     """
     wanted = request.args.get("column", "")
     bins = parameters.whole_number("bins", 1, MOST_BINS) or 20
-    selected = quote(f'"{wanted}"')
+    selected = quote(quoted(wanted))
     others = parameters.query_without("column", "bins", "select")
 
     def read(session: Session) -> Response:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pgrest_query
 from flask import Blueprint, Response, make_response, render_template, request
 
 from api import access, openapi
@@ -22,6 +23,7 @@ POLICY = (
     "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
     "object-src 'none'"
 )
+blueprint.add_app_template_filter(pgrest_query.quoted)
 _HEADERS = {
     "Content-Security-Policy": POLICY,
     "Referrer-Policy": "same-origin",

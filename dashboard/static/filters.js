@@ -1,5 +1,19 @@
 // The filter boxes in a table's head, and the conditions of the API's query language they stand for.
 
+const PLAIN = /^[\p{L}\p{N}_]+$/u; // a name that needs no quotes
+// What means something else as a parameter.
+const TAKEN = new Set(["select", "order", "limit", "offset", "as_of", "and", "or"]);
+
+/** A column as the API's query language has it: in quotes where it needs them. */
+export function quoted(column) {
+  return PLAIN.test(column) ? column : `"${column.replace(/["\\]/g, "\\$&")}"`;
+}
+
+/** The parameter that filters a column; one in quotes means nothing else. */
+export function parameter(column) {
+  return TAKEN.has(column) ? `"${column}"` : quoted(column);
+}
+
 /** The boxes of a table: each knows its column and how it compares. */
 export function boxes(table) {
   return [...table.querySelectorAll("[data-filter]")];
@@ -10,11 +24,11 @@ const FORMS = { number: /^[+-]?(\d+\.?\d*|\.\d+)$/, date: DATE, moment: DATE, id
 const WORDS = { number: "number", date: "date", moment: "date", id: "whole number" };
 const DAY_END = "T23:59:59.999999"; // the last time of a day that PostgreSQL knows
 
-/** What the boxes say, as [column, condition] pairs such as ["name", "ilike.*wei*"]. */
+/** What the boxes say, as [parameter, condition] pairs such as ["name", "ilike.*wei*"]. */
 export function conditions(table) {
   return boxes(table)
     .filter((box) => box.value.trim() !== "" && isUsable(box.dataset, box.value))
-    .map((box) => [box.dataset.filter, condition(box.dataset, box.value.trim())]);
+    .map((box) => [parameter(box.dataset.filter), condition(box.dataset, box.value.trim())]);
 }
 
 /** What is wrong with the boxes that `conditions` leaves out, in words; they show it, too. */
@@ -57,14 +71,14 @@ function wholeDate(text, isEnd) {
 export function restore(table, query) {
   const rest = [];
   for (const box of boxes(table)) [box.value, box.ariaInvalid] = ["", null];
-  for (const [column, text] of query) {
+  for (const [name, text] of query) {
     const [operator, value] = [text.slice(0, text.indexOf(".")), text.slice(text.indexOf(".") + 1)];
     const box = boxes(table).find(
       ({ dataset, value: taken }) =>
-        dataset.filter === column && dataset.operator === operator && taken === "" && isUsable(dataset, typed(dataset, value)),
+        parameter(dataset.filter) === name && dataset.operator === operator && taken === "" && isUsable(dataset, typed(dataset, value)),
     );
     if (box) box.value = typed(box.dataset, value);
-    else rest.push([column, text]);
+    else rest.push([name, text]);
   }
   return rest;
 }

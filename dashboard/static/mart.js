@@ -2,6 +2,7 @@
 
 import { Problem, newestOnly, rows } from "./api.js";
 import { PAGES_OF, element, find, linked } from "./elements.js";
+import { parameter, quoted } from "./filters.js";
 import { histogram } from "./histogram.js";
 import { plot } from "./plot.js";
 import { page } from "./states.js";
@@ -36,7 +37,7 @@ async function drawColumn(figure, signal) {
   if (kind === "number") {
     return histogram(figure, { mart: table.mart, column, title: column, axis: column, singular: "row", onpick, signal });
   }
-  const query = { select: `${column},count()`, order: `count.desc,${column}`, limit: 12 };
+  const query = { select: `${quoted(column)},count()`, order: `count.desc,${quoted(column)}`, limit: 12 };
   const { rows: found } = await rows(table.mart, new URLSearchParams(query), { signal });
   return plot(figure, {
     title: column,
@@ -47,7 +48,7 @@ async function drawColumn(figure, signal) {
     marks: found.map(({ [column]: value, count }) => ({
       label: value ?? "no value",
       value: count,
-      href: `?${new URLSearchParams({ [column]: value === null ? "is.null" : `eq.${value}` })}`,
+      href: `?${new URLSearchParams({ [parameter(column)]: value === null ? "is.null" : `eq.${value}` })}`,
     })),
     onpick,
   });

@@ -4,12 +4,13 @@
 import { Problem, newestOnly, rows } from "./api.js";
 import { downloads } from "./downloads.js";
 import { element, find, setText, shown } from "./elements.js";
-import { boxes, complaints, conditions, restore } from "./filters.js";
+import { boxes, complaints, conditions, parameter, quoted, restore } from "./filters.js";
 import { count, wholeNumber } from "./format.js";
 
 const LOGIC = new Set(["and", "or", "not.and", "not.or"]);
 // A filter in the API's query language, whatever column it names.
 const FILTER = /^(not\.)?(in\.\(|(eq|neq|gte?|lte?|i?like|i?match|is|isdistinct|(pl|ph|w)?fts|c[sd]|ov)(\(\w+\))?\.)/;
+const LISTED = /("(\\.|[^"\\])*"|[^,"])+/g; // the columns of select=
 const VIEW = new Set(["order", "limit", "offset", "select", "as_of"]);
 const TYPING_PAUSE = 50; // milliseconds
 const AS_OF = {
@@ -62,8 +63,8 @@ export class DataTable {
     this.moment = query.get("as_of");
     this.others = restore(this.table, [...query].filter((each) => this.isCondition(...each)));
     this.pager.querySelector("select").value = String(this.limit);
-    const selected = this.chooser && query.get("select")?.split(",");
-    for (const box of this.choices()) box.checked = selected?.includes(box.value) ?? true;
+    const selected = this.chooser && query.get("select")?.match(LISTED);
+    for (const box of this.choices()) box.checked = selected?.includes(quoted(box.value)) ?? true;
     this.showColumns();
   }
 
@@ -71,7 +72,7 @@ export class DataTable {
   isCondition(name, text) {
     const [column] = name.split("->"); // The rest is a path into JSON.
     if (VIEW.has(name)) return false;
-    return LOGIC.has(name) || FILTER.test(text) || this.columns.some(({ dataset }) => dataset.column === column);
+    return LOGIC.has(name) || FILTER.test(text) || this.columns.some(({ dataset }) => parameter(dataset.column) === column);
   }
 
   choices() {
@@ -100,7 +101,7 @@ export class DataTable {
   query() {
     const query = new URLSearchParams(this.conditions());
     query.set("order", this.order);
-    const chosen = this.shownColumns().map(({ dataset }) => dataset.column);
+    const chosen = this.shownColumns().map(({ dataset }) => quoted(dataset.column));
     if (chosen.length < this.columns.length) query.set("select", chosen.join(","));
     return query;
   }
@@ -115,8 +116,9 @@ export class DataTable {
 
   sortBy(column) {
     // A key is never null, and its index has no such order.
-    const nulls = column === this.table.dataset.tie ? "" : ".nullslast";
-    this.order = this.order === `${column}.asc` ? `${column}.desc${nulls}` : `${column}.asc`;
+    const name = quoted(column);
+    const nulls = name === this.table.dataset.tie ? "" : ".nullslast";
+    this.order = this.order === `${name}.asc` ? `${name}.desc${nulls}` : `${name}.asc`;
     this.go(0);
   }
 
@@ -217,9 +219,9 @@ export class DataTable {
   }
 
   direction(column) {
-    const [name, way] = this.order.split(".");
-    if (name !== column) return "none";
-    return way === "desc" ? "descending" : "ascending";
+    const name = quoted(column);
+    if (this.order !== name && !this.order.startsWith(`${name}.`)) return "none";
+    return this.order.startsWith(`${name}.desc`) ? "descending" : "ascending";
   }
 
   summary(shown) {

@@ -140,6 +140,55 @@ def test_only_text_has_a_box_that_looks_within_it(site: Site, open_page: Open) -
         expect(page.locator("#rows-status")).to_have_text("1 to 3 of 3 rows")
 
 
+def test_a_column_of_any_name_is_sorted_and_filtered(site: Site, open_page: Open) -> None:
+    names = ("order", "limit", "and", "as_of", "a.b, (c)", 'say "x\\y"', "größe")
+    columns = ", ".join(
+        f'user_id + {i} as "{n.replace(chr(34), 2 * chr(34))}"' for i, n in enumerate(names)
+    )
+    with site.owner() as owner, published(owner, columns=f"user_id, name, {columns}"):
+        page = is_ready(open_page("/tables/user_summary"))
+        status = page.locator("#rows-status")
+        for number, name in enumerate(names):
+            page.get_by_label(f"{name} from").fill(str(number + 2))
+            page.get_by_label(f"{name} to").fill(str(number + 4))
+            expect(status).to_have_text("1 to 3 of 3 rows")
+            head = page.get_by_role("button", name=name, exact=True)
+            for way in ("ascending", "descending"):
+                head.click()
+                expect(page.get_by_role("columnheader", name=name, exact=True)).to_have_attribute(
+                    "aria-sort", way
+                )
+            expect(page.locator("#rows tbody tr").first.locator("td").first).to_have_text("4")
+            page.reload()
+            expect(page.get_by_label(f"{name} to")).to_have_value(str(number + 4))
+            expect(status).to_have_text("1 to 3 of 3 rows")
+            page.get_by_role("button", name="Clear filters").click()
+            expect(status).to_have_text("1 to 14 of 14 rows")
+
+
+def test_columns_of_any_name_are_chosen_and_drawn(site: Site, open_page: Open) -> None:
+    columns = 'user_id, name as "a.b, c", experiment_count as "order", experiment_count as "d""e"'
+    with site.owner() as owner, published(owner, columns=columns):
+        page = is_ready(open_page("/tables/user_summary"))
+        page.get_by_text("Columns shown").click()
+        page.get_by_label("order", exact=True).uncheck()
+        page.reload()
+        is_ready(page)
+        for name, count in (("a.b, c", 1), ("order", 0)):
+            expect(page.get_by_role("columnheader", name=name, exact=True)).to_have_count(count)
+        page.get_by_text("Values of a column").click()
+        figure = page.locator("#values figure")
+        expect(figure.locator("figcaption")).to_contain_text("a.b, c")
+        figure.get_by_text("As a table").click()
+        for name in ('d"e', "order", "a.b, c"):
+            page.locator("#values select").select_option(name)
+            expect(figure.locator("figcaption")).to_contain_text(name)
+            figure.get_by_role("link").first.click()
+            expect(page.locator("#rows-clear")).to_be_visible()
+            expect(page.locator("#rows-status")).to_contain_text("of ")
+            expect(page.locator("#rows-status")).not_to_contain_text("of 14 rows")
+
+
 def test_what_is_shown_is_what_curl_gets(open_page: Open, tmp_path: Path) -> None:
     page = is_ready(open_page("/tables/compound_usage?compound_name=ilike.*ine*"))
     rows = page.locator("#rows tbody tr")

@@ -1,7 +1,9 @@
 """Reading a query: what it comes to, and what is said of one that cannot be read."""
 
+from urllib.parse import quote
+
 import pytest
-from pgrest_query import Column, QueryError, Table, parse
+from pgrest_query import Column, QueryError, Table, parse, quoted
 
 TABLE = Table(
     "builds",
@@ -58,6 +60,15 @@ def test_nothing_asked_is_everything() -> None:
 )
 def test_selected_columns_have_their_names(select: str, names: list[str]) -> None:
     assert list(parse(TABLE, f"select={select}").columns) == names
+
+
+@pytest.mark.parametrize("name", ["a.b", "größe, (in) m", 'a"b\\c', "a->b", " x ", "a-b"])
+def test_a_column_of_any_name_is_named(name: str) -> None:
+    table = Table("builds", "odd", (Column(name, "bigint"),))
+    written = quote(quoted(name))
+    query = parse(table, f"select={written}&order={written}.desc&and=({written}.eq.1)")
+    assert (query.columns, query.rows().values) == ((name,), ["1"])
+    assert parse(table, f"{written}=eq.2").rows().values == ["2"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """PostgREST's query language for reading: text in, safe SQL out."""
 
 from pgrest_query.errors import QueryError
+from pgrest_query.fields import quoted
 from pgrest_query.filters import LOGIC
 from pgrest_query.operators import OPERATORS
 from pgrest_query.query import Query, Statement, parse
@@ -17,4 +18,5 @@ __all__ = [
     "Table",
     "kind",
     "parse",
+    "quoted",
 ]

@@ -24,6 +24,8 @@ NAMED = re.compile(rf"(?s){BLANKS}(?P<name>{NAME})")
 COMMA = re.compile(rf"{BLANKS},")
 CLOSE = re.compile(rf"{BLANKS}\){BLANKS}")
 _BLANKS = re.compile(BLANKS)
+_WORD = re.compile(r"\w+")
+_SPECIAL = re.compile(r'["\\]')
 _ESCAPED = re.compile(r"(?s)\\(.)")
 _HINT = "What has one of , . : ( ) in it, and is not meant as such, is put in double quotes."
 _LONGEST_SHOWN = 200  # letters of a text in a message
@@ -79,6 +81,11 @@ def placeholder(text: str, field: "Field | None" = None, doubt: Doubt | None = N
 def shortened(text: str) -> str:
     """A text for a message."""
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+def quoted(name: str) -> str:
+    """A name as it stands in a query: in quotes where it needs them."""
+    return name if _WORD.fullmatch(name) else '"{}"'.format(_SPECIAL.sub(r"\\\g<0>", name))
 
 
 def unquoted(text: str) -> str:
