@@ -1,5 +1,6 @@
 """What the database knows of runs, files and marts, as metrics."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, product
 from typing import Any
@@ -16,6 +17,7 @@ from psycopg2 import sql
 
 from api import connection_pool, database
 from api.marts.published import newest
+from elute.database import faults
 from elute.database.builds import Build
 from elute.database.sessions import Row, Session
 from elute.errors import EluteError
@@ -60,21 +62,26 @@ select source_file, problem, action, count(*)
 from {data_issues}
 group by source_file, problem, action
 """
+_LOG = logging.getLogger("elute.web")
 
 
 class DatabaseMetrics(Collector):
     """Reads them when they are asked for."""
 
     def __init__(self) -> None:
-        self._of_build: tuple[str, list[Metric]] | None = None
+        self._of_build: tuple[Build, list[Metric]] | None = None
 
     def collect(self) -> Iterator[Metric]:
         """All of them; without a database that there is none, and the sessions."""
+        found, is_up = [], True
         try:
             found = database.current().owner.read(lambda session: list(self._read(session)))
-        except (EluteError, psycopg2.Error):
-            found = []
-        yield _one("elute_database_up", "Whether the database answers.", len(found) > 0)
+        except EluteError:
+            is_up = False
+        except psycopg2.Error as error:
+            is_up = not faults.of_error(error)
+            _LOG.warning("Metrics are left out: %s", " ".join(str(error).split()))
+        yield _one("elute_database_up", "Whether the database answers.", is_up)
         yield from found
         yield from _pools()
 
@@ -88,8 +95,8 @@ class DatabaseMetrics(Collector):
         build = newest(session)
         if build is not None:
             # What is in a build is counted once, for nothing ever changes it.
-            if self._of_build is None or self._of_build[0] != build.invocation_id:
-                self._of_build = build.invocation_id, list(_contents(session, build))
+            if self._of_build is None or self._of_build[0] is not build:
+                self._of_build = build, list(_contents(session, build))
             yield from self._of_build[1]
 
 
@@ -113,9 +120,11 @@ def _contents(session: Session, build: Build) -> Iterator[Metric]:
     published = [(name, build.published_at.timestamp()) for name in tables]
     help_text = "When the mart was published, in seconds since 1970."
     yield _gauge("elute_mart_published_timestamp_seconds", help_text, ("mart",), published)
+    count = sql.SQL("select count(*) from {}")
     rows = [
-        (name, *_rows(session, sql.SQL("select count(*) from {}").format(table))[0])
+        (name, *row)
         for name, table in tables.items()
+        for row in _rows_of_mart(session, count.format(table))
     ]
     yield _gauge("elute_mart_rows", "Rows of the mart.", ("mart",), rows)
     if "input_summary" in tables:
@@ -123,14 +132,14 @@ def _contents(session: Session, build: Build) -> Iterator[Metric]:
             "elute_input_records",
             "What became of the records of the published build.",
             ("file", "outcome"),
-            _rows(session, sql.SQL(_INPUTS).format(**tables)),
+            _rows_of_mart(session, sql.SQL(_INPUTS).format(**tables)),
         )
     if "data_issues" in tables:
         yield _gauge(
             "elute_data_issues",
             "Records dropped, values set to null and entries ignored in the published build.",
             ("file", "problem", "action"),
-            _rows(session, sql.SQL(_ISSUES).format(**tables)),
+            _rows_of_mart(session, sql.SQL(_ISSUES).format(**tables)),
         )
 
 
@@ -160,6 +169,17 @@ def _last_run(session: Session) -> Iterator[Metric]:
     for row in _rows(session, _LAST):
         for (name, help_text), value in zip(names, row, strict=True):
             yield _one(name, help_text, value)
+
+
+def _rows_of_mart(session: Session, statement: sql.Composable) -> list[Row]:
+    """The same; none if the mart's table is not there any more, or cannot be read."""
+    try:
+        return _rows(session, statement)
+    except psycopg2.Error as error:
+        if faults.of_error(error):
+            raise
+        _LOG.warning("Metrics of a mart are left out: %s", " ".join(str(error).split()))
+        return []
 
 
 def _rows(

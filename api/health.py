@@ -1,5 +1,6 @@
 """`/health/live` and `/health/ready`: for whoever starts this process and watches over it."""
 
+from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
@@ -8,8 +9,7 @@ from flask import Blueprint
 
 from api import database
 from api.access import open_to_all
-from api.marts.published import newest
-from elute.database import schema
+from elute.database import history, schema
 from elute.database.sessions import Session
 from elute.errors import EluteError
 from elute.runs import queue
@@ -45,13 +45,20 @@ def _components(session: Session) -> tuple[dict[str, str], bool]:
     with session.cursor() as cursor:
         cursor.execute(_VERSION)
         is_current = cursor.fetchone() == (len(schema.migrations()),)
-    is_built = newest(session) is not None
+    newest = next(iter(history.page(session, 1)), None)
     has_worker = queue.has_worker(session)
     found = {
         "database": "reachable",
         "schema": "up to date" if is_current else "of another version",
-        "marts": "built" if is_built else "not built yet",
+        "marts": _marts(newest),
         # For information: what is built is served without a worker.
         "worker": "running" if has_worker else "not running",
     }
-    return found, is_current and is_built
+    return found, is_current and newest is not None
+
+
+def _marts(newest: Mapping[str, Any] | None) -> str:
+    if newest is None:
+        return "not built yet"
+    # The others are served, and so is what builds them again.
+    return "built" if newest["is_kept"] else "built, but a table is missing"

@@ -1,5 +1,6 @@
 """The builds for requests, and what to say of what they do not have."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -21,6 +22,7 @@ from elute.errors import EluteError
 _REFUSED = ("0A", "21", "22", "42", "54")
 _NOT_THERE = "PGRST205"  # in PostgREST's list of errors
 _MOST_FIGURES = 500  # of 30 builds, each with its marts' totals and histograms
+_LOG = logging.getLogger("elute.web")
 
 
 def newest(session: Session) -> Build | None:
@@ -41,12 +43,15 @@ def find(session: Session, name: str) -> tuple[Build, Mart]:
     """The published build, and its mart of this name.
 
     Raises:
-        Problem: 503 nothing has been built yet, 404 there is no such mart.
+        Problem: 503 nothing has been built yet, or its table is missing, 404 there is no such mart.
     """
     build = newest(session)
     if build is None:
         raise not_built()
-    return build, _mart(build, name)
+    mart = _mart(build, name)
+    if not mart.columns:
+        raise lost_table()
+    return build, mart
 
 
 def numbered(session: Session, number: int) -> Build:
@@ -113,6 +118,18 @@ def not_built() -> Problem:
         "or see what became of the last build at GET /runs."
     )
     return unavailable("Not built yet", detail, **postgrest(_NOT_THERE, detail))
+
+
+def lost_table(error: errors.UndefinedTable | None = None) -> Problem:
+    """A table of the published build is not there, which no build has dropped."""
+    if error:
+        _LOG.error("A published table is missing: %s", " ".join(str(error).split()))
+    detail = (
+        "A table that has been published is not in the database any more: something other than "
+        "Elute has dropped or renamed it. Build again with POST /trigger-etl, which makes it anew."
+    )
+    # Nothing to try again for by itself, so not as `unavailable` has it.
+    return Problem(503, "A table of what is published is missing", detail, rebuild="/runs")
 
 
 def no_such_build(number: int) -> Problem:

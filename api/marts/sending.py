@@ -17,6 +17,7 @@ from werkzeug.wsgi import wrap_file
 
 from api import database
 from api.marts.copying import BLOCK
+from api.marts.published import lost_table
 from api.problems import unavailable
 from elute.database import faults
 from elute.database.builds import Build, Mart
@@ -36,7 +37,11 @@ def has_client_gone() -> Callable[[], bool]:
 
 
 def again(answer: Callable[[], Response]) -> Response:
-    """An answer; with a second try for what can have come in between."""
+    """An answer; with a second try for what can have come in between.
+
+    Raises:
+        Problem: 503, a table of the published build is not there, at the second try either.
+    """
     try:
         return answer()
     except errors.InsufficientPrivilege:
@@ -50,7 +55,10 @@ def again(answer: Callable[[], Response]) -> Response:
             raise
         # The server has been started anew: no session is of use.
         database.current().forget_readers()
-    return answer()
+    try:
+        return answer()
+    except errors.UndefinedTable as error:
+        raise lost_table(error) from error
 
 
 def streamed(

@@ -99,9 +99,14 @@ class Build:
     noted: Mapping[str, Any]
     sql: Mapping[str, str]
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the tables of all its marts were there when it was described."""
+        return all(mart.columns for mart in self.marts.values())
+
 
 class Catalogue:
-    """The newest build: looked up at each call, described once.
+    """The newest build: looked up at each call, described once if all of it is there.
 
     Attributes:
         known: the build that was the newest when it was looked up last.
@@ -121,13 +126,15 @@ class Catalogue:
             row = cursor.fetchone()
         if row is None:
             return None
-        build = self.known
-        if build is None or build.invocation_id != row[0]:
+        if not self._is_known(row[0]):
             with self._lock:  # Only one describes it, for all.
-                if self.known is None or self.known.invocation_id != row[0]:
+                if not self._is_known(row[0]):
                     self.known = _described(session, "invocation_id", row[0])
-                build = self.known
-        return build
+        return self.known
+
+    def _is_known(self, invocation_id: str) -> bool:
+        build = self.known
+        return build is not None and build.invocation_id == invocation_id and build.is_whole
 
 
 def numbered(session: Session, number: int) -> Build | None:

@@ -13,6 +13,7 @@ from elute.database.sessions import Session
 from elute.runs import queue
 from tests.integration.conftest import Laboratory
 from tests.integration.web.conftest import ClientWith
+from tests.integration.web.publishing import publish
 
 
 def test_it_is_not_ready_before_the_first_build(
@@ -94,6 +95,42 @@ def test_after_a_build_it_is_ready_and_measured(
     assert not any("/nothing" in line for line in lines)
     # A server that trusts everybody needs none.
     assert (os.environ.get("PGPASSWORD") or "?no password?") not in "\n".join(lines)
+
+
+def test_a_table_that_is_missing_is_not_a_database_that_is_down(
+    built: Laboratory, client_with: ClientWith, client: FlaskClient, owner: Session
+) -> None:
+    publish(owner)
+    # One app has read the table before it is dropped, and another comes only then.
+    assert client.get("/etl-results").status_code == 200
+    owner.cursor().execute(dropped(owner, "user_summary"))
+    for each in (client, client_with()):
+        metrics = each.get("/metrics").text
+        assert "elute_database_up 1.0" in metrics
+        assert "elute_worker_up 0.0" in metrics
+        assert 'elute_runs{state="queued"}' in metrics
+        assert 'elute_mart_rows{mart="data_issues"} 3.0' in metrics
+        assert 'elute_mart_rows{mart="user_summary"}' not in metrics
+        ready = each.get("/health/ready")
+        assert (ready.status_code, ready.get_json()["database"]) == (200, "reachable")
+        assert ready.get_json()["marts"] == "built, but a table is missing"
+        for path in ("etl-results?user_id=eq.1", "etl-results/1/explain", "compounds/2/explain"):
+            answer = each.get(f"/{path}")
+            assert (answer.status_code, answer.get_json()["rebuild"]) == (503, "/runs")
+            assert answer.get_json()["title"] == "A table of what is published is missing"
+        assert each.get("/marts/data_issues").status_code == 200
+    result = built.build()
+    assert result.returncode == 0, result.stderr
+    assert client.get("/etl-results/1/explain").status_code == 200
+    assert 'elute_mart_rows{mart="user_summary"} 14.0' in client.get("/metrics").text
+
+
+def dropped(owner: Session, name: str) -> str:
+    """The statement that drops a table of the newest build, with what reads it."""
+    with owner.cursor() as cursor:
+        cursor.execute("select tables from builds.publications order by build desc limit 1")
+        [[tables]] = cursor.fetchall()
+    return f'drop table builds."{tables[name]["table"]}" cascade'
 
 
 def test_sessions_are_counted_while_they_are_held(client: FlaskClient, database: Database) -> None:
