@@ -178,7 +178,10 @@ order by run_events.run_id desc
 limit 1
 
 -- name: has_marts
-select to_regclass('marts.user_summary') is not null as has_marts
+-- Whether a build is published and shown; marts that an older Elute has made may be of no build.
+select
+    exists (select from builds.publications)
+    and to_regclass('marts.user_summary') is not null as has_marts
 
 -- name: has_published
 -- Whether a run has published its build, whatever became of its dbt afterwards.

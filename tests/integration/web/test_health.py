@@ -4,13 +4,16 @@ import os
 import re
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from api.database import Database
 from elute.commands import probe
+from elute.database import schema
 from elute.database.queries import execute
 from elute.database.sessions import Session
 from elute.runs import queue
+from elute.worker.triggers import Triggers
 from tests.integration.conftest import Laboratory
 from tests.integration.web.conftest import ClientWith
 from tests.integration.web.publishing import publish
@@ -123,6 +126,27 @@ def test_a_table_that_is_missing_is_not_a_database_that_is_down(
     assert result.returncode == 0, result.stderr
     assert client.get("/etl-results/1/explain").status_code == 200
     assert 'elute_mart_rows{mart="user_summary"} 14.0' in client.get("/metrics").text
+
+
+def test_marts_from_before_there_were_builds_are_built_anew_at_the_start(
+    built: Laboratory, app: Flask, client: FlaskClient, session: Session
+) -> None:
+    triggers = Triggers(session, app.config["SETTINGS"])
+    triggers.first_build()
+    assert queue.page(session) == []
+    cursor = session.cursor()
+    cursor.execute("create table marts.old as select * from marts.user_summary")
+    cursor.execute("drop schema builds cascade")
+    cursor.execute("alter table marts.old rename to user_summary")
+    schema.upgrade(os.environ)
+    triggers.first_build()
+    assert [run.trigger for run in queue.page(session)] == ["first build"]
+    assert client.get("/health/ready").status_code == 503
+    assert len(built.rows("select from marts.user_summary")) == 14
+    result = built.build()
+    assert result.returncode == 0, result.stderr
+    assert client.get("/health/ready").status_code == 200
+    assert client.get("/etl-results").status_code == 200
 
 
 def dropped(owner: Session, name: str) -> str:
