@@ -10,7 +10,7 @@ from api.problems import Problem, full_disk
 from elute.database.history import Published
 from elute.database.sessions import Session
 from elute.runs import queue
-from elute.runs.run import Event, Run
+from elute.runs.run import Event, Run, warned
 
 MOST_EVENTS = 1000  # read at once
 _NO_WORKER = "no worker is running; start `elute serve` or `elute worker`"
@@ -60,7 +60,8 @@ def message_of(run: Run, has_worker: bool = True) -> str:
     if run.state == "succeeded":
         took = "" if run.seconds is None else f" in {run.seconds:.1f} seconds"
         # One of a part may have published nothing.
-        return f"Built{' and published' if run.inputs else ''}{took}.{_counts(run)}"
+        built = f"Built{' and published' if run.inputs else ''}{took}."
+        return " ".join(filter(None, [built, warned(run.warnings), *_counts(run)]))
     said = {
         "cancelled": f"Run {run.run_id} was cancelled. {STAYS}",
         "stopped": f"Run {run.run_id} was stopped, because its worker was. Trigger again.",
@@ -97,8 +98,8 @@ def nodes_of(run_id: int) -> list[dict[str, Any]]:
     return sorted(nodes.values(), key=lambda node: node.get("position") or 0)
 
 
-def _counts(run: Run) -> str:
-    return "".join(
-        f" {row['source_file']}: {row['records_kept']} of {row['records_read']} records kept."
+def _counts(run: Run) -> list[str]:
+    return [
+        f"{row['source_file']}: {row['records_kept']} of {row['records_read']} records kept."
         for row in run.inputs or []
-    )
+    ]

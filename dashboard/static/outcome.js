@@ -92,6 +92,7 @@ function success(run) {
   const texts = inputs.length
     ? [`${counted(sum("records_read"), "record")} read, ${dropped ? count(dropped) : "none"} left out.`]
     : [];
+  if (run.warnings.length) texts.push(`${counted(run.warnings.length, "warning")}: ${run.warnings.join(", ")}.`);
   const links = dropped ? [element("a", { href: "/quality" }, "See what was left out")] : [];
   const took = run.seconds === null ? "" : `, in ${seconds(run.seconds)}`;
   return { title: `Run ${run.run_id} is done${took}.`, texts, links };

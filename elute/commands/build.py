@@ -21,6 +21,7 @@ from elute.errors import EluteError
 from elute.failures import explain
 from elute.runs import queue
 from elute.runs.recorder import Recorder
+from elute.runs.run import warned
 from elute.settings import CHECKOUT, Settings
 from elute.workbooks import WorkbookError
 
@@ -58,14 +59,16 @@ def run(settings: Settings, arguments: list[str]) -> int:
     connect().close()  # A server that is not there is better said before dbt starts.
     os.environ["ELUTE_VERSIONS"] = json.dumps(provenance.versions())
     received = _stop_as_by_ctrl_c()
-    outcome = Outcome("interrupted")
+    outcome, warnings = Outcome("interrupted"), list[str]()
     with contextlib.suppress(KeyboardInterrupt):  # before dbt itself
         if problem := usage_error("build", arguments):
             print(f"elute build: {problem} 'elute build --help' lists all.", file=sys.stderr)
             return 2
-        outcome = _recorded(settings, arguments)
+        outcome, warnings = _recorded(settings, arguments)
     has_published = _has_published(outcome.invocation_id)
     if outcome.succeeded:
+        if warnings:
+            print("\n" + _wrapped(warned(warnings)))
         if has_published:
             _print_results()
         else:
@@ -80,8 +83,8 @@ def run(settings: Settings, arguments: list[str]) -> int:
     return 128 + next(iter(received), signal.SIGINT) if is_stopped else 1
 
 
-def _recorded(settings: Settings, arguments: list[str]) -> Outcome:
-    """Build, and note it among the runs."""
+def _recorded(settings: Settings, arguments: list[str]) -> tuple[Outcome, list[str]]:
+    """Build, and note it among the runs; also the names of what warned."""
     recorder = Recorder(settings, arguments)
     end: Outcome | WorkbookError = Outcome("interrupted")
     try:
@@ -98,7 +101,7 @@ def _recorded(settings: Settings, arguments: list[str]) -> Outcome:
         raise
     finally:
         recorder.end(end)
-    return end
+    return end, recorder.warnings
 
 
 def _has_published(invocation_id: str | None) -> bool:

@@ -37,7 +37,13 @@ set
     finished_at = clock_timestamp(),
     error_kind = %(error_kind)s,
     error = %(error)s,
-    inputs = %(inputs)s
+    inputs = %(inputs)s,
+    warnings = array(
+        select data ->> 'name'
+        from elute.run_events
+        where run_id = %(run_id)s and kind = 'node_finished' and data ->> 'status' = 'warn'
+        order by event_number
+    )
 where run_id = %(run_id)s and state in ('queued', 'running')
 returning *
 

@@ -36,10 +36,14 @@ class Recorder:
     Args:
         settings: where everything is; PG* are in our environment already.
         arguments: of the build, for people to read.
+
+    Attributes:
+        warnings: the names of the nodes that ended with status warn.
     """
 
     def __init__(self, settings: Settings, arguments: Sequence[str]) -> None:
         self._settings, self._arguments = settings, arguments
+        self.warnings: list[str] = []
         self._news: queues.SimpleQueue[Event | _End] = queues.SimpleQueue()
         self._thread = threading.Thread(target=self._record, daemon=True)
         self._thread.start()
@@ -51,6 +55,8 @@ class Recorder:
 
     def add(self, event: Event) -> None:
         """Store an event, soon."""
+        if event.kind == "node_finished" and event.data["status"] == "warn":
+            self.warnings.append(event.data["name"])
         self._news.put(event)
 
     def end(self, end: _End) -> None:

@@ -1,5 +1,6 @@
 """What is known of a run, and of what happened in it."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -38,6 +39,7 @@ class Run:
     error_kind: str | None
     error: str | None
     inputs: list[dict[str, Any]] | None
+    warnings: list[str]
 
     @property
     def has_ended(self) -> bool:
@@ -58,6 +60,13 @@ class Run:
             for name, value in asdict(self).items()
         }
         return {**fields, "seconds": self.seconds}
+
+
+def warned(names: Sequence[str]) -> str:
+    """A sentence with the names of the nodes that warned; nothing without any."""
+    if not names:
+        return ""
+    return f"{len(names)} warning{'s' if len(names) > 1 else ''}: {', '.join(names)}."
 
 
 @dataclass(frozen=True)

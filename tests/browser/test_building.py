@@ -233,6 +233,18 @@ def test_the_page_of_a_run_has_its_steps_with_times_and_its_log(page: Page) -> N
     expect(page.locator("#log")).to_contain_text("model input_summary success")
 
 
+def test_the_page_of_a_run_names_what_only_warned(site: Site, open_page: Open) -> None:
+    site.build()
+    [run] = site.ask("GET", "/runs?limit=1").json["runs"]
+    banner = is_ready(open_page(f"/history/{run['run_id']}")).locator("#run .notice")
+    expect(banner).to_contain_text("is done, in")
+    expect(banner).not_to_contain_text("warning")
+    site.execute("update elute.runs set warnings = '{assert_a,assert_b}' where state = 'succeeded'")
+    banner = is_ready(open_page(f"/history/{run['run_id']}")).locator("#run .notice")
+    expect(banner).to_contain_text("2 warnings: assert_a, assert_b.")
+    site.execute("update elute.runs set warnings = '{}'")
+
+
 def test_the_page_of_a_run_shows_its_end_whatever_was_asked_before(site: Site, page: Page) -> None:
     with (
         page.expect_event("requestfailed", lambda request: request.url.endswith("/log")),

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -246,6 +247,30 @@ def test_a_changed_project_is_built_and_warm_dbt_renewed(
     finally:
         model.unlink()
     assert carried_out(session).state == "succeeded"
+
+
+def test_checks_that_only_warn_are_named_and_keep_nothing_back(
+    place: Place, session: Session
+) -> None:
+    checks = [place.checkout / "dbt_project" / "tests" / f"assert_{name}.sql" for name in "ab"]
+    text = "{{ config(severity='warn') }}\nselect 'odd' as message from {{ ref('user_summary') }}\n"
+    named = ("1 warning: assert_a.", "2 warnings: assert_a, assert_b.")
+    try:
+        for check, said in zip(checks, named, strict=True):
+            check.write_text(text, encoding="utf-8")
+            run = carried_out(session)
+            ordered = replace(run, warnings=sorted(run.warnings))  # Checks end in any order.
+            assert f" seconds. {said} users.csv: 14 of 14 records kept." in message_of(ordered)
+        checks[1].unlink()
+        done = place.laboratory.build(PYTHONPATH=str(place.checkout))
+        assert (done.returncode, named[0] in done.stdout.splitlines()) == (0, True), done.stdout
+        [of_terminal] = queue.page(session, limit=1)
+        assert (of_terminal.trigger, of_terminal.warnings) == ("terminal", ["assert_a"])
+    finally:
+        for check in checks:
+            check.unlink(missing_ok=True)
+    clean = carried_out(session)
+    assert (clean.warnings, "warning" in message_of(clean)) == ([], False)
 
 
 def test_unit_tests_are_run_until_they_have_passed_with_a_project_and_options(

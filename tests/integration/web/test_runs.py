@@ -145,6 +145,17 @@ def test_a_success_tells_what_became_of_each_file(client: FlaskClient, session: 
     assert "users.csv: 13 of 14 records kept." in client.get("/runs/1").get_json()["message"]
 
 
+def test_a_success_names_what_only_warned(client: FlaskClient, session: Session) -> None:
+    client.post("/runs")
+    run = started(session)
+    for name, status in (("b", "warn"), ("users", "success"), ("a", "warn")):
+        note(session, run, "node_finished", **{**NODE, "name": name}, status=status)
+    finish(session, run, "succeeded")
+    shown = client.get("/runs/1").get_json()
+    assert shown["warnings"] == ["b", "a"]
+    assert shown["message"].endswith(" seconds. 2 warnings: b, a.")
+
+
 def test_no_head_request_starts_a_build(client: FlaskClient, session: Session) -> None:
     assert client.head("/trigger-etl").status_code == 405
     assert queue.page(session) == []
