@@ -15,9 +15,10 @@ from seed_csv import printable
 
 from elute import provenance, workbooks
 from elute.commands.tables import table
+from elute.database import schema
 from elute.database.sessions import connect, query
 from elute.environment import adopt
-from elute.errors import EluteError
+from elute.errors import EluteError, ServerError
 from elute.failures import explain
 from elute.runs import queue
 from elute.runs.recorder import Recorder
@@ -51,12 +52,12 @@ def run(settings: Settings, arguments: list[str]) -> int:
         after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.
 
     Raises:
-        ServerError: there is no server to build on.
+        ServerError: there is no server to build on, or a newer Elute has used the database.
         WorkbookError: a workbook cannot take the place of a file.
     """
     adopt(settings)
     logging.raiseExceptions = False  # Who reads no further has no use for a traceback of each line.
-    connect().close()  # A server that is not there is better said before dbt starts.
+    _look_at_server()
     os.environ["ELUTE_VERSIONS"] = json.dumps(provenance.versions())
     received = _stop_as_by_ctrl_c()
     outcome, warnings = Outcome("interrupted"), list[str]()
@@ -83,8 +84,15 @@ def run(settings: Settings, arguments: list[str]) -> int:
     return 128 + next(iter(received), signal.SIGINT) if is_stopped else 1
 
 
+def _look_at_server() -> None:
+    """Fail before dbt starts where it must not, or could not."""
+    with contextlib.closing(connect()) as session:
+        if said := schema.newer(session):
+            raise ServerError(said)
+
+
 def _recorded(settings: Settings, arguments: list[str]) -> tuple[Outcome, list[str]]:
-    """Build, and note it among the runs; also the names of what warned."""
+    """Build, and note it among the runs, or say why not; also the names of what warned."""
     recorder = Recorder(settings, arguments)
     end: Outcome | WorkbookError = Outcome("interrupted")
     try:
@@ -100,7 +108,8 @@ def _recorded(settings: Settings, arguments: list[str]) -> tuple[Outcome, list[s
         end = error
         raise
     finally:
-        recorder.end(end)
+        if problem := recorder.end(end):
+            print("\n" + _wrapped(problem), file=sys.stderr)
     return end, recorder.warnings
 
 

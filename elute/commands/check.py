@@ -14,6 +14,7 @@ from typing import NamedTuple
 from seed_csv import Report, SeedFileError, printable
 
 from elute import workbooks
+from elute.database import schema
 from elute.database.own_server import own_server
 from elute.database.server import connection_environment, is_embedded
 from elute.database.sessions import connect
@@ -96,6 +97,7 @@ def _server(settings: Settings) -> Iterator[Finding]:
             cursor = session.cursor()
             cursor.execute(_SERVER_FACTS, [list(_SCHEMAS)])
             row = cursor.fetchone()
+            newer = schema.newer(session)
     except EluteError as error:
         yield Finding(False, str(error))
         return
@@ -109,6 +111,8 @@ def _server(settings: Settings) -> Iterator[Finding]:
         yield Finding(False, f"{text}grant create on database {database}, or their ownership.")
     else:
         yield Finding(True, f"{user} may make and use the schemas {', '.join(_SCHEMAS)}")
+    if newer:
+        yield Finding(False, newer)
 
 
 _SERVER_FACTS = """

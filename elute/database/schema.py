@@ -46,16 +46,27 @@ def _upgrade(session: Session) -> None:
     with session, session.cursor() as cursor:
         cursor.execute(_LOCK)
         found, wanted = _version(session), migrations()
-        if found > len(wanted):
-            raise ServerError(
-                f"A newer Elute has used this database: its schema elute is of version {found}, "
-                f"and this Elute knows {len(wanted)}. Update this Elute, or use the newer one."
-            )
+        if found is None:
+            cursor.execute(_VERSIONS)
+            found = 0
+        if said := _newer(found):
+            raise ServerError(said)
         for number, migration in enumerate(wanted[found:], start=found + 1):
             cursor.execute(migration)
             cursor.execute("insert into elute.schema_versions (version) values (%s)", [number])
         immutable_builds.prepare(cursor, "builds")
         _grant(session)
+
+
+def newer(session: Session) -> str:
+    """What to tell whoever has an older Elute than the database; "" if nobody has. Makes nothing.
+
+    A schema that we may not read hinders no build, which does without it.
+    """
+    try:
+        return _newer(_version(session) or 0)
+    except psycopg2.ProgrammingError:
+        return ""
 
 
 def migrations() -> list[str]:
@@ -73,15 +84,31 @@ def has_reader(session: Session) -> bool:
         return bool(cursor.rowcount)
 
 
-def _version(session: Session) -> int:
+_VERSIONS = """
+create schema if not exists elute;
+create table elute.schema_versions (
+    version bigint primary key,
+    applied_at timestamptz not null default now()
+)
+"""
+
+
+def _newer(found: int) -> str:
+    known = len(migrations())
+    if found <= known:
+        return ""
+    return (
+        f"A newer Elute has used this database: its schema elute is of version {found}, "
+        f"and this Elute knows {known}. Update this Elute, or use the newer one."
+    )
+
+
+def _version(session: Session) -> int | None:
+    """The last migration that was applied; None if there is no list of them."""
     with session.cursor() as cursor:
         cursor.execute("select to_regclass('elute.schema_versions')")
         if cursor.fetchone() == (None,):
-            cursor.execute(
-                "create schema if not exists elute;"
-                "create table elute.schema_versions ("
-                "version bigint primary key, applied_at timestamptz not null default now())"
-            )
+            return None
         cursor.execute("select coalesce(max(version), 0) from elute.schema_versions")
         row = cursor.fetchone()
     assert row is not None

@@ -31,7 +31,7 @@ _End = Outcome | WorkbookError
 
 
 class Recorder:
-    """Takes dbt's events, and at last how it ended. If it cannot store them, only the log says so.
+    """Takes dbt's events, and at last how it ended. If it cannot store them, the build goes on.
 
     Args:
         settings: where everything is; PG* are in our environment already.
@@ -45,6 +45,7 @@ class Recorder:
         self._settings, self._arguments = settings, arguments
         self.warnings: list[str] = []
         self._news: queues.SimpleQueue[Event | _End] = queues.SimpleQueue()
+        self._problem: str | None = None
         self._thread = threading.Thread(target=self._record, daemon=True)
         self._thread.start()
 
@@ -59,10 +60,15 @@ class Recorder:
             self.warnings.append(event.data["name"])
         self._news.put(event)
 
-    def end(self, end: _End) -> None:
-        """Note how it ended, and wait a moment for that to be written; the first time counts."""
+    def end(self, end: _End) -> str | None:
+        """Note how it ended, and wait a moment for that to be written; the first time counts.
+
+        Returns:
+            What hindered it from being stored, if anything did; the log has it too.
+        """
         self._news.put(end)
         self._thread.join(_LAST_WORDS_SECONDS)
+        return self._problem
 
     def _record(self) -> None:
         try:
@@ -71,9 +77,9 @@ class Recorder:
                 recover_terminal(session)
                 self._write(session)
         except (psycopg2.Error, EluteError) as error:
-            message = f"This build is not in the history: {' '.join(str(error).split())}"
+            self._problem = f"This build is not in the history: {' '.join(str(error).split())}"
             with contextlib.suppress(OSError):
-                logs.write(self._settings, message)
+                logs.write(self._settings, self._problem)
 
     def _write(self, session: Session) -> None:
         run_id = self._begin(session)

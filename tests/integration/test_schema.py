@@ -60,6 +60,45 @@ def test_runs_are_numbered_on_from_those_of_the_builds_that_are_there(built: Lab
         assert queue.request(opened, "http").run_id == 42
 
 
+def test_an_older_elute_does_not_build(built: Laboratory) -> None:
+    schema.upgrade(built.environment)
+    before = published(built)
+    with session(built) as opened:
+        opened.cursor().execute("insert into elute.schema_versions (version) values (1000)")
+    newer = "A newer Elute has used this database: its schema elute is of version 1000"
+    build = built.build()
+    assert (build.returncode, build.stdout) == (1, "")
+    assert newer in build.stderr
+    assert published(built) == before
+    check = built.elute("check")
+    assert check.returncode == 1
+    [wrong] = [line for line in check.stdout.splitlines() if line.startswith("WRONG")]
+    assert newer in wrong
+
+
+def test_who_may_not_use_the_schema_builds_without_a_history(laboratory: Laboratory) -> None:
+    schema.upgrade(laboratory.environment)
+    with session(laboratory) as opened, opened.cursor() as cursor:
+        cursor.execute("drop schema marts, builds cascade")
+        cursor.execute("drop role if exists elute_test_plain")
+        cursor.execute("create role elute_test_plain login password 'plain'")
+        cursor.execute("select current_database()")
+        [[database]] = cursor.fetchall()
+        cursor.execute(f'grant create on database "{database}" to elute_test_plain')
+        plain = {"PGUSER": "elute_test_plain", "PGPASSWORD": "plain"}
+        try:
+            build = laboratory.build(**plain)
+            assert build.returncode == 0, build.stderr
+            said = " ".join(build.stderr.split())
+            assert said.startswith("This build is not in the history: Elute's own tables")
+            assert "permission denied for schema elute" in said
+            assert set(published(laboratory)) == {*MARTS, *EXPLAINING, *EXPLAINING_VIEWS}
+            assert laboratory.elute("check", **plain).returncode == 0
+            assert laboratory.rows("select from elute.runs") == []
+        finally:
+            cursor.execute("drop owned by elute_test_plain cascade; drop role elute_test_plain")
+
+
 def test_an_older_schema_is_brought_up_to_date_with_all_that_is_in_it(
     laboratory: Laboratory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
