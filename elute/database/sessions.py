@@ -7,9 +7,11 @@ from typing import Any
 
 import postgres_here
 import psycopg2
+from postgres_here import HOST, USER
 from psycopg2.extensions import connection as Session  # noqa: N812
 
 from elute.errors import ServerError
+from elute.settings import Settings
 
 # Elute's own server need not be in a hurry to write what a build can make again; what is answered
 # to a client is on disk first.
@@ -60,7 +62,7 @@ def connect(environment: Mapping[str, str] = os.environ, name: str = "elute") ->
         raise ServerError(
             "No connection to the database. "
             + " ".join(str(error).split()).rstrip(".")
-            + ". Check PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE."
+            + f".{_advice(environment, error)}"
         ) from error
     if session.server_version < OLDEST_SERVER:
         version = session.info.parameter_status("server_version")
@@ -73,6 +75,19 @@ def connect(environment: Mapping[str, str] = os.environ, name: str = "elute") ->
     with session.cursor() as cursor:
         cursor.execute(_SESSION)
     return session
+
+
+def _advice(environment: Mapping[str, str], error: psycopg2.Error) -> str:
+    # Elute requires it of its own server, for which it sets the other variables itself.
+    if environment.get("PGHOST") != HOST or "PGREQUIREAUTH" not in environment:
+        return " Check PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE."
+    if "password authentication failed" not in str(error):
+        return ""
+    path = Settings.from_environment().home / "postgres" / "password"
+    return (
+        f" Elute's own server does not take the password in {path}: write the one there that "
+        f"was set for the user {USER}."
+    )
 
 
 def accepts_sessions(environment: Mapping[str, str] = os.environ) -> bool:

@@ -5,12 +5,14 @@ import re
 import signal
 import subprocess
 import time
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
 import psycopg2
 import pytest
 import yaml
+from postgres_here import Server
 
 from elute.cli import parse
 from elute.database.server import connection_environment
@@ -37,6 +39,20 @@ def test_the_server_by_hand(elute: Elute, own_home: Path) -> None:
     assert elute("db", "status").returncode == 0
     assert elute("db", "stop").stdout == "PostgreSQL has stopped.\n"
     assert elute("db", "stop").stdout == "PostgreSQL was not running.\n"
+
+
+def test_a_password_that_was_changed_on_the_server_alone(elute: Elute, own_home: Path) -> None:
+    elute("db", "start")
+    with closing(psycopg2.connect(Server(own_home / "postgres").url())) as session:
+        session.cursor().execute("alter role postgres password 'rotated'")
+        session.commit()
+    file = own_home / "postgres" / "password"
+    refused = elute("build")
+    assert refused.returncode == 1
+    assert f"Elute's own server does not take the password in {file}: write" in refused.stderr
+    assert "PGPASSWORD" not in refused.stderr
+    file.write_text("rotated\n")
+    assert "ok      PostgreSQL 18" in elute("check").stdout
 
 
 def test_env_prints_lines_for_a_shell_and_nothing_else(elute: Elute) -> None:

@@ -107,7 +107,8 @@ class Server:
         """
         try:
             with self._ours():
-                return self._files.password.read_text(encoding="utf-8")
+                # Whoever writes another one into the file ends the line.
+                return self._files.password.read_text(encoding="utf-8").removesuffix("\n")
         except FileNotFoundError:
             return None
 
