@@ -93,7 +93,7 @@ def _server(settings: Settings) -> Iterator[Finding]:
             yield Finding(True, "Elute's own PostgreSQL is not running; a build starts it")
             return
         drop_foreign(settings)
-        with closing(connect(connection_environment(settings))) as session:
+        with closing(connect(connection_environment(settings, may_start=False))) as session:
             cursor = session.cursor()
             cursor.execute(_SERVER_FACTS, [list(_SCHEMAS)])
             row = cursor.fetchone()
@@ -165,7 +165,7 @@ def _audits(settings: Settings) -> Iterator[Finding]:
         if is_embedded(settings) and not _is_running(settings):
             return
         compile_anew(settings)
-        with closing(connect(connection_environment(settings))) as session:
+        with closing(connect(connection_environment(settings, may_start=False))) as session:
             yield from (Finding(False, text) for text in findings(session, settings))
     except EluteError:
         return  # Said already.

@@ -55,6 +55,23 @@ def test_a_password_that_was_changed_on_the_server_alone(elute: Elute, own_home:
     assert "ok      PostgreSQL 18" in elute("check").stdout
 
 
+def test_a_home_that_was_renamed_while_its_server_ran(elute: Elute, own_home: Path) -> None:
+    elute("db", "start")
+    home = own_home.rename(own_home.with_name("renamed"))
+    try:
+        status = elute("db", "status", ELUTE_HOME=str(home))
+        assert status.returncode == 0
+        assert "ok      PostgreSQL 18" in elute("check", ELUTE_HOME=str(home)).stdout
+        assert elute("db", "status", ELUTE_HOME=str(home)).stdout == status.stdout
+        started = elute("db", "start", ELUTE_HOME=str(home))
+        assert started.returncode == 0
+        assert started.stdout != status.stdout
+        assert f"Its data is in {home}" in started.stdout
+        assert elute("db", "stop", ELUTE_HOME=str(home)).stdout == "PostgreSQL has stopped.\n"
+    finally:
+        home.rename(own_home)
+
+
 def test_env_prints_lines_for_a_shell_and_nothing_else(elute: Elute) -> None:
     printed = elute(
         "env", DBT_TARGET="prod", DBT_LOG_PATH="/lims", PGSSLMODE="require", PGUSER="lims"

@@ -402,6 +402,79 @@ def test_a_server_without_a_pid_file_is_found(server: Server) -> None:
     assert query(server, "select 1") == [(1,)]
 
 
+@pytest.fixture
+def moved(server: Server, home: Path, spare: Path) -> Iterator[Server]:
+    """The server of a folder that was renamed while it ran."""
+    server.start()
+    query(server, "create table kept as select 42 as answer")
+    new = home.rename(home.with_name("renamed"))
+    server = Server(new / "postgres", spare=spare)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/fd").exists(), reason="only /proc tells which files a process has open"
+)
+
+
+@needs_proc
+def test_the_server_of_a_folder_that_was_renamed_is_found_and_stopped(moved: Server) -> None:
+    running = moved.running()
+    assert running
+    assert query(moved, "select answer from kept") == [(42,)]
+    (moved.data / "postmaster.pid").unlink()
+    assert stops_in_time(moved)
+    assert processes.command_line(running.pid) == [""]
+
+
+@needs_proc
+def test_a_start_gives_a_folder_that_was_renamed_a_server_with_its_paths(moved: Server) -> None:
+    before = moved.running()
+    assert before
+    after = moved.start()
+    assert (after.pid != before.pid, after.port) == (True, before.port)
+    assert processes.command_line(before.pid) == [""]
+    assert query(moved, "show data_directory") == [(str(moved.data),)]
+    assert query(moved, "select answer from kept") == [(42,)]
+    assert moved.start() == after
+
+
+@needs_proc
+def test_what_outlived_a_crash_in_a_renamed_folder_is_ended_first(moved: Server) -> None:
+    before = moved.running()
+    assert before
+    [child] = processes_of(moved, "checkpointer")
+    os.kill(child, signal.SIGSTOP)
+    crash(before)
+    assert processes.command_line(child) != [""]
+    moved.start()
+    assert processes.command_line(child) == [""]
+    assert query(moved, "select answer from kept") == [(42,)]
+
+
+@needs_proc
+def test_a_new_folder_by_the_old_name_has_nothing_to_do_with_the_renamed_one(
+    server: Server, moved: Server
+) -> None:
+    running = moved.running()
+    assert server.running() is None
+    assert server.start() != running
+    assert server.stop()
+    assert moved.running() == running
+    assert query(moved, "select answer from kept") == [(42,)]
+
+
+@needs_proc
+def test_a_folder_of_two_names_has_not_moved(server: Server, home: Path) -> None:
+    running = server.start()
+    other = f"/proc/{os.getpid()}/root{home}/postgres"
+    assert processes.is_postmaster(running.pid, Folder(Path(other)))
+    assert not processes.has_moved(running.pid, Folder(Path(other)))
+
+
 def test_two_servers_are_never_started_on_one_data_folder(server: Server) -> None:
     server.start()
     server.stop()
@@ -487,6 +560,21 @@ class TestAsRoot:
         running = server.start()
         assert Path(f"/proc/{running.pid}").stat().st_uid != 0
         assert query(server, "select answer from kept") == [(42,)]
+
+    def test_it_needs_no_right_to_look_into_the_processes_of_others(self, home: Path) -> None:
+        """As in a container without CAP_SYS_PTRACE."""
+        program = """if True:
+            import sys
+            from postgres_here import Server
+
+            with Server(sys.argv[1] + "/postgres", spare=sys.argv[1] + "/spare") as server:
+                assert server.start() == server.running()
+            assert server.running() is None
+        """
+        less = ["setpriv", "--bounding-set", "-sys_ptrace", "--inh-caps", "-sys_ptrace"]
+        command = [*less, sys.executable, "-c", program, str(home)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
 
     def test_it_needs_neither_tmp_nor_dev_shm(self, home: Path) -> None:
         """As in a container with a small /dev/shm and a file system that is read-only."""

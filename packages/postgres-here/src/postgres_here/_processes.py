@@ -14,6 +14,7 @@ from postgres_here import _files, _programs
 from postgres_here._files import Folder
 
 HOST = "127.0.0.1"
+_TITLE = "postgres: "  # of each process of a server but the first
 
 
 class Running(NamedTuple):
@@ -26,7 +27,7 @@ class Running(NamedTuple):
 def find(folder: Folder) -> tuple[Running | None, str]:
     """The server of this folder, and its status: "ready", "starting", "stopping" or "".
 
-    A stale pid file may name any process by now, so the command line has to say the same.
+    A stale pid file may name any process by now, so the process has to show that it is this one.
 
     Raises:
         PermissionError: the folder belongs to another account.
@@ -65,8 +66,23 @@ def accepts(host: str, port: int) -> bool | None:
 
 def is_postmaster(pid: int, folder: Folder) -> bool:
     """Whether this process is the server of that folder; one that only waits for wait() is not."""
-    arguments = command_line(pid)
-    return Path(arguments[0]).name == "postgres" and str(folder.data) in arguments
+    words = command_line(pid)
+    if words[0].startswith(_TITLE) or Path(words[0]).name != "postgres":
+        return False
+    return _is_of(pid, folder, is_named=str(folder.data) in words)
+
+
+def has_moved(pid: int, folder: Folder) -> bool:
+    """Whether the folder of this server has been renamed or moved since the server was started.
+
+    Then it still answers, but finds its settings no more: it knows them by their old paths.
+    """
+    words = command_line(pid)
+    if str(folder.data) in words:
+        return False
+    # As the server sees it: in another container, the same folder may be called otherwise.
+    named = [Path(f"/proc/{pid}/root{word}") for word in words[1:] if word.startswith("/")]
+    return bool(named) and _identity(folder.data) not in map(_identity, named)
 
 
 def end(folder: Folder, *steps: tuple[signal.Signals, float]) -> bool:
@@ -112,15 +128,42 @@ def _all_of(folder: Folder) -> list[int]:
     """The processes that hold `alive_lock`, but for the shells that start them."""
     import psutil  # type: ignore[import-untyped] # noqa: PLC0415
 
-    title = f"postgres: {cluster_name(folder)}: "
+    title = f"{_TITLE}{cluster_name(folder)}: "
     arguments = {str(folder.data), f"--pgdata={folder.new_data}"}
-    return [
-        pid
-        for pid in psutil.pids()
-        for words in [command_line(pid)]
-        if words[0].startswith(title)
-        or (Path(words[0]).name in ("postgres", "initdb") and arguments.intersection(words))
-    ]
+    found = []
+    for pid in psutil.pids():
+        words = command_line(pid)
+        is_child = words[0].startswith(_TITLE)
+        if is_child or Path(words[0]).name in ("postgres", "initdb"):
+            is_named = words[0].startswith(title) if is_child else bool(arguments & {*words})
+            if _is_of(pid, folder, is_named=is_named):
+                found.append(pid)
+    return found
+
+
+def _is_of(pid: int, folder: Folder, *, is_named: bool) -> bool:
+    """Whether a process of PostgreSQL's is this folder's, whatever the folder was called before.
+
+    Then it has `alive_lock` open or works in the data folder. Where no /proc tells us that, its
+    command line has to name the folder (`is_named`).
+    """
+    process = Path(f"/proc/{pid}")
+    try:
+        (process / "cwd").stat()  # Root without CAP_SYS_PTRACE may list the files, but not more.
+        links = [process / "cwd", *(process / "fd").iterdir()]
+    except OSError:
+        return is_named
+    ours = {_identity(folder.alive_lock), _identity(folder.data)} - {None}
+    return not ours.isdisjoint(map(_identity, links))
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """The same for two paths to one file; None if there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def wait(done: Callable[[], bool], seconds: float) -> bool:

@@ -69,11 +69,16 @@ class Server:
     def start(self) -> Running:
         """The running server; started first, and made first, where need be.
 
+        One whose folder has been moved is started anew, which ends the sessions on it.
+
         Raises:
             ServerError: it cannot be made or started; the message says why and what to do.
         """
         try:
-            return self.running() or self._start()
+            server = self.running()
+            if server and not _processes.has_moved(server.pid, self._files):
+                return server
+            return self._start()
         except OSError as error:
             raise FolderError(
                 f"PostgreSQL cannot be started in {self.folder}: {error}. "
@@ -134,7 +139,8 @@ class Server:
             # Whoever held the lock may have started it. One that is shutting down may do so for
             # ever: a smart shutdown waits for its clients.
             server, status = _processes.find(folder)
-            if status == "stopping":
+            has_moved = server is not None and _processes.has_moved(server.pid, folder)
+            if status == "stopping" or has_moved:
                 _processes.end(folder, *_STOP_STEPS)
             elif server and is_ready(folder, server.pid):
                 return server
