@@ -1,6 +1,7 @@
 """How waitress receives requests: within limits of time and room, and refused in our words."""
 
 import contextlib
+import errno
 import json
 import re
 import shutil
@@ -24,6 +25,7 @@ _LONGEST_LINE = 8 * 1024  # bytes of a body in chunks that are of none: of a siz
 _LONG_SPACE = re.compile(rb"[ \t\r\n]{40}")
 _LONGEST_OF_ANYBODY = 64 * 1024  # bytes kept of a body whose request may change nothing
 _ASCII = bytes(range(128)).decode()
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _CURES = {
     413: "A body may have at most 4 GiB.",
     431: "The address and the headers may have 64 KiB together. Ask for fewer values at a time.",
@@ -51,10 +53,13 @@ class _Body(OverflowableBuffer):
         """Keep this too."""
         if self.is_let_go:
             return
-        with contextlib.suppress(OSError):  # There may be a quota.
+        try:
             if self.has_room_for(len(data)):
                 super().append(data)
                 return
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
         self.is_let_go = True
         with contextlib.suppress(OSError):  # Closing writes what is left.
             self.close()

@@ -39,7 +39,7 @@ def _declared() -> dict[str, tuple[str, ...]]:
     found = {}
     for path in sorted((CHECKOUT / "seeds").glob("*.yml")):
         # One that is being written, and no YAML yet, is dbt's to report.
-        with suppress(OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+        with suppress(OSError, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError):
             found.update(_declared_in(path, path.stat().st_mtime_ns))
     return found
 

@@ -64,7 +64,7 @@ def again(answer: Callable[[], Response]) -> Response:
 def streamed(
     body: Iterator[bytes], respond: Callable[[Iterable[bytes], bool], Response], stack: ExitStack
 ) -> Response:
-    """A response of any length, sent as it comes; `stack` is closed when it has been, or breaks.
+    """A response of any length, sent as it comes; `stack` is closed when all of it was read.
 
     An error from here on breaks it off, which clients notice. With HTTP/1.0 only a length that is
     known before lets them notice, so the body is collected in a file first.
@@ -72,23 +72,25 @@ def streamed(
     Args:
         body: what is sent.
         respond: makes the response of it, and is told whether it was collected.
-        stack: what is held until then.
+        stack: what is held until all of the body has been read.
 
     Raises:
         Problem: 503, too many are sent already.
     """
-    stack.enter_context(place(_STREAMS))
-    if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
-        file = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 (it is)
-        file.writelines(body)
-        length = file.tell()
-        file.seek(0)
-        response = respond(wrap_file(request.environ, file, BLOCK), True)
-        response.content_length = length
-    else:
-        response = respond(body, False)
-    response.call_on_close(stack.pop_all().close)
-    return response
+    with ExitStack() as until_sent:
+        until_sent.enter_context(place(_STREAMS))
+        if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
+            file = until_sent.enter_context(tempfile.TemporaryFile())
+            file.writelines(body)
+            length = file.tell()
+            file.seek(0)
+            response = respond(wrap_file(request.environ, file, BLOCK), True)
+            response.content_length = length
+        else:
+            response = respond(body, False)
+            until_sent.push(stack.pop_all())
+        response.call_on_close(until_sent.pop_all().close)
+        return response
 
 
 def validators(build: Build, mart: Mart, media_type: str, *, is_fixed: bool) -> dict[str, str]:

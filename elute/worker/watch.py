@@ -22,7 +22,7 @@ class Watch:
 
     def was_read(self, files: Signature) -> None:
         """A run reads the files as they are now."""
-        self._read = files
+        self._read = {**(self._read or {}), **files}
         self._changed.clear()
 
     def is_due(self, files: Signature, moment: float) -> bool:
@@ -35,16 +35,17 @@ class Watch:
             files: as they are now.
             moment: now, in seconds of a steady clock.
         """
-        # As does what has become an input file since, or is none any more.
-        self._read = {name: (self._read or files).get(name, files[name]) for name in files}
-        self._seen = {name: (self._seen or files).get(name, files[name]) for name in files}
+        # As does what has become an input file since. One that is none now may be one again.
+        self._read = {**files, **(self._read or {})}
+        self._seen = {**files, **(self._seen or {})}
         for name in files:
             if files[name] != self._seen[name]:
                 first, _ = self._changed.get(name, (moment, moment))
                 self._changed[name] = first, moment
-        self._seen = files
+        self._seen = {**self._seen, **files}
         is_whole = all(seen is not None for seen in files.values())
-        return is_whole and files != self._read and self._have_settled(moment)
+        is_other = any(files[name] != self._read[name] for name in files)
+        return is_whole and is_other and self._have_settled(moment)
 
     def _have_settled(self, moment: float) -> bool:
         return all(

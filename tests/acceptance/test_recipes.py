@@ -142,8 +142,14 @@ def test_an_input_file_is_known_to_an_app_that_runs(copy: Copy) -> None:
     text = (copy.folder / "seeds" / "instruments.yml").read_text(encoding="utf-8")
     declared = copy.folder / "seeds" / "rooms.yml"
     rooms = text.replace("instrument", "room")
-    for content, is_known in ((rooms, True), ("seeds: [", False), (rooms, True), ("", False)):
-        declared.write_text(content, encoding="utf-8")
+    for content, is_known in (
+        (rooms, True),
+        ("seeds: [", False),
+        (rooms, True),
+        ("", False),
+        (rooms + "# é", False),
+    ):
+        declared.write_text(content, encoding="latin-1")
         names = {each["name"] for each in copy.json("/inputs")["inputs"]}
         assert (names >= {"users.csv", "instruments.csv"}, "rooms.csv" in names) == (True, is_known)
     declared.unlink()

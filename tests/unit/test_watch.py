@@ -91,3 +91,11 @@ def test_what_has_become_an_input_file_or_is_none_any_more_is_no_change() -> Non
     assert watch.is_due(changed, 30)
     watch.was_read(changed)
     assert not any(watch.is_due(OLD, second) for second in range(31, 50))
+
+
+def test_a_change_is_not_forgotten_while_what_declares_the_file_is_being_written() -> None:
+    watch = Watch(OLD)
+    assert not watch.is_due(NEW, 0)
+    assert not watch.is_due({"compounds.csv": OLD["compounds.csv"]}, 1)
+    assert not watch.is_due(NEW, 2)
+    assert watch.is_due(NEW, 13)

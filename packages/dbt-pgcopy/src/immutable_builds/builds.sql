@@ -20,9 +20,12 @@ alter table {schema}.publications
     add column if not exists reason text;
 create table if not exists {schema}.loaded_files (
     file text primary key,
-    sha256 text not null
+    sha256 text not null,
+    is_published boolean not null default false
 );
-comment on table {schema}.loaded_files is 'The file that the table of each seed holds, which a run that published nothing may have loaded.';
+comment on table {schema}.loaded_files is 'The file that the table of each seed holds.';
+comment on column {schema}.loaded_files.sha256 is 'Empty after a run with --empty.';
+comment on column {schema}.loaded_files.is_published is 'Whether a build of everything was made from it since another one was loaded.';
 comment on table {schema}.publications is 'One row per published build; the newest one is what the views show.';
 comment on column {schema}.publications.invocation_id is 'Of the dbt run that made it.';
 comment on column {schema}.publications.run_id is 'What the caller knows that run by, if anything.';

@@ -15,9 +15,11 @@ from psycopg2.extras import Json
 from immutable_builds.queries import QUERIES
 from immutable_builds.views import (
     InTheWayError,
+    Name,
     adopt_grants_and_comments,
     drop_view,
     point_view,
+    shows,
 )
 from immutable_builds.waiting import STAYS, PublishingError, Waiting, transaction
 
@@ -289,11 +291,11 @@ def _publish(cursor: Cursor, build: Build, also: Callable[[int], object]) -> tup
     # ends, for nothing is published while any of the views is held.
     for name, entry in sorted(published.items()):
         point_view(cursor, (entry["view_schema"], name), (entry["schema"], entry["table"]))
-    dropped = [
-        f"{'.'.join(view)} is dropped: {why}."
-        for view, why in _gone(build, tables, published).items()
-        if drop_view(cursor, view, f"has to go, for {why}")
-    ]
+    dropped = []
+    for view, (table, why) in _gone(build, tables, published).items():
+        if shows(cursor, view, table):
+            drop_view(cursor, view, f"has to go, for {why}")
+            dropped.append(f"{'.'.join(view)} is dropped: {why}.")
     adopt_grants_and_comments(
         cursor,
         [_quoted(entry["view_schema"], name) for name, entry in published.items()],
@@ -326,32 +328,38 @@ def note_loaded(cursor: Cursor, schema: str, file: str, sha256: str) -> None:
 
 
 def _loaded(cursor: Cursor, build: Build, before: Mapping[str, str]) -> dict[str, str]:
-    """The files that were loaded by other runs since the build before, and that it has read.
+    """The files that it has read and not loaded itself.
 
     Raises:
-        PublishingError: it may have, or not.
+        PublishingError: which these are cannot be told, or they are none.
     """
     if build.reads is None:
         return {}
-    query = sql.SQL("select file, sha256 from {}")
-    cursor.execute(query.format(sql.Identifier(build.schema, "loaded_files")))
-    loaded = {
-        file: sha256
-        for file, sha256 in cursor.fetchall()
-        if file not in build.files and before.get(file) != sha256
-    }
-    if build.reads == "part" and (names := sorted(loaded.keys() & before.keys())):
+    table = sql.Identifier(build.schema, "loaded_files")
+    cursor.execute(sql.SQL("select file, sha256, is_published from {}").format(table))
+    others = [row for row in cursor.fetchall() if row[0] not in build.files]
+    is_part = build.reads == "part"
+    unsure = [
+        file
+        for file, sha256, is_published in others
+        if not sha256
+        or (is_part and file in before and not (is_published and before[file] == sha256))
+    ]
+    if unsure:
         raise PublishingError(
-            f"{', '.join(names)} was loaded by a run that published nothing, and this part may be "
-            f"made from it. {STAYS} Build all of it, with dbt build."
+            f"The table of {' and that of '.join(sorted(unsure))} holds, or has held, something "
+            "else than the published build was made from, and this one may be made from that. "
+            f"{STAYS} Run dbt build, of everything."
         )
-    return loaded
+    if build.reads == "all":
+        cursor.execute(sql.SQL("update {} set is_published = true").format(table))
+    return {file: sha256 for file, sha256, _ in others}
 
 
 def _gone(
     build: Build, before: Mapping[str, Any], published: Mapping[str, Any]
-) -> dict[tuple[str, str], str]:
-    """The views of the build before that have no mart any more, and why."""
+) -> dict[Name, tuple[Name, str]]:
+    """The views of the build before that have no mart any more: what they showed, and why."""
     found = {}
     for name, entry in sorted(before.items()):
         view_schema = published.get(name, {}).get("view_schema")
@@ -362,7 +370,7 @@ def _gone(
         else:
             why = f"it is in the schema {view_schema} now"
         if view_schema != entry["view_schema"]:
-            found[entry["view_schema"], name] = why
+            found[entry["view_schema"], name] = (entry["schema"], entry["table"]), why
     return found
 
 

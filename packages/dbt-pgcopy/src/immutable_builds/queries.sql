@@ -9,8 +9,17 @@ values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 returning build
 
 -- name: note_loaded
-insert into {} (file, sha256) values (%s, %s)
-on conflict (file) do update set sha256 = excluded.sha256
+insert into {} as loaded (file, sha256) values (%s, %s)
+on conflict (file) do update set
+    sha256 = excluded.sha256,
+    is_published = loaded.is_published and loaded.sha256 = excluded.sha256
+
+-- name: shows
+-- Whether a view reads a relation.
+select from pg_depend
+inner join pg_rewrite on pg_depend.objid = pg_rewrite.oid
+where pg_depend.classid = 'pg_rewrite'::regclass
+    and pg_rewrite.ev_class = to_regclass(%s) and pg_depend.refobjid = to_regclass(%s)
 
 -- name: build_before
 -- None before that of an invocation that published nothing.

@@ -43,22 +43,22 @@ def point_view(cursor: Cursor, view: Name, table: Name) -> None:
         ) from error
 
 
-def drop_view(cursor: Cursor, view: Name, why: str) -> bool:
-    """Drop a view if nothing depends on it; what is a table by now, stays.
-
-    Returns:
-        whether there was a view.
+def drop_view(cursor: Cursor, view: Name, why: str) -> None:
+    """Drop a view if nothing depends on it.
 
     Raises:
         InTheWayError: something does.
     """
-    if _kind(cursor, view) != "v":
-        return False
     try:
         cursor.execute(sql.SQL("drop view {}").format(sql.Identifier(*view)))
     except errors.DependentObjectsStillExist as error:
         raise _in_the_way(view, why, error) from error
-    return True
+
+
+def shows(cursor: Cursor, view: Name, table: Name) -> bool:
+    """Whether a view reads a table; one that dbt has made in its place since does not."""
+    cursor.execute(QUERIES["shows"], [_text(cursor, view), _text(cursor, table)])
+    return cursor.rowcount > 0
 
 
 def adopt_grants_and_comments(cursor: Cursor, views: Sequence[str], tables: Sequence[str]) -> None:

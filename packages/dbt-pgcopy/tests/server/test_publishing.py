@@ -477,19 +477,20 @@ class TestWhatOthersHaveMade(Published):
         assert query("select to_regclass('two') is not null") == [(True,)]
         query(f"drop schema {schema}")
 
-    def test_a_mart_that_is_a_table_of_dbt_by_now_is_left_to_it(
-        self, query: Query, project: Any
+    @pytest.mark.parametrize("kind", ["table", "view"])
+    def test_a_mart_that_is_dbts_own_by_now_is_left_to_it(
+        self, query: Query, project: Any, kind: str
     ) -> None:
         run_dbt(["build"])
         two = Path(project.project_root, "models", "two.sql")
         try:
-            two.write_text(f"{{{{ config(materialized='table') }}}} {TWO}")
+            two.write_text(f"{{{{ config(materialized='{kind}') }}}} {TWO}")
             set_number(query, 2)
             run_dbt(["build"])
         finally:
             two.write_text(TWO)
         assert query("select m from two") == [(2,)]
-        assert [view for _, view, _ in query(SHOWN)] == ["one"]
+        assert [view for _, view, _ in query(SHOWN)] == ["one", "two"][: 1 + (kind == "view")]
         assert list(publications(query, "tables")[-1][0]) == ["one"]
         # And back.
         run_dbt(["build"])

@@ -88,7 +88,11 @@ def _copy(path: Path, folder: Path) -> Path:
 def forget_files(folder: Path, wanted: Iterable[str], most_bytes: int) -> None:
     """The same, of a folder, in which other files may be."""
     rank = {name: number for number, name in enumerate(dict.fromkeys(wanted))}
-    kept = [(path, path.stat()) for path in folder.iterdir() if _KEPT.fullmatch(path.name)]
+    kept = []
+    for path in folder.iterdir():
+        if _KEPT.fullmatch(path.name):
+            with suppress(FileNotFoundError):  # Another build has just removed it.
+                kept.append((path, path.stat()))
     kept.sort(key=lambda each: (rank.get(each[0].name, len(rank)), -each[1].st_mtime))
     total = 0
     for path, status in kept:
