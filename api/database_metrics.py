@@ -172,7 +172,7 @@ def _last_run(session: Session) -> Iterator[Metric]:
 
 
 def _rows_of_mart(session: Session, statement: sql.Composable) -> list[Row]:
-    """The same; none if the mart's table is not there any more, or cannot be read."""
+    """As `_rows`; none if the mart's table is not there any more, or cannot be read."""
     try:
         return _rows(session, statement)
     except psycopg2.Error as error:

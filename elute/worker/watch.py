@@ -35,7 +35,8 @@ class Watch:
             files: as they are now.
             moment: now, in seconds of a steady clock.
         """
-        # As does what has become an input file since. One that is none now may be one again.
+        # What has become an input file since counts as read, too. What is none now is kept in mind:
+        # the YAML that declares it may be being written.
         self._read = {**files, **(self._read or {})}
         self._seen = {**files, **(self._seen or {})}
         for name in files:
