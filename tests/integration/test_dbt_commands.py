@@ -237,8 +237,17 @@ def test_a_build_names_the_files_that_another_run_has_loaded(dbt: Dbt) -> None:
         for name, content in {**SAMPLE, "users.csv": users}.items()
     }
     assert dbt("run", "--select", "compound_usage").status == 0
+    with dbt.laboratory.session() as session:  # one that the project has no more
+        session.cursor().execute("insert into builds.loaded_files values ('gone.csv', '')")
+        session.commit()
+    assert dbt("build", "--empty", "--select", "users").status == 0
+    emptied = dbt("run")
+    assert emptied.status != 0
+    assert "The table of users.csv holds, or has held, something else" in emptied.output
     dbt.laboratory.write(SAMPLE)
     assert dbt("build", *NO_TESTS).status == 0
+    [row] = dbt.laboratory.rows(newest)
+    assert row["files"].keys() == SAMPLE.keys()
     assert dbt.laboratory.marts() == dbt.marts
 
 

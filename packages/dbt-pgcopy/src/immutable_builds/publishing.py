@@ -1,11 +1,11 @@
 """Publishing a build: one transaction registers it and points every view at its tables."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from psycopg2 import errors, sql
 from psycopg2.extensions import connection as PostgresSession  # noqa: N812
@@ -34,7 +34,6 @@ set local synchronous_commit = on;
 -- Definitions of views then name all schemas.
 set local search_path = '';
 """
-_IS_PREPARED = "select to_regclass(%s) is not null"
 _LATEST = sql.SQL("select build, files, tables from {} order by build desc limit 1")
 
 logger = logging.getLogger(__name__)
@@ -64,8 +63,8 @@ class Build:
         returns_to: the number of an earlier build that it is, or was made again from the files of.
         requested_by: who has asked for that.
         reason: and why.
-        reads: how much it has made anew of what seeds have loaded (see `note_loaded`), "all" or a
-            "part"; None if it reads no such tables.
+        seeds: the files whose tables (see `note_loaded`) its own are made from.
+        is_part: whether some of what is in between was not made anew.
     """
 
     schema: str
@@ -81,7 +80,8 @@ class Build:
     returns_to: int | None = None
     requested_by: str | None = None
     reason: str | None = None
-    reads: Literal["all", "part"] | None = None
+    seeds: Sequence[str] = ()
+    is_part: bool = False
 
     @property
     def views(self) -> list[str]:
@@ -106,8 +106,9 @@ def prepare(cursor: Cursor, schema: str) -> int | None:
     Returns:
         the number of the newest build.
     """
-    cursor.execute(_IS_PREPARED, [_quoted(schema, "loaded_files")])  # The last that was added.
-    if cursor.fetchone() != (True,):
+    # The table that was added last.
+    cursor.execute("select to_regclass(%s)", [_quoted(schema, "loaded_files")])
+    if cursor.fetchone() == (None,):
         text = Path(__file__).with_name("builds.sql").read_text(encoding="utf-8")
         cursor.execute(sql.SQL(text).format(schema=sql.Identifier(schema)))
     cursor.execute(_LATEST.format(sql.Identifier(schema, "publications")))
@@ -333,17 +334,17 @@ def _loaded(cursor: Cursor, build: Build, before: Mapping[str, str]) -> dict[str
     Raises:
         PublishingError: which these are cannot be told, or they are none.
     """
-    if build.reads is None:
+    seeds = list(build.seeds)
+    if not seeds:
         return {}
-    table = sql.Identifier(build.schema, "loaded_files")
-    cursor.execute(sql.SQL("select file, sha256, is_published from {}").format(table))
+    names = {"loaded_files": sql.Identifier(build.schema, "loaded_files")}
+    cursor.execute(sql.SQL(QUERIES["loaded"]).format(**names), [seeds])
     others = [row for row in cursor.fetchall() if row[0] not in build.files]
-    is_part = build.reads == "part"
     unsure = [
         file
         for file, sha256, is_published in others
         if not sha256
-        or (is_part and file in before and not (is_published and before[file] == sha256))
+        or (build.is_part and file in before and not (is_published and before[file] == sha256))
     ]
     if unsure:
         raise PublishingError(
@@ -351,8 +352,8 @@ def _loaded(cursor: Cursor, build: Build, before: Mapping[str, str]) -> dict[str
             "else than the published build was made from, and this one may be made from that. "
             f"{STAYS} Run dbt build, of everything."
         )
-    if build.reads == "all":
-        cursor.execute(sql.SQL("update {} set is_published = true").format(table))
+    if not build.is_part:
+        cursor.execute(sql.SQL(QUERIES["note_published"]).format(**names), [seeds])
     return {file: sha256 for file, sha256, _ in others}
 
 

@@ -14,6 +14,13 @@ on conflict (file) do update set
     sha256 = excluded.sha256,
     is_published = loaded.is_published and loaded.sha256 = excluded.sha256
 
+-- name: loaded
+-- Of seeds that the project has still.
+select file, sha256, is_published from {loaded_files} where file = any(%s)
+
+-- name: note_published
+update {loaded_files} set is_published = true where file = any(%s)
+
 -- name: shows
 -- Whether a view reads a relation.
 select from pg_depend

@@ -205,8 +205,8 @@ class PgcopyAdapter(PostgresAdapter):
         Args:
             schema: of the tables of builds.
             marts: every mart of the project, by name; see `immutable_builds.Build`.
-            noted: `options`, `versions`, `run_id` and `returns`, as `publish_build` has them, and
-                `has_all`, whether every model was built.
+            noted: `options`, `versions`, `run_id` and `returns`, as `publish_build` has them; the
+                names of all `seeds`; and `is_part`, whether some model was not built.
             wait_seconds: how long to wait for those who hold a view.
         """
         session = self.connections.get_thread_connection().handle
@@ -235,7 +235,8 @@ class PgcopyAdapter(PostgresAdapter):
             self._run_lock,
             self._built_on,
             **noted["returns"],
-            reads=("all" if noted["has_all"] else "part") if self.loads_seeds else None,
+            seeds=[f"{name}.csv" for name in noted["seeds"] if self.loads_seeds],
+            is_part=noted["is_part"],
         )
         self._kept.keep()
         try:

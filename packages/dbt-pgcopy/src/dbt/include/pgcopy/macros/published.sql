@@ -161,9 +161,10 @@
   {%- set left_out = graph.nodes.values() | selectattr('resource_type', 'equalto', 'model')
     | rejectattr('config.materialized', 'equalto', 'ephemeral')
     | map(attribute='unique_id') | reject('in', has_run) | list -%}
+  {%- set seeds = graph.nodes.values() | selectattr('resource_type', 'equalto', 'seed') | map(attribute='name') -%}
   {%- set noted = {
     'options': options, 'versions': versions, 'returns': returns, 'run_id': run_id,
-    'has_all': not left_out,
+    'seeds': seeds | list, 'is_part': left_out | length > 0,
   } -%}
   {%- set error = adapter.publish_build(builds_schema(), marts, noted, wait_seconds) -%}
   {%- if error -%}
