@@ -38,11 +38,7 @@ MARTS = (
 )
 # Of a build too, to explain its marts, but kept for the newest two only.
 EXPLAINING = ("int_user_compounds_counted", "int_experiments_validated")
-EXPLAINING_VIEWS = (
-    "int_experiments_kept",
-    "int_experiments_unnested_to_compounds",
-    "int_user_run_times",
-)
+EXPLAINING_VIEWS = ("int_experiments_kept", "int_experiments_unnested_to_compounds")
 
 
 class Laboratory:

@@ -1,3 +1,6 @@
+{{ config(post_hook="{{ analyze_table(this) }}") }}
+-- Analyzed: PostgreSQL takes it for smaller than it is, and would look each compound up in the large tables.
+
 with
 
 validated as (

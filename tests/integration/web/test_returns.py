@@ -136,7 +136,7 @@ def test_a_return_to_what_is_not_to_be_explained_says_how_it_is(
     assert built.elute("build").returncode == 0
     # What explains the newest has views that are dropped.
     with closing(connect(environment, name="a dump")) as reader:
-        reader.cursor().execute("begin; select from intermediate.int_user_run_times")
+        reader.cursor().execute("begin; select from intermediate.int_experiments_kept")
         refused = client_with(publish_wait_seconds=1).post(f"/builds/{first}/publish")
     assert refused.status_code == 409
     assert "held up for 1 s: a dump" in refused.get_json()["detail"]
