@@ -5,6 +5,8 @@ import http.client
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
@@ -15,6 +17,7 @@ from postgres_here import HOST, USER, Server
 
 from elute.database.queries import execute
 from elute.runs import queue
+from elute.settings import CHECKOUT
 from tests.conftest import SAMPLE, without_settings
 from tests.service import (
     Process,
@@ -225,15 +228,18 @@ def server_variables(server: Server) -> dict[str, str]:
     }
 
 
+def crash(service: Service) -> None:
+    """Have its PostgreSQL lose all that is not on disk, and every session."""
+    with listening(service.parameters) as session, session.cursor() as cursor:
+        cursor.execute("select pid from pg_stat_activity where backend_type = 'checkpointer'")
+        [[checkpointer]] = cursor.fetchall()
+    os.kill(checkpointer, signal.SIGKILL)
+
+
 def test_what_was_answered_outlives_a_crash_of_postgresql(service: Service) -> None:
     for _ in range(3):
-        with listening(service.parameters) as session, session.cursor() as cursor:
-            cursor.execute("select pid from pg_stat_activity where backend_type = 'checkpointer'")
-            [[checkpointer]] = cursor.fetchall()
         asked = service.ask("POST", "/runs?force=1")
-        os.kill(
-            checkpointer, signal.SIGKILL
-        )  # All others end too, and what is not on disk is lost.
+        crash(service)
         assert asked.status == 202
 
         def found(path: str = f"/runs/{asked.json['run_id']}") -> int | None:
@@ -243,6 +249,26 @@ def test_what_was_answered_outlives_a_crash_of_postgresql(service: Service) -> N
         assert until(found) == 200
     with listening(service.parameters) as session:
         until(lambda: all(run.has_ended for run in queue.page(session)), session=session)
+
+
+def test_nothing_is_made_of_tables_that_a_crash_of_postgresql_has_emptied(service: Service) -> None:
+    assert service.ask("POST", "/trigger-etl?force=1").status == 200
+    crash(service)
+    until(lambda: service.ask("GET", "/health/ready").status == 200)
+    models_alone = f'eval "$({sys.executable} -m elute.cli env)" && dbt run'
+    result = subprocess.run(
+        ["bash", "-c", models_alone],
+        env=service.environment,
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    tables = "compounds.csv and that of user_experiments.csv and that of users.csv"
+    assert f"The table of {tables} holds, or has held, something else" in result.stdout
+    assert len(service.ask("GET", "/etl-results").json) == 14
+    assert service.ask("POST", "/trigger-etl?force=1").status == 200
 
 
 def test_the_web_app_is_started_again_however_often_it_is_killed(service: Service) -> None:

@@ -106,9 +106,8 @@ def prepare(cursor: Cursor, schema: str) -> int | None:
     Returns:
         the number of the newest build.
     """
-    # The table that was added last.
-    cursor.execute("select to_regclass(%s)", [_quoted(schema, "loaded_files")])
-    if cursor.fetchone() == (None,):
+    cursor.execute(QUERIES["is_up_to_date"], [_quoted(schema, "loaded_files")])
+    if not cursor.rowcount:
         text = Path(__file__).with_name("builds.sql").read_text(encoding="utf-8")
         cursor.execute(sql.SQL(text).format(schema=sql.Identifier(schema)))
     cursor.execute(_LATEST.format(sql.Identifier(schema, "publications")))
@@ -287,7 +286,11 @@ def _publish(cursor: Cursor, build: Build, also: Callable[[int], object]) -> tup
             f"Build {newest} was published while this part was built on the one before. This part "
             f"stays unpublished. {STAYS} Build it again."
         )
-    files = {**(files if build.returns_to is None else {}), **_loaded(cursor, build, files)}
+    loaded = _loaded(cursor, build, files)
+    if build.returns_to is not None:
+        files = {}
+    elif build.seeds and not build.is_part:
+        files = {file: sha256 for file, sha256 in files.items() if file in build.seeds}
     # In one order, and all of them: who reads one mart then reads one build until the transaction
     # ends, for nothing is published while any of the views is held.
     for name, entry in sorted(published.items()):
@@ -309,7 +312,7 @@ def _publish(cursor: Cursor, build: Build, also: Callable[[int], object]) -> tup
             build.run_id,
             build.project_version,
             Json(dict(build.options)),
-            Json({**files, **build.files}),
+            Json({**files, **loaded, **build.files}),
             Json(published),
             Json(dict(build.versions)),
             build.returns_to,
@@ -339,10 +342,15 @@ def _loaded(cursor: Cursor, build: Build, before: Mapping[str, str]) -> dict[str
         return {}
     names = {"loaded_files": sql.Identifier(build.schema, "loaded_files")}
     cursor.execute(sql.SQL(QUERIES["loaded"]).format(**names), [seeds])
-    others = [row for row in cursor.fetchall() if row[0] not in build.files]
+    loaded = {file: (sha256, is_published) for file, sha256, is_published in cursor.fetchall()}
+    others = {
+        file: loaded.get(file, ("", False))  # A crash of the server has emptied both tables.
+        for file in seeds
+        if file not in build.files and (file in loaded or file in before)
+    }
     unsure = [
         file
-        for file, sha256, is_published in others
+        for file, (sha256, is_published) in others.items()
         if not sha256
         or (build.is_part and file in before and not (is_published and before[file] == sha256))
     ]
@@ -354,7 +362,7 @@ def _loaded(cursor: Cursor, build: Build, before: Mapping[str, str]) -> dict[str
         )
     if not build.is_part:
         cursor.execute(sql.SQL(QUERIES["note_published"]).format(**names), [seeds])
-    return {file: sha256 for file, sha256, _ in others}
+    return {file: sha256 for file, (sha256, _) in others.items()}
 
 
 def _gone(

@@ -8,6 +8,10 @@ insert into {} (
 values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 returning build
 
+-- name: is_up_to_date
+-- Whether the schema of builds has what was added to it last.
+select from pg_class where oid = to_regclass(%s) and relpersistence = 'u'
+
 -- name: note_loaded
 insert into {} as loaded (file, sha256) values (%s, %s)
 on conflict (file) do update set
