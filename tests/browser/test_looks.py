@@ -64,6 +64,17 @@ def test_a_name_without_blanks_is_broken(open_page: Open, path: str, selector: s
     assert page.evaluate("document.documentElement.scrollWidth") == NARROW["width"]
 
 
+def test_a_name_without_blanks_leaves_room_for_the_other_columns(open_page: Open) -> None:
+    page = shown(open_page("/users/1", viewport=WIDE))
+    assert page.locator(".scroll td:not(.number)").first.evaluate(
+        """cell => {
+            cell.textContent = "x".repeat(300);
+            const region = cell.closest(".scroll");
+            return region.scrollWidth <= region.clientWidth;
+        }"""
+    )
+
+
 def test_dark_where_the_system_is(open_page: Open) -> None:
     backgrounds = {
         is_ready(open_page("/", color_scheme=scheme)).evaluate(
