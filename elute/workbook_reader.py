@@ -30,6 +30,8 @@ _ROWS_SEARCHED = 100  # of each sheet, for the header
 _WITHOUT_RESULT = re.compile(
     rb'<c(?![^>]* t="str")[^>]*><f(?:[^>]*/>|[^>]*>[^<]*</f>)(?:<v */>|<v></v>)?</c>'
 )
+# What XML has no character for, and what would be taken for that; NUL and halves of pairs are none.
+_ESCAPED = re.compile("_x(?!0000|D[89A-F])([0-9A-F]{4})_")
 _NEVER_CALCULATED = (
     "a formula in it was never calculated, as in a workbook that a program has made; open it in "
     "Excel or LibreOffice, save it, and take that"
@@ -154,7 +156,7 @@ def _not_one(looked_at: Sequence[_Found], columns: Sequence[str]) -> str:
 def text(value: Any, days: str) -> str:
     """The value of a cell as a field of a CSV file, as the sheet means it."""
     if value is None or isinstance(value, str):
-        return (value or "").replace("_x000D_", "\r")  # as a cell has what XML has not
+        return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), value or "")
     if isinstance(value, bool):
         return str(value).upper()
     if isinstance(value, float):

@@ -65,6 +65,9 @@ VALUES = [
     ("007", "007"),
     (' two\nlines, "and" more ', ' two\nlines, "and" more '),
     ("Ω😀", "Ω😀"),
+    # as Excel writes what XML has not, and what looks like that
+    ("a_x005F_x0041_b, bell_x0007_", "a_x0041_b, bell\a"),
+    ("_x0000_ _xD83D_ _x7_", "_x0000_ _xD83D_ _x7_"),
     (date(2021, 3, 5), "2021-03-05"),
     (datetime(2021, 3, 5, 10, 30), "2021-03-05 10:30:00"),
     (time(1, 2, 3), "01:02:03"),
