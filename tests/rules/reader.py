@@ -67,7 +67,7 @@ def read_table(file: str, raw: bytes, columns: Sequence[str]) -> list[Fields]:
         row = {name: fields[places[name]] or None for name in columns}
         # A column of ours goes by the name that we have for it.
         ours = {header.fields[place]: name for name, place in places.items()}
-        row[FIELDS_MISSING] = ", ".join(ours.get(n, n) or "(no name)" for n in missing) or None
+        row[FIELDS_MISSING] = ", ".join(ours[name] for name in missing if name in ours) or None
         row[SEPARATOR] = None if reader.separator == "," else reader.separator
         records.append(row)
     return records

@@ -40,7 +40,7 @@ class SeedFile:
         path: the file.
         columns: names of the wanted columns; None for every column that has a name. If
             `_fields_missing` is among them, a record may end early, and that column gets the names
-            of those that it lacks.
+            of those of the wanted that it lacks.
         delimiter: the character between fields, one of ASCII. With the comma and known columns, the
             file may also have semicolons or tabs, or say itself what it has (`sep=;`).
         name: what to call the file in messages; its base name if None.
@@ -80,8 +80,7 @@ class SeedFile:
             raise
         self.header, self.columns, self._positions, self.extra_columns, *_ = self._header
         self.delimiter = self._header.delimiter
-        asked = dict(zip(self._positions, self.columns, strict=True))
-        self._names = [asked.get(place, name) for place, name in enumerate(self.header)]
+        self._in_order = sorted(zip(self._positions, self.columns, strict=True))
 
     def __enter__(self) -> "SeedFile":
         return self
@@ -160,7 +159,7 @@ class SeedFile:
         count = len(fields)
         wanted = [fields[place] if place < count else "" for place in self._positions]
         if names_missing:
-            wanted.append(listed(self._names[count:]) if count < len(self.header) else "")
+            wanted.append(listed([name for place, name in self._in_order if place >= count]))
         quoted = [field and '"' + field.replace('"', '""') + '"' for field in wanted]
         return self.delimiter.join(quoted) + "\n"
 

@@ -136,6 +136,15 @@ def test_a_record_may_end_early_where_that_is_asked_for(csv_file: Callable[..., 
     assert check(path, ["a", "b", "c", "_fields_missing"]).records == 4
 
 
+def test_a_record_that_lacks_a_column_that_nobody_wants_lacks_nothing(
+    csv_file: Callable[..., Path],
+) -> None:
+    path = csv_file("a,b,note\n1,2\n1\n1,2,x\n")
+    with SeedFile(path, ["a", "b", "_fields_missing"]) as file:
+        rows = [b"".join(part.chunks) for part in file.copy_parts()]
+    assert rows == [b'"1","2",\n"1",,"b"\n"1","2",\n']
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
 def test_a_byte_order_mark_says_the_encoding(csv_file: Callable[..., Path], encoding: str) -> None:
     path = csv_file(("a,b\n" + "1,Zoë\n" * 100_000).encode(encoding))
