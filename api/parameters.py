@@ -119,7 +119,8 @@ def options() -> dict[str, Any]:
     unknown = given.keys() - known
     if unknown:
         names = ", ".join(sorted(unknown))[:100]
-        raise Problem(400, "No such option", f"Not known: {names}. Known: max_dropped_ratio.")
+        all_known = ", ".join(sorted({*known, *_OF_THE_REQUEST}))
+        raise Problem(400, "No such option", f"Not known: {names}. Known: {all_known}.")
     return {name: number(name, value, 0, 1) for name, value in given.items()}
 
 

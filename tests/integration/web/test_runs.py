@@ -65,7 +65,7 @@ def test_a_trigger_that_does_not_wait(client: FlaskClient, session: Session) -> 
 def test_what_is_misspelt_starts_nothing(client: FlaskClient, session: Session, path: str) -> None:
     refused = client.post(f"{path}?wait=0&forse=1")
     assert refused.status_code == 400
-    assert "Not known: forse." in refused.text
+    assert "Not known: forse. Known: force, max_dropped_ratio, wait." in refused.text
     assert queue.page(session) == []
 
 
