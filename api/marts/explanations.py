@@ -4,6 +4,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from psycopg2 import sql
+from seed_csv import WHITE_SPACE
 
 from api.problems import Problem
 from elute.database.builds import Build
@@ -31,8 +32,10 @@ def explain(session: Session, build: Build, kind: str, key: int) -> str | None:
         Problem: 503, the build was made by an older Elute, and has no tables to explain it with.
         psycopg2.errors.UndefinedTable: the build was pruned.
     """
-    sign = "-" if key < 0 else r"\+?"
-    named = rf"(^|;)\s*{sign}0*{abs(key)}(\.0+)?\s*(;|$)"  # a field, or an entry of a list
+    sign = "-" if key < 0 else r"\+?" if key else "[+-]?"
+    blanks = f"[{WHITE_SPACE}]*"
+    # A field, or an entry of a list.
+    named = rf"(^|;){blanks}{sign}0*{abs(key)}(\.0+)?{blanks}(;|$)"
     rules = {"mean_rule": MEAN_RULE, "tie_rule": TIE_RULE}
     values = {"id": key, "named": named, "most": MOST_RECORDS, "note": EMPTIED, **rules}
     tables = {name: sql.Identifier(*table) for name, table in build.tables.items()}

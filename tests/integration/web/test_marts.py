@@ -593,6 +593,20 @@ def test_what_was_left_out_that_names_a_compound_is_told(client: FlaskClient) ->
         assert client.get(f"/compounds/{key}/explain").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("written", "is_named"),
+    [("x;\u200b+007.0\u2028", True), ("7 ;x", True), ("x;-7", False), ("77", False)],
+)
+def test_a_record_names_a_compound_as_the_rules_read_it(
+    client: FlaskClient, owner: Session, written: str, is_named: bool
+) -> None:
+    ids = f"jsonb_build_object('experiment_compound_ids', '{written}')"
+    change = f"update {{}} set record = record || {ids} where source_file = 'user_experiments.csv'"
+    with published(owner, change, mart="data_issues", key=""):
+        found = client.get("/compounds/7/explain").json or {}
+    assert bool(found["data_issues"]) == is_named
+
+
 def test_what_was_left_out_of_a_user_is_told(client: FlaskClient) -> None:
     issues = client.get("/marts/data_issues?order=record_number").json or []
     for issue in issues:

@@ -4,7 +4,7 @@ Needs nothing but the standard library, so that a command or a web service can c
 without loading dbt or a database driver. The rules are in the README of dbt-pgcopy.
 """
 
-from seed_csv.characters import printable
+from seed_csv.characters import WHITE_SPACE, printable
 from seed_csv.checking import Report, check, refuse_unreadable
 from seed_csv.errors import SeedFileError
 from seed_csv.opening import absence
@@ -13,6 +13,7 @@ from seed_csv.seed_file import OWN_COLUMNS, SEPARATOR, SeedFile
 __all__ = [
     "OWN_COLUMNS",
     "SEPARATOR",
+    "WHITE_SPACE",
     "Report",
     "SeedFile",
     "SeedFileError",
