@@ -60,7 +60,7 @@ def options_of(settings: Settings, options: Mapping[str, Any]) -> dict[str, str]
 def current(
     session: Session, settings: Settings, options: Mapping[str, Any] | None = None
 ) -> Published | None:
-    """The published build, if a run would make the same again, and none waits or goes on.
+    """The published build, if a run would make the same again; see `history.published`.
 
     Args:
         session: in autocommit mode.

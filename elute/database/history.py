@@ -61,7 +61,7 @@ def first_published_at(session: Session) -> datetime | None:
 
 
 def published(session: Session) -> Published | None:
-    """The published build, if a run has made all of it and no run is about to make another."""
+    """The published build, if a run made all of it, none is to come, and the last did not fail."""
     rows = execute(session, "published")
     return Published(**rows[0]) if rows else None
 

@@ -197,7 +197,8 @@ select exists (
 ) as has_published
 
 -- name: published
--- The published build, if a run has made all of it, all of it is there, and no run waits or goes on.
+-- The published build, if a run has made all of it, all of it is there, no run waits or goes on, and
+-- the last one has not failed.
 select build, run_id, published_at, options, files, project_version, versions
 from (select * from builds.publications order by build desc limit 1) as newest
 where exists (
@@ -206,6 +207,8 @@ where exists (
         and coalesce(options -> 'arguments', '[]') = '[]'
 )
 and not exists (select from elute.runs where state in ('queued', 'running'))
+and (select state from elute.runs where finished_at is not null order by run_id desc limit 1)
+    is distinct from 'failed'
 and not exists (
     select from jsonb_each(tables) as entry
     left join pg_class
