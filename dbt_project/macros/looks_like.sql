@@ -45,14 +45,23 @@
 {%- endmacro %}
 
 
+{#- Such as can be told by a format, whichever of its numbers is the month. -#}
+{% macro date_in_another_format() -%}
+    {%- set number = '(0?[1-9]|[12][0-9]|3[01])' -%}
+    {%- set ends = number ~ '[-./]' ~ number -%}
+    ([0-9]{4}[-./]{{ ends }}|{{ ends }}[-./][0-9]{4})
+{%- endmacro %}
+
 {#- Why a text is no date; asked only where `text_to_date` gave null. -#}
 {% macro date_problem(text) -%}
     case
             when {{ matches(text, date_pattern(date_format())) }}
                 then 'not a calendar date'
             else 'not a calendar date' || {{ looks_like(text, [
-                ('^[0-9]{1,4}[-./ ][0-9]{1,2}[-./ ][0-9]{1,4}', 'a date in another format'),
-                ('^[0-9]{1,2}[- .]+[A-Za-z]{3,9}[- .,]+[0-9]{2,4}$', 'a date in another format'),
+                ('^' ~ date_in_another_format() ~ '$', 'a date in another format'),
+                ('^[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}[ T]+[0-9]{1,2}:', 'a date with a time'),
+                ('^[0-9]{1,2}[-./ ][0-9]{1,2}[-./ ][0-9]{2}$', 'a date with a year of two digits'),
+                ('^[0-9]{1,2}[- .]+[A-Za-z]{3,9}[- .,]+[0-9]{2,4}$', 'a date with the name of a month'),
                 ('^[0-9]{5}$', 'a day number of a spreadsheet'),
                 ('[^ -~]', 'characters that are not ASCII'),
             ]) }}

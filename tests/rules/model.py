@@ -421,11 +421,14 @@ def look_of_no_date(text: str, date_format: str) -> str:
     parts = date_format.split(separator)
     if re.fullmatch(f"[{separator}]".join(ranges[part] for part in parts), text):
         return ""
-    another = "a date in another format"
+    number, another = "(0?[1-9]|[12][0-9]|3[01])", "a date in another format"
     return looks_like(
         text,
-        (r"[0-9]{1,4}[-./ ][0-9]{1,2}[-./ ][0-9]{1,4}.*", another),
-        (r"[0-9]{1,2}[- .]+[A-Za-z]{3,9}[- .,]+[0-9]{2,4}", another),
+        (f"[0-9]{{4}}[-./]{number}[-./]{number}", another),
+        (f"{number}[-./]{number}[-./][0-9]{{4}}", another),
+        (r"[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}[ T]+[0-9]{1,2}:.*", "a date with a time"),
+        (r"[0-9]{1,2}[-./ ][0-9]{1,2}[-./ ][0-9]{2}", "a date with a year of two digits"),
+        (r"[0-9]{1,2}[- .]+[A-Za-z]{3,9}[- .,]+[0-9]{2,4}", "a date with the name of a month"),
         (r"[0-9]{5}", "a day number of a spreadsheet"),
         OTHER_CHARACTERS,
     )

@@ -217,9 +217,22 @@ def test_dates_of_another_format(text: str, date_format: str, value: date | None
     assert alice(result)["signup_date"] == value
 
 
-def test_a_date_of_another_format_looks_like_one() -> None:
-    [issue] = issues_of(build_users("1,,,15/03/2021"))
-    assert issue[3] == "not a calendar date, looks like a date in another format"
+@pytest.mark.parametrize(
+    ("text", "look"),
+    [
+        ("15/03/2021", "a date in another format"),
+        ("2021.3.15", "a date in another format"),
+        ("2021-03-15T00:00:00Z", "a date with a time"),
+        ("15/03/21", "a date with a year of two digits"),
+        ("15-Mar-2021", "a date with the name of a month"),
+        ("44270", "a day number of a spreadsheet"),
+        ("0000-00-00", None),
+        ("2021-03-15 BC", None),
+    ],
+)
+def test_what_is_no_date_says_what_it_looks_like(text: str, look: str | None) -> None:
+    [issue] = issues_of(build_users(f"1,,,{text}"))
+    assert issue[3] == "not a calendar date" + (f", looks like {look}" if look else "")
 
 
 def test_a_record_that_ends_early_is_kept_and_told() -> None:
