@@ -16,6 +16,9 @@ from elute.errors import SettingsError
 from elute.extras import how_to_install
 
 CHECKOUT = Path(__file__).resolve().parents[1]
+_MOST_SECONDS = (2**31 - 1) // 1000  # PostgreSQL counts milliseconds in 32 bits.
+# Of Python's own texts, not of files.
+_NO_ENCODINGS = ("charmap", "punycode", "raw-unicode-escape", "unicode-escape")
 
 
 class Variable(NamedTuple):
@@ -53,7 +56,7 @@ def _encoding(text: str) -> str:
         is_usable = codecs.getincrementaldecoder(text)().decode(encoded) == "a,b"
     except (LookupError, ValueError):
         is_usable = False
-    if not is_usable:
+    if not is_usable or codecs.lookup(text).name in _NO_ENCODINGS:
         raise ValueError(
             "must be an encoding that Python knows and that needs no byte order mark, such as "
             f"utf-8, cp1252, mac_roman or utf-16-le, and is {text!r}"
@@ -79,13 +82,12 @@ def _unit(text: str) -> str:
     raise ValueError(f"must be a unit as UCUM writes it, such as min, s or h, and is {text!r}")
 
 
-def _number(least: int, most: int | None = None) -> Callable[[str], int]:
+def _number(least: int, most: int = 2**31 - 1) -> Callable[[str], int]:
     def read(text: str) -> int:
         number = int(text) if re.fullmatch("[0-9]{1,18}", text) else -1
-        if least <= number <= (most or number):
+        if least <= number <= most:
             return number
-        wanted = f"one number from {least} to {most}" if most else f"a number from {least}"
-        raise ValueError(f"must be {wanted}, and is {text!r}")
+        raise ValueError(f"must be one whole number from {least} to {most}, and is {text!r}")
 
     return read
 
@@ -363,12 +365,12 @@ class Settings:
     publish_wait_seconds: int = _setting(
         "ELUTE_PUBLISH_WAIT_SECONDS=60",
         "Seconds that a build waits, before it fails, for transactions that hold a mart.",
-        _number(1),
+        _number(1, _MOST_SECONDS),
     )
     query_seconds: int = _setting(
         "ELUTE_QUERY_SECONDS=15",
         "Seconds that the query of an answer of a few rows may take.",
-        _number(1),
+        _number(1, _MOST_SECONDS),
     )
     log_format: str = _setting(
         "ELUTE_LOG_FORMAT=text",

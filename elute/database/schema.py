@@ -36,9 +36,10 @@ def upgrade(environment: Mapping[str, str]) -> None:
                 # Another database's Elute made the role in this moment; now it is there.
                 _upgrade(session)
     except psycopg2.Error as error:
+        why = " ".join(str(error).split()).rstrip(".")
         raise ServerError(
-            f"Elute's own tables (schema elute) cannot be brought up to date: "
-            f"{' '.join(str(error).split())} Let PGUSER own that schema, and start again."
+            "Elute's own tables (schemas elute and builds) cannot be brought up to date: "
+            f"{why}. Let PGUSER own both schemas, and start again."
         ) from error
 
 

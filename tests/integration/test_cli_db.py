@@ -208,7 +208,9 @@ def test_it_says_its_version(elute: Elute) -> None:
 def test_an_expected_failure_is_a_message_and_with_debug_a_traceback(elute: Elute) -> None:
     plain = elute("env", ELUTE_PORT="x")
     assert plain.returncode == 1
-    assert plain.stderr == "elute: ELUTE_PORT must be one number from 1 to 65535, and is 'x'.\n"
+    assert (
+        plain.stderr == "elute: ELUTE_PORT must be one whole number from 1 to 65535, and is 'x'.\n"
+    )
     assert "Traceback" in elute("--debug", "env", ELUTE_PORT="x").stderr
 
 

@@ -95,6 +95,10 @@ def test_who_may_not_use_the_schema_builds_without_a_history(laboratory: Laborat
             assert set(published(laboratory)) == {*MARTS, *EXPLAINING, *EXPLAINING_VIEWS}
             assert laboratory.elute("check", **plain).returncode == 0
             assert laboratory.rows("select from elute.runs") == []
+            cursor.execute("alter schema builds owner to current_user")
+            checked = laboratory.elute("check", **plain)
+            assert checked.returncode == 1
+            assert "may not make or use these schemas: builds." in checked.stdout
         finally:
             cursor.execute("drop owned by elute_test_plain cascade; drop role elute_test_plain")
 

@@ -424,8 +424,8 @@ def look_of_no_date(text: str, date_format: str) -> str:
     number, another = "(0?[1-9]|[12][0-9]|3[01])", "a date in another format"
     return looks_like(
         text,
-        (f"[0-9]{{4}}[-./]{number}[-./]{number}", another),
-        (f"{number}[-./]{number}[-./][0-9]{{4}}", another),
+        (f"[0-9]{{4}}[-./ ]{number}[-./ ]{number}", another),
+        (f"{number}[-./ ]{number}[-./ ][0-9]{{4}}", another),
         (r"[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}[ T]+[0-9]{1,2}:.*", "a date with a time"),
         (r"[0-9]{1,2}[-./ ][0-9]{1,2}[-./ ][0-9]{2}", "a date with a year of two digits"),
         (r"[0-9]{1,2}[- .]+[A-Za-z]{3,9}[- .,]+[0-9]{2,4}", "a date with the name of a month"),

@@ -222,6 +222,7 @@ def test_dates_of_another_format(text: str, date_format: str, value: date | None
     [
         ("15/03/2021", "a date in another format"),
         ("2021.3.15", "a date in another format"),
+        ("15 3 2021", "a date in another format"),
         ("2021-03-15T00:00:00Z", "a date with a time"),
         ("15/03/21", "a date with a year of two digits"),
         ("15-Mar-2021", "a date with the name of a month"),

@@ -182,6 +182,8 @@ def test_the_example_file_says_what_each_setting_means() -> None:
         ("ELUTE_INSECURE", "yes"),
         ("ELUTE_WATCH", "true"),
         ("ELUTE_KEEP_RUNS", "0"),
+        ("ELUTE_KEEP_FILES_MB", "99999999999999999999"),
+        ("ELUTE_QUERY_SECONDS", "2147484"),
         ("ELUTE_LOG_FORMAT", "xml"),
         ("ELUTE_SCHEDULE", "every day"),
         ("ELUTE_RUN_TIME_UNIT", "per hour"),
@@ -219,7 +221,10 @@ def test_secrets_are_not_shown() -> None:
     assert "secret" not in repr(Settings.from_environment(secrets))
 
 
-@pytest.mark.parametrize("value", ["base64", "rot13", "latin-99", "idna", "idna\0", "utf-16"])
+@pytest.mark.parametrize(
+    "value",
+    ["base64", "rot13", "latin-99", "idna", "idna\0", "utf-16", "punycode", "unicode_escape"],
+)
 def test_an_encoding_that_is_none_is_refused(value: str) -> None:
     with pytest.raises(SettingsError, match="ELUTE_CSV_ENCODING must be an encoding"):
         Settings.from_environment({"ELUTE_CSV_ENCODING": value})
