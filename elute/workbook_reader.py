@@ -30,8 +30,9 @@ _ROWS_SEARCHED = 100  # of each sheet, for the header
 _WITHOUT_RESULT = re.compile(
     rb'<c(?![^>]* t="str")[^>]*><f(?:[^>]*/>|[^>]*>[^<]*</f>)(?:<v */>|<v></v>)?</c>'
 )
-# What XML has no character for, and what would be taken for that; NUL and halves of pairs are none.
-_ESCAPED = re.compile("_x(?!0000|D[89A-F])([0-9A-F]{4})_")
+# What XML cannot hold, and an underscore, which is written so where it would begin such an escape.
+# Not others: of texts that sheets share, openpyxl has read that underscore already.
+_ESCAPED = re.compile("_x(00(?:0[1-8BCDEF]|1[0-9A-F]|5F)|FFF[EF])_")
 _NEVER_CALCULATED = (
     "a formula in it was never calculated, as in a workbook that a program has made; open it in "
     "Excel or LibreOffice, save it, and take that"
