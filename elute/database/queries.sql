@@ -198,7 +198,7 @@ select exists (
 
 -- name: published
 -- The published build, if a run has made all of it, all of it is there, no run waits or goes on, and
--- the last one has not failed.
+-- the last one that came to an end by itself has succeeded.
 select build, run_id, published_at, options, files, project_version, versions
 from (select * from builds.publications order by build desc limit 1) as newest
 where exists (
@@ -207,8 +207,12 @@ where exists (
         and coalesce(options -> 'arguments', '[]') = '[]'
 )
 and not exists (select from elute.runs where state in ('queued', 'running'))
-and (select state from elute.runs where finished_at is not null order by run_id desc limit 1)
-    is distinct from 'failed'
+and (
+    select state from elute.runs
+    where state in ('succeeded', 'failed', 'crashed')
+    order by finished_at desc, run_id desc
+    limit 1
+) = 'succeeded'
 and not exists (
     select from jsonb_each(tables) as entry
     left join pg_class
