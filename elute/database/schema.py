@@ -39,7 +39,7 @@ def upgrade(environment: Mapping[str, str]) -> None:
         why = " ".join(str(error).split()).rstrip(".")
         raise ServerError(
             "Elute's own tables (schemas elute and builds) cannot be brought up to date: "
-            f"{why}. Let PGUSER own both schemas, and start again."
+            f"{why}. Let PGUSER own both and their tables, and start again."
         ) from error
 
 

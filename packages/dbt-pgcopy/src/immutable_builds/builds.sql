@@ -18,13 +18,12 @@ alter table {schema}.publications
     add column if not exists returns_to bigint,
     add column if not exists requested_by text,
     add column if not exists reason text;
+-- A crash of the server empties it with the tables of seeds, which may be unlogged, too.
 create unlogged table if not exists {schema}.loaded_files (
     file text primary key,
     sha256 text not null,
     is_published boolean not null default false
 );
--- A crash of the server empties it with the tables of seeds, which may be unlogged, too.
-alter table {schema}.loaded_files set unlogged;
 comment on table {schema}.loaded_files is 'The file that the table of each seed holds.';
 comment on column {schema}.loaded_files.sha256 is 'Empty after a run with --empty.';
 comment on column {schema}.loaded_files.is_published is 'Whether a build of everything was made from it since another one was loaded.';

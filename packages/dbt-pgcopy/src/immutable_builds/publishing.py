@@ -106,8 +106,12 @@ def prepare(cursor: Cursor, schema: str) -> int | None:
     Returns:
         the number of the newest build.
     """
-    cursor.execute(QUERIES["is_up_to_date"], [_quoted(schema, "loaded_files")])
-    if not cursor.rowcount:
+    loaded_files = sql.Identifier(schema, "loaded_files")
+    cursor.execute(QUERIES["persistence"], [_quoted(schema, "loaded_files")])
+    persistence = cursor.fetchone()
+    if persistence == ("p",):
+        cursor.execute(sql.SQL("alter table {} set unlogged").format(loaded_files))
+    elif persistence is None:
         text = Path(__file__).with_name("builds.sql").read_text(encoding="utf-8")
         cursor.execute(sql.SQL(text).format(schema=sql.Identifier(schema)))
     cursor.execute(_LATEST.format(sql.Identifier(schema, "publications")))
@@ -287,10 +291,8 @@ def _publish(cursor: Cursor, build: Build, also: Callable[[int], object]) -> tup
             f"stays unpublished. {STAYS} Build it again."
         )
     loaded = _loaded(cursor, build, files)
-    if build.returns_to is not None:
-        files = {}
-    elif build.seeds and not build.is_part:
-        files = {file: sha256 for file, sha256 in files.items() if file in build.seeds}
+    if build.returns_to is not None or (not build.is_part and (loaded or build.files)):
+        files = {}  # Those of the build before are of seeds that are gone.
     # In one order, and all of them: who reads one mart then reads one build until the transaction
     # ends, for nothing is published while any of the views is held.
     for name, entry in sorted(published.items()):
@@ -357,8 +359,8 @@ def _loaded(cursor: Cursor, build: Build, before: Mapping[str, str]) -> dict[str
     if unsure:
         raise PublishingError(
             f"The table of {' and that of '.join(sorted(unsure))} holds, or has held, something "
-            "else than the published build was made from, and this one may be made from that. "
-            f"{STAYS} Run dbt build, of everything."
+            "else than the published build was made from, or a crash of the server has emptied it; "
+            f"this build may be made from that. {STAYS} Run dbt build, of everything."
         )
     if not build.is_part:
         cursor.execute(sql.SQL(QUERIES["note_published"]).format(**names), [seeds])

@@ -8,9 +8,9 @@ insert into {} (
 values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 returning build
 
--- name: is_up_to_date
--- Whether the schema of builds has what was added to it last.
-select from pg_class where oid = to_regclass(%s) and relpersistence = 'u'
+-- name: persistence
+-- Of a table: p if it is logged, u if not; none without one.
+select relpersistence::text from pg_class where oid = to_regclass(%s)
 
 -- name: note_loaded
 insert into {} as loaded (file, sha256) values (%s, %s)

@@ -80,7 +80,7 @@ class SeedFile:
             raise
         self.header, self.columns, self._positions, self.extra_columns, *_ = self._header
         self.delimiter = self._header.delimiter
-        self._in_order = sorted(zip(self._positions, self.columns, strict=True))
+        self._in_order = list(zip(self._positions, self.columns, strict=True))
 
     def __enter__(self) -> "SeedFile":
         return self
