@@ -45,7 +45,7 @@
 {%- endmacro %}
 
 
-{#- Such as can be told by a format, whichever of its numbers is the month. -#}
+{#- Such as a format may tell, whichever of its numbers is the month. -#}
 {% macro date_in_another_format() -%}
     {%- set number = '(0?[1-9]|[12][0-9]|3[01])' -%}
     {%- set ends = number ~ '[-./ ]' ~ number -%}
@@ -55,7 +55,7 @@
 {#- Why a text is no date; asked only where `text_to_date` gave null. -#}
 {% macro date_problem(text) -%}
     case
-            when {{ matches(text, date_pattern(date_format())) }}
+            when {{ matches(text, date_pattern(date_format())) }} or {{ matches(text, date_pattern('YYYY-MM-DD')) }}
                 then 'not a calendar date'
             else 'not a calendar date' || {{ looks_like(text, [
                 ('^' ~ date_in_another_format() ~ '$', 'a date in another format'),

@@ -415,12 +415,13 @@ def date_of(text: str, date_format: str = "YYYY-MM-DD") -> date:
 
 
 def look_of_no_date(text: str, date_format: str) -> str:
-    separator = re.sub("[YMD]", "", date_format)[0]
     ranges = {"YYYY": "[0-9]{4}", "MM": "(0[1-9]|1[0-2])", "DD": "(0[1-9]|[12][0-9]|3[01])"}
     ranges |= {"M": "(0?[1-9]|1[0-2])", "D": "(0?[1-9]|[12][0-9]|3[01])"}
-    parts = date_format.split(separator)
-    if re.fullmatch(f"[{separator}]".join(ranges[part] for part in parts), text):
-        return ""
+    for written in (date_format, "YYYY-MM-DD"):
+        separator = re.sub("[YMD]", "", written)[0]
+        parts = written.split(separator)
+        if re.fullmatch(f"[{separator}]".join(ranges[part] for part in parts), text):
+            return ""
     number, another = "(0?[1-9]|[12][0-9]|3[01])", "a date in another format"
     return looks_like(
         text,

@@ -1,5 +1,5 @@
 {{ config(pre_hook="{{ without_workers() }}", post_hook="{{ analyze_table(this) }}") }}
--- A table, summed while compounds are counted. That keeps all workers, and a part of it has no use for them.
+-- A table, summed by one process beside int_user_compounds_counted, which keeps the parallel workers.
 
 with
 
