@@ -284,8 +284,7 @@ def _publish(cursor: Cursor, build: Build, also: Callable[[int], object]) -> tup
     [[locks]] = cursor.fetchall()
     if locks:
         cursor.execute(locks)
-    is_part = any(mart["table"] is None for mart in build.marts.values())
-    if is_part and newest != build.built_on:
+    if newest != build.built_on and any(mart["table"] is None for mart in build.marts.values()):
         raise PublishingError(
             f"Build {newest} was published while this part was built on the one before. This part "
             f"stays unpublished. {STAYS} Build it again."

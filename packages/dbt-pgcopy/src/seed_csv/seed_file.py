@@ -80,7 +80,6 @@ class SeedFile:
             raise
         self.header, self.columns, self._positions, self.extra_columns, *_ = self._header
         self.delimiter = self._header.delimiter
-        self._in_order = list(zip(self._positions, self.columns, strict=True))
 
     def __enter__(self) -> "SeedFile":
         return self
@@ -159,7 +158,8 @@ class SeedFile:
         count = len(fields)
         wanted = [fields[place] if place < count else "" for place in self._positions]
         if names_missing:
-            wanted.append(listed([name for place, name in self._in_order if place >= count]))
+            places = zip(self._positions, self.columns, strict=True)
+            wanted.append(listed([name for place, name in places if place >= count]))
         quoted = [field and '"' + field.replace('"', '""') + '"' for field in wanted]
         return self.delimiter.join(quoted) + "\n"
 
