@@ -169,6 +169,19 @@ def test_a_changed_project_is_built_at_once_and_then_kept(project: Any, warm: Wa
         model.unlink()
 
 
+def test_what_comes_and_goes_while_dbt_is_loaded_is_not_built(project: Any) -> None:
+    model = project.folder / "models" / "added.sql"
+    with WarmDbt(project.folder, environment=lambda: project.environment) as warm:
+        warm.start()
+        model.write_text("select 1 as one", encoding="utf-8")
+        select.select(warm.loading(), [], [], LIMIT)
+        model.unlink()
+        names = [event.data.get("name") for event in warm.invoke(["build"])]
+        assert ("orders" in names, "added" in names) == (True, False)
+        warm.renew()
+        assert warm.loading()  # One is coming that parses what is there now.
+
+
 def test_a_broken_project_is_a_crash_until_it_is_mended(project: Any, warm: WarmDbt) -> None:
     model = project.folder / "models" / "broken.sql"
     model.write_text("select {{ ref('nothing') }}", encoding="utf-8")

@@ -15,8 +15,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from dbt_warm.child import Request
-from dbt_warm.fingerprint import project_fingerprint
 from dbt_warm.invocation import Invocation
+from dbt_warm.project import Project, look_at
 
 _PREPARE_SECONDS = 120.0
 _END_SECONDS = 1.0
@@ -128,8 +128,8 @@ class WarmDbt:
             select.select([process], [], [], 1.0)
         if process.problem is None:
             try:
-                project = "" if parses else project_fingerprint(*self._paths)
-                return process.invoke(request, project)
+                is_unchanged = not parses and process.has_parsed_it()
+                return process.invoke(request, is_unchanged=is_unchanged)
             except OSError as error:
                 process.problem = f"its process is gone ({error})"
         return _start_cold(request, self._folder)
@@ -142,16 +142,18 @@ class WarmDbt:
         if self._process is None or not self._process.is_settled():
             return
         if self._successor is None:
-            if self._process.is_outdated(project_fingerprint(*self._paths)):
+            if self._process.is_outdated():
                 logger.info("The project has changed, or dbt's process is gone: loading it anew.")
                 self._successor = self._new_process()
         elif self._successor.is_settled():
             self._process.stop()
             self._process, self._successor = self._successor, None
 
+    def _look(self) -> Project:
+        return look_at(*self._paths)
+
     def _new_process(self) -> "_WarmProcess":
-        parsed = project_fingerprint(*self._paths)  # before dbt reads it
-        return _WarmProcess(self._parse_arguments, self._environment(), self._folder, parsed)
+        return _WarmProcess(self._parse_arguments, self._environment(), self._folder, self._look)
 
 
 class _WarmProcess:
@@ -166,10 +168,12 @@ class _WarmProcess:
         arguments: Sequence[str],
         environment: Mapping[str, str],
         folder: Path,
-        parsed: str,
+        look: Callable[[], Project],
     ) -> None:
+        self._look = look
+        self._parsed: Project | None = look()  # before dbt reads it
         self._process, self._control = _start("dbt_warm.server", arguments, environment, folder)
-        self._parsed, self._started_at = parsed, time.monotonic()
+        self._started_at = time.monotonic()
         self._is_prepared = False
         self.problem: str | None = None
 
@@ -190,24 +194,35 @@ class _WarmProcess:
             answer = json.loads(line) if line else {"problem": "its process ended"}
             self.problem = answer.get("problem")
             self._is_prepared = self.problem is None
+            if self._look() != self._parsed:
+                self._parsed = None  # dbt may have read what was there before, after or between.
         elif time.monotonic() > self._started_at + _PREPARE_SECONDS:
             self.problem = f"it was not ready after {_PREPARE_SECONDS:.0f} seconds"
         return not self.is_loading
 
-    def is_outdated(self, project: str) -> bool:
-        """Whether another one should take over, the project being as it is now."""
-        if project != self._parsed or (self._is_prepared and self._process.poll() is not None):
+    def has_parsed_it(self) -> bool:
+        """Whether the project is still the one that it has parsed."""
+        return bool(self._parsed and self._parsed.files == self._look().files)
+
+    def is_outdated(self) -> bool:
+        """Whether another one should take over."""
+        is_gone = self._is_prepared and self._process.poll() is not None
+        if is_gone or not self.has_parsed_it():
             return True
         return bool(self.problem) and time.monotonic() > self._started_at + _RETRY_SECONDS
 
-    def invoke(self, request: Request, project: str) -> Invocation:
+    def invoke(self, request: Request, *, is_unchanged: bool) -> Invocation:
         """Have it fork a child.
+
+        Args:
+            request: for the child.
+            is_unchanged: whether the child takes the project as it was parsed.
 
         Raises:
             OSError: it is gone.
         """
         # If the project is another one, the child parses it: partially, which takes a moment.
-        message = {"request": asdict(request), "is_unchanged": project == self._parsed}
+        message = {"request": asdict(request), "is_unchanged": is_unchanged}
         ours, theirs = socket.socketpair()
         with theirs:
             try:

@@ -1,10 +1,11 @@
 """Which changes of a project count."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from dbt_warm.fingerprint import project_fingerprint
+from dbt_warm.project import look_at
 
 
 def write(path: Path) -> None:
@@ -29,9 +30,9 @@ def folder(tmp_path: Path) -> Path:
     ],
 )
 def test_it_changes_with_what_dbt_parses(folder: Path, change: Callable[[Path], object]) -> None:
-    before = project_fingerprint(folder)
+    before = look_at(folder).files
     change(folder)
-    assert project_fingerprint(folder) != before
+    assert look_at(folder).files != before
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,15 @@ def test_it_changes_with_what_dbt_parses(folder: Path, change: Callable[[Path], 
     ],
 )
 def test_it_stays_with_all_else(folder: Path, change: Callable[[Path], object]) -> None:
-    before = project_fingerprint(folder, folder / "missing.yml")
+    before = look_at(folder, folder / "missing.yml").files
     change(folder)
-    assert project_fingerprint(folder, folder / "missing.yml") == before
+    assert look_at(folder, folder / "missing.yml").files == before
+
+
+def test_a_file_that_comes_and_goes_is_seen_by_its_folder(folder: Path) -> None:
+    os.utime(folder / "models", (0, 0))
+    before = look_at(folder)
+    write(folder / "models/b.sql")
+    (folder / "models/b.sql").unlink()
+    after = look_at(folder)
+    assert (after.files == before.files, after.folders == before.folders) == (True, False)
