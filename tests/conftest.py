@@ -74,7 +74,7 @@ def connection_parameters() -> dict[str, str]:
 def new_home() -> Iterator[Path]:
     """An empty ELUTE_HOME, awkwardly named; the server that is started in it is stopped."""
     # Not tmp_path: only root may enter that, and root's server runs as another account.
-    parent = Path(tempfile.mkdtemp(prefix="elute-test-"))
+    parent = Path(tempfile.mkdtemp(prefix="elute-test-", dir=os.environ.get("SCRATCH_DIR")))
     parent.chmod(0o711)
     home = parent / "it's Élutes home"
     home.mkdir()

@@ -34,6 +34,7 @@ def service() -> Iterator[Service]:
                 with listening(service.parameters) as session:
                     first = until(lambda: next(iter(queue.page(session)), None), session=session)
                     assert ended(session, first.run_id).state == "succeeded"
+                until((home / "docs" / "of.json").exists)  # It takes room, too.
                 yield service
             finally:
                 assert service.process.stop(seconds=10) == 0

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,24 +31,32 @@ from postgres_here import _processes as processes
 from postgres_here._account import Account
 from postgres_here._files import Folder, locked
 
+# Where there is another one than that of all temporary files, it is faster.
+SCRATCH_DIR = os.environ.get("SCRATCH_DIR")
+
 
 @pytest.fixture(scope="session")
 def spare() -> Iterator[Path]:
     """Where root's servers keep what they cannot keep elsewhere."""
     # Not tmp_path: only root may enter that, and root's server runs as another account.
-    with tempfile.TemporaryDirectory(prefix="postgres-here-") as folder:
-        Path(folder).chmod(0o711)
-        yield Path(folder)
+    with new_folder(SCRATCH_DIR) as folder:
+        yield folder
 
 
 @pytest.fixture
 def home() -> Iterator[Path]:
     """A folder for one test, awkwardly named."""
-    with tempfile.TemporaryDirectory(prefix="postgres-here-") as folder:
-        Path(folder).chmod(0o711)
-        home = Path(folder) / "it's Émile's home"
+    with new_folder(SCRATCH_DIR) as folder:
+        home = folder / "it's Émile's home"
         home.mkdir()
         yield home
+
+
+@contextmanager
+def new_folder(parent: str | None) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="postgres-here-", dir=parent) as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
 
 
 @pytest.fixture
@@ -576,7 +584,7 @@ class TestAsRoot:
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, "")
 
-    def test_it_needs_neither_tmp_nor_dev_shm(self, home: Path) -> None:
+    def test_it_needs_neither_tmp_nor_dev_shm(self) -> None:
         """As in a container with a small /dev/shm and a file system that is read-only."""
         mounts = """
             mount -t tmpfs -o size=64k none /dev/shm && mount --rbind "$1" "$1" &&
@@ -596,8 +604,9 @@ class TestAsRoot:
                 session.close()
         """
         shell = ["unshare", "--mount", "sh", "-c", mounts, "sh"]
-        arguments = [tempfile.gettempdir(), str(home), sys.executable, program]
-        done = subprocess.run([*shell, *arguments], check=False, capture_output=True, text=True)
+        with new_folder(tempfile.gettempdir()) as home:
+            arguments = [tempfile.gettempdir(), str(home), sys.executable, program]
+            done = subprocess.run([*shell, *arguments], check=False, capture_output=True, text=True)
         if done.returncode == 77:
             pytest.skip("this container may not mount anything")
         assert (done.returncode, done.stderr) == (0, "")
