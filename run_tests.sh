@@ -49,8 +49,8 @@ fi
 unset ELUTE_ENGINE ELUTE_SEEDS_DIR ELUTE_MAX_DROPPED_RATIO ELUTE_MAX_NULLED_RATIO ELUTE_CSV_ENCODING ELUTE_DATE_FORMAT
 
 # Databases come and go by the hundred, and ext4 looks for a new inode among those just freed.
-memory=$(df --output=avail -m /dev/shm 2>/dev/null | tail -1)
-if [ "${memory:-0}" -gt 4096 ] && ! findmnt -no OPTIONS /dev/shm | grep -qw noexec; then
+memory=$(df --output=avail -m /dev/shm 2>/dev/null | tail -1) || memory=0
+if [ "$memory" -gt 4096 ] && ! findmnt -no OPTIONS /dev/shm | grep -qw noexec; then
   export SCRATCH_DIR=/dev/shm
 fi
 ELUTE_HOME=$(mktemp -d -p "${SCRATCH_DIR:-${TMPDIR:-/tmp}}")

@@ -70,7 +70,7 @@ def title(service: Service) -> str | None:
 def test_a_build_says_so_and_gives_its_space_back(service: Service) -> None:
     before = tables(service)
     with filled(service, but=SOME):
-        answer = service.ask("POST", "/trigger-etl?force=1&wait=10")
+        answer = service.ask("POST", "/trigger-etl?force=1&wait=60")
         assert service.ask("GET", "/etl-results").status == 200
     assert answer.status in (202, 503)  # There may be no room to note how it ended.
     assert "is full. Make room on it, and try again." in answer.json["message"]

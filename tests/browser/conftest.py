@@ -16,7 +16,7 @@ from psycopg2 import sql
 
 from elute.database.sessions import Session
 from tests.conftest import own_database
-from tests.service import Service
+from tests.service import Service, until
 
 # Without the parts that only a window needs, it takes two fifths of the processor's time.
 PROGRAMS = ("chromium-headless-shell", "chromium")
@@ -104,6 +104,7 @@ def site(
         site = Site(tmp_path_factory.mktemp("site"), parameters)
         try:
             site.build()
+            until(lambda: site.ask("GET", "/docs/").status == 200)
             yield site
         finally:
             site.process.stop()

@@ -165,7 +165,7 @@ def test_the_signature_is_that_of_standard_webhooks() -> None:
 
 def test_it_fails_hangs_leads_elsewhere_and_comes_back(session: Session) -> None:
     finish(session, "failed")
-    with receiving(500, 0, 302, 204) as receiver, messenger(session, receiver, limit=0.5):
+    with receiving(500, 0, 302, 204) as receiver, messenger(session, receiver, limit=3):
         until(lambda: [each["delivered_at"] for each in deliveries(session)] not in ([], [None]))
         assert [each.path for each in receiver.received] == 4 * ["/hook?key=geheim"]
         assert len({each.headers["webhook-id"] for each in receiver.received}) == 1
