@@ -22,6 +22,15 @@ if "dbt_warm.server" in sys.orig_argv:
     import dbt_common.clients.jinja
     del dbt_common.clients.jinja.template_cache
 """
+# Has told its outcome, and does not end.
+STAYS = """
+import sys
+if "dbt_warm.server" in sys.orig_argv:
+    import dbt_warm.child, signal
+    run = dbt_warm.child.run
+    dbt_warm.child.run = lambda *given: (run(*given), signal.pause())
+    dbt_warm.child.ORPHAN_SECONDS = 0
+"""
 PARENT = """
 import os, sys
 from dbt_warm import WarmDbt
@@ -60,7 +69,10 @@ def warm_process(parent: int | None = None) -> int | None:
 
 
 def is_warm_process(pid: int) -> bool:
-    return b"dbt_warm.server" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    try:
+        return b"dbt_warm.server" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except FileNotFoundError:  # It has ended in the meantime.
+        return False
 
 
 def test_it_tells_what_happens_in_order(warm: WarmDbt) -> None:
@@ -173,9 +185,11 @@ def test_what_comes_and_goes_while_dbt_is_loaded_is_not_built(project: Any) -> N
     model = project.folder / "models" / "added.sql"
     with WarmDbt(project.folder, environment=lambda: project.environment) as warm:
         warm.start()
-        model.write_text("select 1 as one", encoding="utf-8")
-        select.select(warm.loading(), [], [], LIMIT)
-        model.unlink()
+        try:
+            model.write_text("select 1 as one", encoding="utf-8")
+            select.select(warm.loading(), [], [], LIMIT)
+        finally:
+            model.unlink()
         names = [event.data.get("name") for event in warm.invoke(["build"])]
         assert ("orders" in names, "added" in names) == (True, False)
         warm.renew()
@@ -295,6 +309,19 @@ def test_without_what_it_needs_of_dbt_it_is_cold(project: Any, tmp_path: Path) -
         assert cold.outcome.succeeded
         assert not cold.is_warm
         assert "ImportError" in (warm.problem or "")
+
+
+def test_a_child_that_does_not_end_keeps_no_other_from_being_started(
+    project: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(STAYS, encoding="utf-8")
+    environment = {**project.environment, "PYTHONPATH": str(tmp_path)}
+    with WarmDbt(project.folder, environment=lambda: environment) as warm:
+        for _ in range(2):
+            ended(invocation := warm.invoke(["list"]))
+            assert invocation.is_warm
+            assert invocation.outcome
+            assert invocation.outcome.succeeded
 
 
 def test_memory_stays_flat(project: Any, warm: WarmDbt) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CANCEL = b"c"
 QUIET = ("--log-level", "none", "--log-level-file", "none", "--no-use-colors")
-_ORPHAN_SECONDS = 10.0  # that dbt has to end by itself once nobody listens any more
+ORPHAN_SECONDS = 10.0  # that dbt has to end by itself once nobody listens any more
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def _wait_for_cancel(channel: socket.socket, has_ended: threading.Event) -> None
     if has_ended.is_set():
         return
     os.kill(os.getpid(), signal.SIGINT)
-    if is_orphan and not has_ended.wait(_ORPHAN_SECONDS):
+    if is_orphan and not has_ended.wait(ORPHAN_SECONDS):
         os._exit(1)
 
 

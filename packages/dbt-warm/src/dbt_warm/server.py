@@ -115,6 +115,9 @@ class Server:
 
     def _join_child(self) -> None:
         if self._child is not None:
+            # Nobody listens to it any more, and whoever has sent the next request waits.
+            self._child.join(child.ORPHAN_SECONDS + 1)
+            self._child.kill()
             self._child.join()
             self._child.close()
             self._child = None
