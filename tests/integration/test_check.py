@@ -10,6 +10,7 @@ from string import ascii_letters
 import pytest
 from immutable_builds import STAYS, table_name
 
+from elute.commands import check
 from elute.provenance import options_of
 from elute.rehearsal import findings
 from elute.settings import Settings
@@ -106,6 +107,21 @@ def test_a_pipe_is_no_file_that_can_be_read(elute: Elute, tmp_path: Path) -> Non
     result = elute("check", str(pipe))
     assert f"the file cannot be read: `{pipe}` is a named pipe" in result.stdout
     assert "1 to mend." in result.stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two accounts")
+def test_what_another_account_has_made_in_the_home_is_wrong(own_home: Path) -> None:
+    for name in ("logs", "target", "lost+found"):
+        (own_home / name).mkdir()
+    nobody = 65534
+    os.chown(own_home, nobody, nobody)
+    os.chown(own_home / "target", nobody, nobody)
+    os.setreuid(nobody, 0)
+    try:
+        [_, finding] = check._home(Settings.from_environment({"ELUTE_HOME": str(own_home)}))
+    finally:
+        os.setreuid(0, 0)
+    assert finding == (False, f"{own_home / 'logs'} cannot be written to")
 
 
 def test_a_home_that_is_a_file_is_wrong(elute: Elute, tmp_path: Path) -> None:
