@@ -126,6 +126,21 @@ def test_each_build_has_its_own_rows_for_ever(client: FlaskClient, builds: tuple
     assert again.headers["Cache-Control"] == first.headers["Cache-Control"]
 
 
+def test_an_answer_that_is_another_one_tomorrow_is_kept_by_nobody(
+    client: FlaskClient, builds: tuple[int, int]
+) -> None:
+    for path in ("/marts/user_summary", f"/builds/{builds[0]}/marts/user_summary"):
+        for query in ("signup_date=lte.today", "signup_date=lte.Today", "or=(signup_date.lt.now)"):
+            first = client.get(f"{path}?{query}")
+            assert (first.status_code, bool(first.json)) == (200, True), first.text
+            assert first.headers["Cache-Control"] == "no-store"
+            for kept in (
+                {"If-None-Match": first.headers["ETag"]},
+                {"If-Modified-Since": first.headers["Last-Modified"]},
+            ):
+                assert client.get(f"{path}?{query}", headers=kept).status_code == 200
+
+
 def test_builds_are_kept_for_as_long_as_their_tables_are(
     client_with: ClientWith, builds: tuple[int, int]
 ) -> None:
