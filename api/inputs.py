@@ -79,8 +79,8 @@ def replace(name: str) -> tuple[dict[str, Any], int, dict[str, str]]:
             before = input_files.version_of(settings, name)
             _require_match(before)
             kept = input_files.swap(settings, name, received)
+            body = {**_describe(name), "kept_as": kept}  # Before anybody else can replace it.
     audit.note("upload", name)
-    body = {**_describe(name), "kept_as": kept}
     return body, 200 if before else 201, {"ETag": f'"{body["etag"]}"'}
 
 

@@ -96,15 +96,25 @@ def version_of(settings: Settings, name: str) -> Version | None:
         return None
 
 
-@lru_cache(maxsize=256)
-def report_on(path: Path, name: str, encoding: str, _version: Version) -> Report:
+def report_on(path: Path, name: str, encoding: str, version: Version) -> Report:
     """What `elute check` finds in a file; each version is read once."""
-    return check(path, name, encoding)
+    return _known(path, name, encoding, _declared()[name], version)
+
+
+@lru_cache(maxsize=256)
+def _known(
+    path: Path, name: str, encoding: str, declared: tuple[str, ...], _version: Version
+) -> Report:
+    return _check(path, name, encoding, declared)
 
 
 def check(path: Path, name: str, encoding: str) -> Report:
     """Read a file as the one called `name`; one without any record has a problem."""
-    report = check_file(path, _declared()[name], name=name, encoding=encoding)
+    return _check(path, name, encoding, _declared()[name])
+
+
+def _check(path: Path, name: str, encoding: str, declared: tuple[str, ...]) -> Report:
+    report = check_file(path, declared, name=name, encoding=encoding)
     if report.records or report.problems:
         return report
     problem = SeedFileError(name, "there is no record below the header")

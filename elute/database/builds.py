@@ -126,15 +126,17 @@ class Catalogue:
             row = cursor.fetchone()
         if row is None:
             return None
-        if not self._is_known(row[0]):
+        build = self._known_as(row[0])
+        if build is None:
             with self._lock:  # Only one describes it, for all.
-                if not self._is_known(row[0]):
-                    self.known = _described(session, "invocation_id", row[0])
-        return self.known
+                build = self._known_as(row[0]) or _described(session, "invocation_id", row[0])
+                self.known = build
+        return build
 
-    def _is_known(self, invocation_id: str) -> bool:
+    def _known_as(self, invocation_id: str) -> Build | None:
         build = self.known
-        return build is not None and build.invocation_id == invocation_id and build.is_whole
+        is_it = build is not None and build.invocation_id == invocation_id and build.is_whole
+        return build if is_it else None
 
 
 def numbered(session: Session, number: int) -> Build | None:

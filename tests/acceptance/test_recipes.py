@@ -153,6 +153,11 @@ def test_an_input_file_is_known_to_an_app_that_runs(copy: Copy) -> None:
         names = {each["name"] for each in copy.json("/inputs")["inputs"]}
         assert (names >= {"users.csv", "instruments.csv"}, "rooms.csv" in names) == (True, is_known)
     declared.unlink()
+    instruments = copy.folder / "seeds" / "instruments.yml"
+    for content, is_wrong in ((text.replace("_name", "_number"), True), (text, False)):
+        instruments.write_text(content, encoding="utf-8")
+        inputs = {each["name"]: each for each in copy.json("/inputs")["inputs"]}
+        assert ("instrument_number" in str(inputs["instruments.csv"]["problems"])) == is_wrong
 
 
 def test_a_column(copy: Copy) -> None:
