@@ -294,6 +294,11 @@ where build = %(build)s
 -- A build in a terminal is noted beside it, so that dbt does not know its run.
 update builds.publications set run_id = %(run_id)s where invocation_id = %(invocation_id)s
 
+-- name: forget_project
+-- dbt may have read another one than was noted: it has been changed meanwhile, and may be changed back.
+update builds.publications set versions = versions - 'project'
+where run_id = %(run_id)s and versions ->> 'project' <> %(project)s
+
 -- name: forget_keys
 delete from elute.idempotency_keys where asked_at < clock_timestamp() - interval '1 day'
 

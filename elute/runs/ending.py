@@ -11,6 +11,7 @@ from psycopg2 import errors, sql
 from elute.database.faults import Fault
 from elute.database.queries import execute
 from elute.database.sessions import Session
+from elute.provenance import project_sha256
 from elute.runs import queue
 from elute.runs.run import Run, now
 
@@ -35,7 +36,11 @@ def finish(
     error: str | None = None,
 ) -> None:
     """Note how a run ended, and its last event, both or none."""
-    inputs = _inputs(session, run_id) if state == "succeeded" else None
+    inputs = None
+    if state == "succeeded":
+        inputs = _inputs(session, run_id)
+        noted = {"run_id": run_id, "project": project_sha256()}
+        execute(session, "forget_project", noted)
     with session:  # a transaction
         _note(session, run_id, {"state": state, "error_kind": error_kind, "error": error}, inputs)
 

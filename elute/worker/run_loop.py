@@ -127,7 +127,8 @@ class RunLoop:
             while execution.advance(is_stopping=self._waiter.is_stopping):
                 self._triggers.check()
                 self._wait(execution.seconds_left, invocation)
-        if as_it_was is None and invocation.outcome and invocation.outcome.succeeded:
+        succeeded = invocation.outcome is not None and invocation.outcome.succeeded
+        if succeeded and as_it_was is None and provenance.project_sha256() == project[0]:
             self._unit_tested = project
 
     def _go_on_before(self, run: Run) -> None:

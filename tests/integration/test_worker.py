@@ -249,6 +249,27 @@ def test_a_changed_project_is_built_and_warm_dbt_renewed(
     assert carried_out(session).state == "succeeded"
 
 
+def test_a_project_that_is_changed_meanwhile_is_not_noted_with_what_it_has_built(
+    place: Place, session: Session
+) -> None:
+    macro = place.checkout / "dbt_project" / "macros" / "changed.sql"
+    macro.write_text("{# as it is #}", encoding="utf-8")
+    try:
+        with held_up(place.parameters):
+            run = queue.request(session, "http")
+            until(lambda: waits_for_lock(session, run.run_id), session=session)
+            macro.write_text("{# as it is for a while #}", encoding="utf-8")
+        assert ended(session, run.run_id).state == "succeeded"
+        macro.write_text("{# as it is #}", encoding="utf-8")
+        again = carried_out(session)
+        assert "are not run again" not in log_of(session, again)
+    finally:
+        macro.unlink()
+    noted = "select versions ? 'project' as is_noted from builds.publications order by build desc"
+    after, before, *_ = place.laboratory.rows(noted)
+    assert (before, after) == ({"is_noted": False}, {"is_noted": True})
+
+
 def test_checks_that_only_warn_are_named_and_keep_nothing_back(
     place: Place, session: Session
 ) -> None:
