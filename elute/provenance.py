@@ -23,6 +23,7 @@ from elute.inputs import columns, path_of
 from elute.settings import CHECKOUT, Settings
 from elute.workbooks import newer_workbook
 
+_DECLARING = frozenset({".yml", ".yaml", ".md"})
 _WRITTEN = frozenset({"target", "logs", "__pycache__"})
 # What decides what comes of the files: the project, and what loads and publishes.
 _PROJECT = (CHECKOUT / "dbt_project", CHECKOUT / "seeds", CHECKOUT / "profiles.yml")
@@ -159,7 +160,8 @@ def _project_files() -> Iterator[tuple[str, Path]]:
             folders[:] = sorted(set(folders) - _WRITTEN)
             for name in sorted(names):
                 path = Path(folder, name)
-                if top.name != "seeds" or path.suffix != ".csv":  # Of the samples, if of any.
+                # The input files may be there, workbooks, and what was replaced.
+                if top.name != "seeds" or path.suffix in _DECLARING:
                     yield f"{top.name}/{path.relative_to(top)}", path
 
 

@@ -248,7 +248,20 @@ def ended(session: Session, run_id: int, seconds: float = LIMIT) -> Run:
         run = queue.get(session, run_id)
         return run if run and run.has_ended else None
 
-    return until(look, seconds, session)
+    try:
+        return until(look, seconds, session)
+    except AssertionError:
+        raise AssertionError(f"run {run_id} goes on: {at_work(session)}") from None
+
+
+def at_work(session: Session) -> list[tuple[Any, ...]]:
+    """What the sessions of a database do, and what each waits for."""
+    with session.cursor() as cursor:
+        cursor.execute(
+            "select application_name, state, wait_event, query from pg_stat_activity"
+            " where datname = current_database() and pid <> pg_backend_pid()"
+        )
+        return cursor.fetchall()
 
 
 @contextmanager

@@ -118,6 +118,15 @@ def test_another_project_or_version_is_built(
         assert is_current(client)
         (tmp_path / "model.sql").write_text("select 1")
         assert not is_current(client)
+        (tmp_path / "model.sql").unlink()
+        seeds = tmp_path / "seeds"  # What is in the usual folder of the input files, too.
+        seeds.mkdir()
+        patch.setattr(provenance, "_PROJECT", (*provenance._PROJECT[:-1], seeds))
+        for name in ("users.csv", "lab.xlsx", "users.csv.20261129T080000.000001Z"):
+            (seeds / name).write_text("")
+        assert is_current(client)
+        (seeds / "rooms.yml").write_text("seeds: []")
+        assert not is_current(client)
     cursor = session.cursor()
     for name in ("elute", "dbt", "postgres", "project"):
         cursor.execute("select versions from builds.publications")
