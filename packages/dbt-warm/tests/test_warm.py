@@ -26,9 +26,9 @@ if "dbt_warm.server" in sys.orig_argv:
 STAYS = """
 import sys
 if "dbt_warm.server" in sys.orig_argv:
-    import dbt_warm.child, signal
-    run = dbt_warm.child.run
-    dbt_warm.child.run = lambda *given: (run(*given), signal.pause())
+    import ctypes, dbt_warm.child, signal
+    run, with_its_parent = dbt_warm.child.run, ctypes.CDLL(None).prctl
+    dbt_warm.child.run = lambda *given: (run(*given), with_its_parent(1, 9), signal.pause())
     dbt_warm.child.ORPHAN_SECONDS = 0
 """
 PARENT = """
