@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from dbt_warm.child import Request
@@ -149,11 +150,9 @@ class WarmDbt:
             self._process.stop()
             self._process, self._successor = self._successor, None
 
-    def _look(self) -> Project:
-        return look_at(*self._paths)
-
     def _new_process(self) -> "_WarmProcess":
-        return _WarmProcess(self._parse_arguments, self._environment(), self._folder, self._look)
+        look = partial(look_at, *self._paths)
+        return _WarmProcess(self._parse_arguments, self._environment(), self._folder, look)
 
 
 class _WarmProcess:
